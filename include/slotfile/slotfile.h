@@ -1,0 +1,516 @@
+/*
+ * Slotfile: an embedded flat-file record database on memory-mapped files.
+ *
+ * A database is a directory. Its file `records` is nothing but records of one fixed size, record n
+ * at byte n * record_size; a program reads and changes them through views, mapped parts of the
+ * file, and makes the changes durable with a commit. This header is the whole public interface, in
+ * reading order: statuses, errors, schemas and fields, databases, transactions, reading, writing,
+ * checking.
+ *
+ *     slot_db *db;
+ *     slot_txn *txn;
+ *     slot_error err;
+ *     char record[125];
+ *
+ *     if (slot_open("people.slots", NULL, &db, &err)) ...
+ *     if (slot_begin(db, SLOT_READ, &txn, &err)) ...
+ *     if (slot_get(txn, 123456, record, &err)) ...
+ *     slot_end(txn);
+ *     slot_close(db, &err);
+ *
+ * Rules that hold everywhere, so that they are not repeated below:
+ *
+ *   Results   Every call that can fail returns a slot_status; SLOT_OK is 0. Out-parameters are
+ *             written on SLOT_OK only. The last parameter, a slot_error owned by the caller, gets
+ *             the details when the result is not SLOT_OK; it may be NULL.
+ *   Text      UTF-8. Paths too, on every system.
+ *   Threads   A slot_db may be used by any number of threads at once. A slot_txn may move from one
+ *             thread to another, but two threads must not use it at the same time. A slot_schema
+ *             never changes once it is made.
+ *   Numbers   Sizes and offsets are in bytes, record numbers start at 0 and never change.
+ */
+#ifndef SLOTFILE_SLOTFILE_H
+#define SLOTFILE_SLOTFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The build of the shared library defines this as its compiler's word for "exported". */
+#ifndef SLOT_API
+#define SLOT_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---------------------------------------------------------------------------------------------
+ * Limits
+ * ------------------------------------------------------------------------------------------- */
+
+#define SLOT_RECORD_SIZE_MAX 1048576u /* bytes of the largest record */
+#define SLOT_FIELDS_MAX      4096u    /* fields of one schema */
+#define SLOT_NAME_BYTES_MAX  255u     /* bytes of a field's name */
+#define SLOT_RECORDS_MAX     (UINT64_C(1) << 42)
+
+/* ---------------------------------------------------------------------------------------------
+ * Statuses and errors
+ * ------------------------------------------------------------------------------------------- */
+
+/*
+ * Every result there is. The numbers are part of the interface: never renumbered, never reused.
+ *
+ *    0       success
+ *    1..19   an answer, not a failure: the call and the database are both fine
+ *   20..39   the caller's to change: nothing was changed in the database
+ *   40..59   the machine: free something, retry, or give up; os_code has the system's word
+ *   60..79   the files: not ours, too new, or damaged; file and offset say where
+ */
+#define SLOT_STATUS_MAP(X)                                                                         \
+    X(SLOT_OK, 0, "ok")                                                                            \
+    X(SLOT_NOT_FOUND, 1, "no such record")                                                         \
+    X(SLOT_DELETED, 2, "the record was deleted")                                                   \
+    X(SLOT_DAMAGED, 3, "damage was found")                                                         \
+    X(SLOT_E_ARG, 20, "invalid argument")                                                          \
+    X(SLOT_E_READ_ONLY, 21, "opened for reading only")                                             \
+    X(SLOT_E_EXISTS, 22, "exists already")                                                         \
+    X(SLOT_E_SCHEMA, 23, "the schema is not valid")                                                \
+    X(SLOT_E_VALUE, 24, "not a value of the field's type")                                         \
+    X(SLOT_E_BUDGET, 25, "the map budget is too small")                                            \
+    X(SLOT_E_LIMIT, 26, "a limit of the format would be passed")                                   \
+    X(SLOT_E_UNSUPPORTED, 27, "not supported by this version")                                     \
+    X(SLOT_E_IO, 40, "input or output failed")                                                     \
+    X(SLOT_E_NO_SPACE, 41, "no space left")                                                        \
+    X(SLOT_E_NO_MEMORY, 42, "no memory or address space left")                                     \
+    X(SLOT_E_BUSY, 43, "in use by another")                                                        \
+    X(SLOT_E_POISONED, 44, "an earlier flush failed; close and open again")                        \
+    X(SLOT_E_PERMISSION, 45, "permission denied")                                                  \
+    X(SLOT_E_NO_FILE, 46, "no such file or directory")                                             \
+    X(SLOT_E_LOST, 47, "a mapped page is gone")                                                    \
+    X(SLOT_E_NOT_SLOTFILE, 60, "not a Slotfile database")                                          \
+    X(SLOT_E_VERSION, 61, "written by a version that this one does not know")                      \
+    X(SLOT_E_CORRUPT, 62, "damaged")                                                               \
+    X(SLOT_E_TRUNCATED, 63, "shorter than it must be")
+
+typedef enum slot_status {
+#define X(name, number, text) name = number,
+    SLOT_STATUS_MAP(X)
+#undef X
+} slot_status;
+
+#define SLOT_NO_OFFSET UINT64_MAX
+
+/* What went wrong, in storage that the caller owns. Nothing in it has to be freed. */
+typedef struct slot_error {
+    slot_status status;
+    int os_code;      /* errno or GetLastError(); 0 when the system had no part in it */
+    const char *file; /* static name within the database ("records", "meta", ...), or "" */
+    uint64_t offset;  /* byte offset in that file; SLOT_NO_OFFSET when no place applies */
+    char what[200];   /* a sentence without a full stop: what is wrong and what to do */
+} slot_error;
+
+/* Static English text of a status, known or not. Never NULL; any thread. */
+SLOT_API const char *slot_status_text(slot_status status);
+
+/* "1.2.3", the version of the library that runs. Static. */
+SLOT_API const char *slot_version(void);
+
+/* ---------------------------------------------------------------------------------------------
+ * Schemas and fields: what the bytes of a record mean
+ * ------------------------------------------------------------------------------------------- */
+
+/*
+ * Field types. Integers and floats are little-endian and may lie at any offset.
+ * Each is one of the words below in schema text; [N] and [S] are decimal numbers.
+ */
+typedef enum slot_type {
+    SLOT_U8 = 1,    /* u8 */
+    SLOT_U16,       /* u16 */
+    SLOT_U32,       /* u32 */
+    SLOT_U64,       /* u64 */
+    SLOT_I8,        /* i8 */
+    SLOT_I16,       /* i16 */
+    SLOT_I32,       /* i32 */
+    SLOT_I64,       /* i64 */
+    SLOT_F32,       /* f32        IEEE 754 binary32 */
+    SLOT_F64,       /* f64        IEEE 754 binary64 */
+    SLOT_BOOL,      /* bool       one byte, 0 or 1 */
+    SLOT_TEXT,      /* text[N]    UTF-8 without NUL, padded with NUL to N bytes */
+    SLOT_BYTES,     /* bytes[N]   N bytes, written as 2 N hexadecimal digits */
+    SLOT_DATE,      /* date       i32, days since 1970-01-01 (proleptic Gregorian) */
+    SLOT_TIMESTAMP, /* timestamp  i64, microseconds since 1970-01-01T00:00:00Z */
+    SLOT_DECIMAL,   /* decimal[S] i64, the value times 10^S; S is 0..18 */
+    SLOT_PAD        /* pad[N]     N bytes without a meaning: written zero, never shown */
+} slot_type;
+
+/* One field of a schema. Valid as long as the schema that it came from. */
+typedef struct slot_field {
+    const char *name; /* UTF-8, NUL-terminated, unique in its schema */
+    slot_type type;
+    uint32_t offset; /* of its first byte in the record */
+    uint32_t size;   /* bytes in the record */
+    uint32_t scale;  /* S of decimal[S]; 0 for all others */
+} slot_field;
+
+typedef struct slot_schema slot_schema;
+
+/*
+ * Make a schema from text, in either of two forms.
+ *
+ *   SPEC       name:type,name:type,...   White space around names, types and line ends is skipped;
+ *              a newline does as well as a comma. A name that holds , : " or white space at an end
+ *              stands in double quotes, with "" for a quote. Fields follow each other without gaps.
+ *   file form  what slot_schema_text returns and the file `schema` of a database holds; it is
+ *              recognised by its first line, `slotfile-schema 1 record_size N`.
+ *
+ *   text, n    n bytes, read during the call only; need not end with NUL.
+ *   schema     the caller frees it with slot_schema_free.
+ *
+ * Returns SLOT_OK; SLOT_E_SCHEMA with the offset in the text and the reason; SLOT_E_NO_MEMORY.
+ * Cost: one allocation, linear in n (names are compared by a sort).
+ */
+SLOT_API slot_status slot_schema_parse(const char *text, size_t n, slot_schema **schema,
+                                       slot_error *err);
+
+/* A schema without fields: just a record size of 1..SLOT_RECORD_SIZE_MAX bytes (else SLOT_E_ARG). */
+SLOT_API slot_status slot_schema_sized(uint32_t record_size, slot_schema **schema, slot_error *err);
+
+/* Free what slot_schema_parse or slot_schema_sized made; NULL is allowed. */
+SLOT_API void slot_schema_free(slot_schema *schema);
+
+SLOT_API uint32_t slot_schema_record_size(const slot_schema *schema);
+
+/* The number of fields, pads included. */
+SLOT_API size_t slot_schema_count(const slot_schema *schema);
+
+/* Field i of 0 .. count - 1, in the order of their offsets; NULL beyond. Lives with the schema. */
+SLOT_API const slot_field *slot_schema_field(const slot_schema *schema, size_t i);
+
+/* The field of that name (n bytes), or NULL. Lives with the schema. Cost: a binary search. */
+SLOT_API const slot_field *slot_schema_find(const slot_schema *schema, const char *name, size_t n);
+
+/* The file form, NUL-terminated; n gets its length. Lives with the schema. */
+SLOT_API const char *slot_schema_text(const slot_schema *schema, size_t *n);
+
+/* Whether both describe the same bytes with the same names. */
+SLOT_API bool slot_schema_equal(const slot_schema *a, const slot_schema *b);
+
+/*
+ * Typed access to one field of a record in memory. `record` is the first byte of the record; it
+ * need not be aligned. Each accepts the types named and returns SLOT_E_ARG for any other, or
+ * SLOT_E_VALUE when the bytes are not a value of the type (a bool of 2, text that is not UTF-8).
+ *
+ *   u64    u8 u16 u32 u64 bool
+ *   i64    i8 i16 i32 i64 date timestamp decimal (unscaled), and u8 u16 u32
+ *   f64    f32 f64
+ *   text   text: pointer into the record and length without the padding; not NUL-terminated
+ */
+SLOT_API slot_status slot_field_get_u64(const slot_field *field, const void *record,
+                                        uint64_t *value);
+SLOT_API slot_status slot_field_get_i64(const slot_field *field, const void *record,
+                                        int64_t *value);
+SLOT_API slot_status slot_field_get_f64(const slot_field *field, const void *record, double *value);
+SLOT_API slot_status slot_field_get_text(const slot_field *field, const void *record,
+                                         const char **text, size_t *n);
+
+/*
+ * Text to bytes: write the value that the n bytes of text stand for into its place in the record.
+ * Exact or not at all: what is too long, out of range, has too many decimals or cannot be parsed is
+ * SLOT_E_VALUE, and the record is unchanged.
+ *
+ *   reason   on SLOT_E_VALUE a static sentence "what is wrong (what to do)"; may be NULL.
+ *
+ * Accepted: integers with an optional sign; floats in decimal or exponent form, inf, -inf, nan,
+ * nan(0xBITS); true false 1 0; date YYYY-MM-DD; timestamp YYYY-MM-DDTHH:MM:SS[.ffffff]Z (a blank
+ * for T; years beyond 4 digits with a sign); decimal [-]digits[.digits] with at most S decimals.
+ * No white space is skipped. No allocation, no locale; any thread.
+ */
+SLOT_API slot_status slot_field_parse(const slot_field *field, const char *text, size_t n,
+                                      void *record, const char **reason);
+
+/* The most bytes that slot_field_format writes for this field, without a NUL. */
+SLOT_API size_t slot_field_text_max(const slot_field *field);
+
+/*
+ * Bytes to text: the one canonical text of the field's value, which slot_field_parse turns back
+ * into the same bytes. Floats are the shortest decimal that reads back as the same number. `text`
+ * has room for slot_field_text_max(field) bytes and gets *n of them, without a NUL.
+ *
+ * Returns SLOT_OK, or SLOT_E_VALUE when the bytes are not a value of the type.
+ * No allocation, no locale; any thread.
+ */
+SLOT_API slot_status slot_field_format(const slot_field *field, const void *record, char *text,
+                                       size_t *n);
+
+/* ---------------------------------------------------------------------------------------------
+ * Databases
+ * ------------------------------------------------------------------------------------------- */
+
+typedef struct slot_db slot_db;
+
+/* How a database is opened. */
+typedef enum slot_access {
+    /*
+     * One process alone reads and changes the records in place, in writable views. A commit is the
+     * flush of what changed. It is durable when it has returned, but not atomic: after a crash in
+     * between, some of a transaction's changes may be there and others not, and slot_abort cannot
+     * take back what slot_put and slot_edit have changed (it does take back appended records).
+     */
+    SLOT_DIRECT = 0,
+    /* Any number of processes read; needs read permission only; writes nothing anywhere. */
+    SLOT_READ_ONLY = 1
+} slot_access;
+
+/* Options of slot_open and slot_create. Always start from slot_options_init. */
+typedef struct slot_options {
+    size_t size; /* sizeof(slot_options) of the caller's header: how later versions tell */
+    slot_access access;
+    uint32_t wait_ms;    /* longest wait for another process or transaction, then SLOT_E_BUSY;
+                            5000; 0 never waits */
+    uint64_t map_budget; /* most bytes that this handle ever has mapped; 0 = the default:
+                            1 TiB of address space on 64-bit systems, 128 MiB on 32-bit ones */
+} slot_options;
+
+SLOT_API void slot_options_init(slot_options *options);
+
+/*
+ * Create an empty database: a new directory at `path`, made under a temporary name, synced,
+ * renamed, and its parent synced, so that after a crash it is there whole or not at all.
+ *
+ *   schema    what a record is; copied.
+ *   options   wait_ms is used; NULL for the defaults.
+ *
+ * Returns SLOT_OK; SLOT_E_EXISTS when anything is at `path`; SLOT_E_NO_FILE when its parent is
+ * missing; SLOT_E_PERMISSION; SLOT_E_NO_SPACE; SLOT_E_NO_MEMORY; SLOT_E_IO. Cost: some 8 syncs.
+ */
+SLOT_API slot_status slot_create(const char *path, const slot_schema *schema,
+                                 const slot_options *options, slot_error *err);
+
+/*
+ * Open the database at `path`.
+ *
+ * Returns SLOT_OK; SLOT_E_NO_FILE; SLOT_E_NOT_SLOTFILE; SLOT_E_VERSION, SLOT_E_CORRUPT or
+ * SLOT_E_TRUNCATED with the file and the offset in it; SLOT_E_BUSY when others had it for wait_ms;
+ * SLOT_E_BUDGET with the number of bytes needed; SLOT_E_PERMISSION; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * Cost: independent of the size of the database. Writes nothing.
+ */
+SLOT_API slot_status slot_open(const char *path, const slot_options *options, slot_db **db,
+                               slot_error *err);
+
+/*
+ * Close. All transactions must have ended. The handle is gone whatever is returned; when it is not
+ * SLOT_OK, the database was not marked clean, and nothing that was committed is lost by that.
+ * NULL is allowed. Cost: 3 syncs when something was written; nothing walks the records.
+ */
+SLOT_API slot_status slot_close(slot_db *db, slot_error *err);
+
+/*
+ * Remove the database at `path`: its own files and the directory; a file that is not Slotfile's
+ * stays, and then so does the directory (SLOT_E_EXISTS). SLOT_E_BUSY when it is open anywhere.
+ */
+SLOT_API slot_status slot_destroy(const char *path, const slot_options *options, slot_error *err);
+
+/* The schema; lives until slot_close. */
+SLOT_API const slot_schema *slot_db_schema(const slot_db *db);
+
+/* Numbers about an open database; set `size` to sizeof(slot_stat_info) before the call. */
+typedef struct slot_stat_info {
+    size_t size;
+    uint64_t records; /* committed */
+    uint64_t deleted;
+    uint64_t records_bytes; /* records * record_size */
+    uint64_t generation;    /* of the meta slot in force */
+    uint32_t record_size;
+    uint32_t block_records; /* records in a block */
+    bool clean;             /* the last one who wrote has closed it */
+    bool sums_stale;        /* see slot_rebuild_sums */
+    uint8_t file_id[16];
+    uint64_t map_budget; /* bytes */
+    uint64_t view_bytes; /* of one view, its tail included */
+    uint64_t mapped;     /* bytes now */
+    uint64_t mapped_peak;
+    uint64_t views_mapped; /* how often a view was mapped, since open */
+    uint64_t views_evicted;
+    uint64_t views_flushed;
+} slot_stat_info;
+
+SLOT_API slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err);
+
+/* ---------------------------------------------------------------------------------------------
+ * Transactions
+ * ------------------------------------------------------------------------------------------- */
+
+typedef struct slot_txn slot_txn;
+
+typedef enum slot_mode { SLOT_READ = 0, SLOT_WRITE = 1 } slot_mode;
+
+/*
+ * Begin a transaction. Direct access: any number of read transactions, or one write transaction;
+ * each kind waits for the other up to wait_ms.
+ *
+ * Returns SLOT_OK; SLOT_E_BUSY; SLOT_E_READ_ONLY; SLOT_E_POISONED; SLOT_E_NO_MEMORY; and for the
+ * first write transaction of a handle, which marks the database as not clean (2 syncs), SLOT_E_IO
+ * and SLOT_E_NO_SPACE.
+ */
+SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
+
+/*
+ * Make all changes of a write transaction durable and end it. The transaction is gone whatever is
+ * returned. SLOT_OK: everything is on disk. SLOT_E_NO_SPACE and SLOT_E_LIMIT before the flush:
+ * appended records are taken back. SLOT_E_IO, SLOT_E_LOST, SLOT_E_TRUNCATED: it is unknown what is
+ * on disk; the handle is poisoned and takes no more writes.
+ * Cost: one flush of the changed ranges; one sync more when the number of records changed.
+ */
+SLOT_API slot_status slot_commit(slot_txn *txn, slot_error *err);
+
+/* End a write transaction without its appended records (see SLOT_DIRECT for what stays). */
+SLOT_API void slot_abort(slot_txn *txn);
+
+/* End a read transaction. NULL is allowed, here and in slot_abort. */
+SLOT_API void slot_end(slot_txn *txn);
+
+/* Take back all pointers that this transaction has lent, so that their views can be evicted. */
+SLOT_API void slot_unpin(slot_txn *txn);
+
+/* The number of records that this transaction sees, its own appended ones included. */
+SLOT_API uint64_t slot_records(const slot_txn *txn);
+
+/* ---------------------------------------------------------------------------------------------
+ * Reading. In every transaction; a write transaction sees its own changes.
+ * ------------------------------------------------------------------------------------------- */
+
+/*
+ * Copy record `recno` into `record` (record_size bytes).
+ *
+ * Returns SLOT_OK; SLOT_NOT_FOUND at or beyond the end; SLOT_E_LOST when another program has
+ * truncated the file or the disk failed; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * Cost: a copy when the view is mapped; no lock, no system call.
+ */
+SLOT_API slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err);
+
+/* Copy the `count` records from `recno` on into `records` (count * record_size bytes). As slot_get;
+ * SLOT_NOT_FOUND when any of them is beyond the end. */
+SLOT_API slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *records,
+                                    slot_error *err);
+
+/* Copy `n` bytes from byte `offset` of record `recno` on: a part of a large record. As slot_get;
+ * SLOT_E_ARG when offset + n is beyond the record. */
+SLOT_API slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
+                               void *buf, slot_error *err);
+
+/*
+ * Lend record `recno`: *record points to its record_size bytes in a view.
+ *
+ * Lifetime   until the transaction ends or slot_unpin; never write through it. When another program
+ *            truncates the file, touching it is a signal (SIGBUS, EXCEPTION_IN_PAGE_ERROR): only
+ *            the copying calls turn that into SLOT_E_LOST.
+ * Returns    as slot_get; SLOT_E_BUDGET when no view can be evicted to make room, because pointers
+ *            into all of them are lent: nothing changed, slot_unpin helps.
+ */
+SLOT_API slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_error *err);
+
+/* Records that lie one behind the other in memory. */
+typedef struct slot_run {
+    const void *records; /* count * record_size bytes */
+    uint64_t first;      /* record number of the first */
+    uint64_t count;
+} slot_run;
+
+/*
+ * Lend the longest run of records that starts at `recno`, ends before `end` (or the last record)
+ * and lies in one view. A whole scan is
+ *
+ *     for (uint64_t n = 0; (st = slot_scan(txn, n, UINT64_MAX, &run, &err)) == SLOT_OK;
+ *          n = run.first + run.count) ...
+ *
+ * Lifetime   until the next slot_scan of this transaction, its end, or slot_unpin.
+ * Returns    as slot_ref; SLOT_NOT_FOUND when no record is left.
+ */
+SLOT_API slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run,
+                               slot_error *err);
+
+/* ---------------------------------------------------------------------------------------------
+ * Writing. In write transactions only (SLOT_E_ARG in others).
+ * ------------------------------------------------------------------------------------------- */
+
+/*
+ * Replace record `recno` by the record_size bytes at `record`.
+ *
+ * Returns SLOT_OK; SLOT_NOT_FOUND beyond the end; SLOT_E_CORRUPT when the block's checksum does not
+ * fit the bytes that are there (it is checked before a block is first changed); SLOT_E_NO_SPACE
+ * when a hole cannot be filled; SLOT_E_BUDGET; SLOT_E_LOST; SLOT_E_NO_MEMORY; SLOT_E_IO. Other than
+ * after SLOT_E_LOST, nothing was changed when it is not SLOT_OK.
+ */
+SLOT_API slot_status slot_put(slot_txn *txn, uint64_t recno, const void *record, slot_error *err);
+
+/* Replace `n` bytes from byte `offset` of record `recno` on. As slot_put; SLOT_E_ARG when offset + n
+ * is beyond the record. */
+SLOT_API slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
+                                const void *buf, slot_error *err);
+
+/*
+ * Lend record `recno` for change in place. Lifetime and truncation as slot_ref; returns as slot_put.
+ * The pointer reaches one record: bytes beside it belong to others.
+ */
+SLOT_API slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *err);
+
+/*
+ * Append `count` records from `records` (count * record_size bytes); *first, when not NULL, gets
+ * the number of the first of them. Nothing of the call is appended when it fails.
+ *
+ * Returns SLOT_OK; SLOT_E_LIMIT beyond SLOT_RECORDS_MAX; SLOT_E_NO_SPACE; SLOT_E_CORRUPT when the
+ * partial last block is damaged; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * Cost: a copy into a buffer of about 1 MiB, written when it is full.
+ */
+SLOT_API slot_status slot_append(slot_txn *txn, const void *records, uint64_t count,
+                                 uint64_t *first, slot_error *err);
+
+/*
+ * Append `count` records of zeros without writing them: where the file system can, the file gets a
+ * hole. Returns as slot_append. Cost: independent of `count`.
+ */
+SLOT_API slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_error *err);
+
+/* ---------------------------------------------------------------------------------------------
+ * Checking
+ * ------------------------------------------------------------------------------------------- */
+
+/* One thing that slot_verify has found; valid during the callback only. */
+typedef struct slot_finding {
+    const char *file;      /* static name within the database */
+    uint64_t offset;       /* of the damaged part in that file, or SLOT_NO_OFFSET */
+    uint64_t length;       /* bytes */
+    uint64_t first_record; /* the records it touches: count of them from first_record on */
+    uint64_t record_count;
+    const char *what;
+} slot_finding;
+
+/* Called for each finding; return false to stop. */
+typedef bool (*slot_finding_fn)(void *context, const slot_finding *finding);
+
+/*
+ * Check everything that can be checked: both meta slots, all file sizes, every block against its
+ * checksum, and all checksums against their root. Holes of the file system are not read.
+ *
+ * Returns SLOT_OK when nothing was found; SLOT_DAMAGED when something was (each was reported, also
+ * to a NULL `report`); SLOT_E_BUSY; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * Cost: reads the whole file once, through views within the budget.
+ */
+SLOT_API slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context,
+                                 slot_error *err);
+
+/*
+ * Take all records as they are and compute their checksums anew. After a crash in direct access
+ * nobody can tell which blocks were half written: the checksums are stale (slot_stat says so,
+ * slot_verify reports it, nothing is checked against them) until this call.
+ *
+ * Returns as slot_begin and slot_commit. Cost: reads the whole file once.
+ */
+SLOT_API slot_status slot_rebuild_sums(slot_db *db, slot_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Filling in a slot_error. Every function that fails says so once, at the place where it knows
+ * most; its callers pass the status on and leave the error as it is.
+ */
+#ifndef SLOT_BASE_STATUS_H
+#define SLOT_BASE_STATUS_H
+
+#include <stdarg.h>
+
+#include "slotfile/slotfile.h"
+
+#if defined(__MINGW32__) && defined(__GNUC__)
+#define SLOT_PRINTF(format, first) __attribute__((format(gnu_printf, format, first)))
+#elif defined(__GNUC__)
+#define SLOT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define SLOT_PRINTF(format, first)
+#endif
+
+/*
+ * Fill *err (NULL: nothing to fill) and return `status`. `file` is a static name or "". `what` is a
+ * printf format of a sentence without a full stop that says what is wrong and, where it can, what
+ * to do.
+ */
+slot_status error_set(slot_error *err, slot_status status, const char *file, uint64_t offset,
+                      const char *what, ...) SLOT_PRINTF(5, 6);
+
+/* The same with the system's own code; a NULL `what` is replaced by the text of the status. */
+slot_status error_os(slot_error *err, slot_status status, int os_code, const char *file,
+                     uint64_t offset, const char *what, ...) SLOT_PRINTF(6, 7);
+
+#endif

@@ -1,0 +1,250 @@
+/*
+ * The operating system, as Slotfile needs it: one table of small functions. Nothing outside src/os
+ * calls the system or asks which one it is.
+ *
+ * There are twin implementations, *_posix.c and *_win32.c, with their functions in the order of
+ * this header. Tests replace the table: tests/support/os_faulty.c fails the N-th call. Where
+ * systems differ, the strictest rule holds on all of them, so that a program that is right on one
+ * is right on the others:
+ *
+ *   - a view begins at a multiple of OS_GRANULARITY (64 KiB, Windows' allocation granularity),
+ *     lies within the file, and is unmapped as a whole;
+ *   - a file is not made shorter while any of it is mapped (Windows refuses, error 1224);
+ *   - flush before sync, always both (FlushViewOfFile only starts the writing, and FlushFileBuffers
+ *     does not look at views);
+ *   - locked bytes hold no data (Windows' locks are mandatory).
+ *
+ * Every function that can fail returns an os_result: a slot_status to act on, and the system's own
+ * code to show. All functions may be called by any thread; those on one file by several at once.
+ * Interrupted calls (EINTR) and short counts are carried on inside.
+ */
+#ifndef SLOT_OS_OS_H
+#define SLOT_OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slotfile/slotfile.h"
+
+#define OS_GRANULARITY UINT64_C(65536) /* of view offsets, bytes; a multiple of every page size */
+#define OS_PAGE_SIZE   UINT64_C(4096)  /* unit in which mapped bytes are counted */
+
+typedef struct os_result {
+    slot_status status; /* SLOT_OK, or one of the 20..49 below */
+    int code;           /* errno or GetLastError(); 0 when the system had no part in it */
+} os_result;
+
+struct os_file; /* an open file; made by open, gone after close */
+
+/* Flags of open. */
+enum {
+    OS_READ = 1,
+    OS_WRITE = 2,      /* implies reading */
+    OS_CREATE_NEW = 4, /* must not exist yet; needs OS_WRITE */
+};
+
+/* Protection of a mapping. */
+typedef enum os_map_mode {
+    OS_MAP_READ,   /* stores fault */
+    OS_MAP_WRITE,  /* stores reach the file and everybody who maps it */
+    OS_MAP_PRIVATE /* stores are seen by this mapping alone (copy-on-write), never by the file */
+} os_map_mode;
+
+/* How a range will be used. A hint: nothing depends on it. */
+typedef enum os_advice {
+    OS_ADVICE_NORMAL,
+    OS_ADVICE_SEQUENTIAL,
+    OS_ADVICE_RANDOM,
+    OS_ADVICE_WILLNEED
+} os_advice;
+
+typedef enum os_kind { OS_KIND_NONE, OS_KIND_FILE, OS_KIND_DIR, OS_KIND_OTHER } os_kind;
+
+/* Called for each name in a directory, without . and ..; return false to stop. */
+typedef bool (*os_name_fn)(void *context, const char *name);
+
+struct os {
+    /* ---- file ------------------------------------------------------------------------------ */
+
+    /*
+     * Open or create a regular file. Never follows a symbolic link in the last part of the path,
+     * is never inherited by a child process, shares with all other openers. A new file is readable
+     * and writable as the user's defaults say.
+     * SLOT_E_NO_FILE, SLOT_E_EXISTS, SLOT_E_PERMISSION, SLOT_E_UNSUPPORTED (not a regular file),
+     * SLOT_E_IO. A new name is durable after sync of the file and sync_dir of its directory.
+     */
+    os_result (*open)(const struct os *os, const char *path, int flags, struct os_file **file);
+
+    /* Close; also lets go of all locks of this file. Cannot fail: what matters was synced. */
+    void (*close)(const struct os *os, struct os_file *file);
+
+    /* The size in bytes now. */
+    os_result (*size)(const struct os *os, struct os_file *file, uint64_t *size);
+
+    /*
+     * Set the size. New bytes read as zero and may be a hole. Durable after sync. When it fails,
+     * the size is as before. SLOT_E_NO_SPACE where the system can tell.
+     */
+    os_result (*resize)(const struct os *os, struct os_file *file, uint64_t size);
+
+    /*
+     * Get real space for n bytes at offset, so that stores there cannot fail for lack of it. Bytes
+     * that exist stay; the file grows to offset + n if it was shorter. When it fails, the size is
+     * as before. SLOT_E_NO_SPACE. File systems that cannot do it: SLOT_E_UNSUPPORTED.
+     */
+    os_result (*allocate)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
+
+    /* Read exactly n bytes. SLOT_E_TRUNCATED when the file ends before; SLOT_E_IO. */
+    os_result (*read_at)(const struct os *os, struct os_file *file, uint64_t offset, void *buf,
+                         size_t n);
+
+    /* Write exactly n bytes; the file grows as needed. When it fails, any part of them may have
+     * been written. SLOT_E_NO_SPACE, SLOT_E_IO. Views of the range see the bytes at once. */
+    os_result (*write_at)(const struct os *os, struct os_file *file, uint64_t offset,
+                          const void *buf, size_t n);
+
+    /*
+     * Make everything of this file durable: written bytes, flushed views, the size. After SLOT_OK
+     * all of it survives a power cut. After a failure nobody knows what is on disk, and calling it
+     * again would return a worthless SLOT_OK: never retry. (fdatasync, F_FULLFSYNC on macOS,
+     * FlushFileBuffers.)
+     */
+    os_result (*sync)(const struct os *os, struct os_file *file);
+
+    /* Start writing dirty bytes of the range to the disk, without waiting. A hint. */
+    void (*start_writeback)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
+
+    void (*advise)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
+                   os_advice advice);
+
+    /*
+     * The first byte at or after `offset` that may be other than zero, or the size of the file: what
+     * lies between is a hole. A system that does not know returns `offset`.
+     */
+    uint64_t (*next_data)(const struct os *os, struct os_file *file, uint64_t offset);
+
+    /* ---- map ------------------------------------------------------------------------------- */
+
+    /*
+     * Map n bytes at offset, a multiple of OS_GRANULARITY; offset + n is within the file.
+     * OS_MAP_WRITE needs a file opened with OS_WRITE. SLOT_E_NO_MEMORY when there is no address
+     * space: unmap something and try again. SLOT_E_IO.
+     */
+    os_result (*map)(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
+                     os_map_mode mode, void **base);
+
+    /* Unmap what map returned, with the same n. Dirty bytes stay in the file. */
+    void (*unmap)(const struct os *os, void *base, size_t n);
+
+    /*
+     * Hand the dirty bytes in [address, address + n) of one mapping to the file. They are durable
+     * after a sync of the file that follows. (FlushViewOfFile; msync.)
+     */
+    os_result (*flush)(const struct os *os, void *address, size_t n);
+
+    /*
+     * Make the pages of the range present, for reading or for writing, so that touching them
+     * cannot fault until they are evicted (reading) or flushed (writing); with for_write, holes get
+     * their space. Contents do not change. SLOT_E_LOST when some page cannot be had: the file was
+     * truncated, the disk is full or failing; ask size and allocate which.
+     */
+    os_result (*populate)(const struct os *os, void *address, size_t n, bool for_write);
+
+    /* Announce that a range of a mapping will be read. A hint. */
+    void (*prefetch)(const struct os *os, void *address, size_t n);
+
+    /* ---- lock ------------------------------------------------------------------------------ */
+
+    /*
+     * Try to lock byte `byte` of an open file (it may lie beyond the end), shared or exclusive,
+     * without waiting. Two openings of a file exclude each other even in one process. The system
+     * lets go when the process ends, however it ends. SLOT_E_BUSY; SLOT_E_IO where locks do not
+     * work at all. A shared lock needs OS_READ, an exclusive one OS_WRITE.
+     */
+    os_result (*lock)(const struct os *os, struct os_file *file, uint64_t byte, bool exclusive);
+
+    void (*unlock)(const struct os *os, struct os_file *file, uint64_t byte);
+
+    /* ---- dir ------------------------------------------------------------------------------- */
+
+    /* SLOT_E_EXISTS, SLOT_E_NO_FILE (no parent), SLOT_E_PERMISSION, SLOT_E_NO_SPACE. */
+    os_result (*make_dir)(const struct os *os, const char *path);
+
+    /* Remove an empty directory. SLOT_E_EXISTS when it is not empty. */
+    os_result (*remove_dir)(const struct os *os, const char *path);
+
+    /* Remove a file. SLOT_E_NO_FILE. */
+    os_result (*remove_file)(const struct os *os, const char *path);
+
+    /*
+     * Rename a file or directory within one directory. SLOT_E_EXISTS when `to` exists, whatever it
+     * is. Atomic; durable after sync_dir of the directory that holds both.
+     */
+    os_result (*rename_new)(const struct os *os, const char *from, const char *to);
+
+    /* Make the names in a directory durable. */
+    os_result (*sync_dir)(const struct os *os, const char *path);
+
+    /* Call `fn` for every name in a directory. SLOT_E_NO_FILE. */
+    os_result (*list)(const struct os *os, const char *path, os_name_fn fn, void *context);
+
+    /* What is at `path` now; follows symbolic links. */
+    os_kind (*kind)(const struct os *os, const char *path);
+
+    /* ---- guard ----------------------------------------------------------------------------- */
+
+    /*
+     * Copy n bytes out of a view (load) or into one (store), and turn the signal or exception of a
+     * page that is gone into SLOT_E_LOST; then part of the bytes may have been copied. Handlers
+     * that were installed before ours are called for every other fault. `store` is also the seam
+     * at which the crash simulator sees each change of a view: every store into a writable view
+     * goes through it, but those of pointers that were lent.
+     */
+    os_result (*load)(const struct os *os, void *to, const void *view, size_t n);
+    os_result (*store)(const struct os *os, void *view, const void *from, size_t n);
+
+    /* ---- seams ----------------------------------------------------------------------------- */
+
+    /* A point at which another thread or process may run; `where` is a static name. */
+    void (*yield)(const struct os *os, const char *where);
+
+    /* Milliseconds of a clock that never goes back; for bounded waits. */
+    uint64_t (*clock_ms)(const struct os *os);
+
+    /* Let others run for about `us` microseconds. */
+    void (*sleep_us)(const struct os *os, uint32_t us);
+
+    /* n random bytes that no other call returns: for ids and temporary names. */
+    os_result (*random)(const struct os *os, void *bytes, size_t n);
+};
+
+/* The table of the system that this was built for. Never changes. */
+const struct os *os_native(void);
+
+/* ---- mutex -------------------------------------------------------------------------------------
+ * For short critical sections off the hot path; not recursive. Not in the table: which thread runs
+ * is decided at `yield`, and no critical section contains one.
+ */
+struct os_mutex {
+    void *opaque[8]; /* a pthread_mutex_t or an SRWLOCK; sizes are asserted in the twins */
+};
+
+void os_mutex_init(struct os_mutex *mutex);
+void os_mutex_lock(struct os_mutex *mutex);
+void os_mutex_unlock(struct os_mutex *mutex);
+void os_mutex_release(struct os_mutex *mutex);
+
+static inline bool os_ok(os_result result)
+{
+    return result.status == SLOT_OK;
+}
+
+static inline os_result os_success(void)
+{
+    os_result result = {SLOT_OK, 0};
+
+    return result;
+}
+
+#endif
