@@ -173,7 +173,8 @@ typedef struct slot_schema slot_schema;
 SLOT_API slot_status slot_schema_parse(const char *text, size_t n, slot_schema **schema,
                                        slot_error *err);
 
-/* A schema without fields: just a record size of 1..SLOT_RECORD_SIZE_MAX bytes (else SLOT_E_ARG). */
+/* A schema without fields: just a record size of 1..SLOT_RECORD_SIZE_MAX bytes (else SLOT_E_ARG).
+ */
 SLOT_API slot_status slot_schema_sized(uint32_t record_size, slot_schema **schema, slot_error *err);
 
 /* Free what slot_schema_parse or slot_schema_sized made; NULL is allowed. */
@@ -444,23 +445,25 @@ SLOT_API slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot
  */
 SLOT_API slot_status slot_put(slot_txn *txn, uint64_t recno, const void *record, slot_error *err);
 
-/* Replace `n` bytes from byte `offset` of record `recno` on. As slot_put; SLOT_E_ARG when offset + n
- * is beyond the record. */
+/* Replace `n` bytes from byte `offset` of record `recno` on. As slot_put; SLOT_E_ARG when offset +
+ * n is beyond the record. */
 SLOT_API slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
                                 const void *buf, slot_error *err);
 
 /*
- * Lend record `recno` for change in place. Lifetime and truncation as slot_ref; returns as slot_put.
- * The pointer reaches one record: bytes beside it belong to others.
+ * Lend record `recno` for change in place. Lifetime and truncation as slot_ref; returns as
+ * slot_put. The pointer reaches one record: bytes beside it belong to others.
  */
 SLOT_API slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *err);
 
 /*
  * Append `count` records from `records` (count * record_size bytes); *first, when not NULL, gets
- * the number of the first of them. Nothing of the call is appended when it fails.
+ * the number of the first of them.
  *
  * Returns SLOT_OK; SLOT_E_LIMIT beyond SLOT_RECORDS_MAX; SLOT_E_NO_SPACE; SLOT_E_CORRUPT when the
- * partial last block is damaged; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * partial last block is damaged; SLOT_E_NO_MEMORY; SLOT_E_IO. After a write that failed, here or
+ * when a later call writes the buffer, the transaction can only be aborted: all calls that write
+ * return the same status again, and so does slot_commit, which then aborts.
  * Cost: a copy into a buffer of about 1 MiB, written when it is full.
  */
 SLOT_API slot_status slot_append(slot_txn *txn, const void *records, uint64_t count,

@@ -15,8 +15,9 @@ const char *slot_status_text(slot_status status)
     return "unknown status";
 }
 
-static void fill(slot_error *err, slot_status status, int os_code, const char *file,
-                 uint64_t offset, const char *what, va_list args)
+static SLOT_PRINTF(6, 0) void fill(slot_error *err, slot_status status, int os_code,
+                                   const char *file, uint64_t offset, const char *what,
+                                   va_list args)
 {
     err->status = status;
     err->os_code = os_code;

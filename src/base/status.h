@@ -6,15 +6,17 @@
 #define SLOT_BASE_STATUS_H
 
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "slotfile/slotfile.h"
 
-#if defined(__MINGW32__) && defined(__GNUC__)
-#define SLOT_PRINTF(format, first) __attribute__((format(gnu_printf, format, first)))
+/* Lets the compiler check format strings; `at` and `first` count the parameters from 1. */
+#if defined(__MINGW_PRINTF_FORMAT)
+#define SLOT_PRINTF(at, first) __attribute__((format(__MINGW_PRINTF_FORMAT, at, first)))
 #elif defined(__GNUC__)
-#define SLOT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define SLOT_PRINTF(at, first) __attribute__((format(printf, at, first)))
 #else
-#define SLOT_PRINTF(format, first)
+#define SLOT_PRINTF(at, first)
 #endif
 
 /*

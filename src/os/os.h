@@ -119,8 +119,8 @@ struct os {
                    os_advice advice);
 
     /*
-     * The first byte at or after `offset` that may be other than zero, or the size of the file: what
-     * lies between is a hole. A system that does not know returns `offset`.
+     * The first byte at or after `offset` that may be other than zero, or the size of the file:
+     * what lies between is a hole. A system that does not know returns `offset`.
      */
     uint64_t (*next_data)(const struct os *os, struct os_file *file, uint64_t offset);
 

@@ -1,0 +1,129 @@
+/*
+ * Blocks on their way in: what must hold before the first byte of a block is changed in place, and
+ * what follows before the change leaves for the disk.
+ *
+ *   touch   view pinned -> bytes fit their checksum -> pages ready for stores -> marked dirty
+ *   settle  dirty blocks of a view -> new checksums; called by the view cache before each flush
+ *
+ * Invariant: a block whose bytes differ from its checksum is dirty in some view.
+ */
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+#include "format/sums.h"
+
+uint64_t db_blocks_of(const slot_db *db, uint64_t records)
+{
+    return records / db->block_records + (records % db->block_records != 0);
+}
+
+uint64_t db_block_bytes(const slot_db *db, uint64_t block)
+{
+    return min_u64(db->block_bytes, db->records.size - block * db->block_bytes);
+}
+
+/* Copy the block's bytes out of a view that maps them, or else from the file, and sum them up. */
+static slot_status sum_now(slot_db *db, const struct view *view, uint64_t block, uint64_t *sum,
+                           slot_error *err)
+{
+    const struct os *os = db->os;
+    uint64_t offset = block * db->block_bytes;
+    size_t n = (size_t)db_block_bytes(db, block);
+    os_result result;
+
+    if (offset - view->offset + n <= view->n)
+        result = os->load(os, db->scratch, view->base + (offset - view->offset), n);
+    else
+        result = os->read_at(os, db->files.records, offset, db->scratch, n);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, offset,
+                        "a block cannot be read: was the file truncated?");
+    *sum = sums_of_block(db->sums.seed, block, db->scratch, n);
+    return SLOT_OK;
+}
+
+static slot_status check_sum(slot_db *db, const struct view *view, uint64_t block, slot_error *err)
+{
+    uint64_t expected, found;
+    slot_status status;
+
+    if (db->meta.sums_stale)
+        return SLOT_OK;
+    status = sums_get(&db->sums, block, &expected, err);
+    if (status == SLOT_OK)
+        status = sum_now(db, view, block, &found, err);
+    if (status == SLOT_OK && found != expected)
+        status = error_set(err, SLOT_E_CORRUPT, FILE_RECORDS, block * db->block_bytes,
+                           "block %llu does not fit its checksum and is not changed: run verify",
+                           (unsigned long long)block);
+    return status;
+}
+
+/* Make stores to the block's pages safe: present, writable, with space on the disk behind them. */
+static slot_status make_ready(slot_db *db, struct view *view, uint64_t offset, uint64_t n,
+                              slot_error *err)
+{
+    const struct os *os = db->os;
+    uint8_t *address = view->base + (offset - view->offset);
+    os_result result = os->populate(os, address, (size_t)n, true);
+    os_result space;
+
+    if (os_ok(result))
+        return SLOT_OK;
+    /* No page: for lack of space, or because the bytes are gone? Asking for space tells. */
+    space = os->allocate(os, db->files.records, offset, n);
+    if (os_ok(space))
+        result = os->populate(os, address, (size_t)n, true);
+    else if (space.status == SLOT_E_NO_SPACE)
+        result = space;
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, offset,
+                        result.status == SLOT_E_NO_SPACE
+                            ? "no space for a block that was a hole: free some and try again"
+                            : "a block cannot be made writable: was the file truncated?");
+    return SLOT_OK;
+}
+
+slot_status db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin, slot_error *err)
+{
+    slot_db *db = txn->db;
+    uint64_t offset = block * db->block_bytes;
+    uint64_t n = db_block_bytes(db, block);
+    struct pin *entry = NULL;
+    slot_status status = pins_get(&txn->pins, offset, n, &entry, err);
+
+    if (status == SLOT_OK && !view_block_is_dirty(entry->view, block)) {
+        status = check_sum(db, entry->view, block, err);
+        if (status == SLOT_OK)
+            status = make_ready(db, entry->view, offset, n, err);
+        if (status == SLOT_OK)
+            status = view_mark_dirty(&db->cache, entry->view, block, err);
+        if (status == SLOT_OK)
+            txn->changed = true;
+    }
+    if (status == SLOT_OK)
+        *pin = entry;
+    return status;
+}
+
+slot_status db_block_settle(void *context, struct view *view, slot_error *err)
+{
+    slot_db *db = context;
+    slot_status status = SLOT_OK;
+
+    for (uint64_t i = 0; i < view->blocks && status == SLOT_OK; i++) {
+        uint64_t block = view->first_block + i;
+        uint64_t sum = 0;
+
+        if (!view_block_is_dirty(view, block))
+            continue;
+        if (block * db->block_bytes >= db->records.size)
+            break; /* an abort has taken the rest back */
+        status = sum_now(db, view, block, &sum, err);
+        if (status == SLOT_OK)
+            status = sums_set(&db->sums, block, sum, err);
+    }
+    return status;
+}

@@ -1,0 +1,254 @@
+/*
+ * Creating and destroying databases. A new one is made under a temporary name beside its place,
+ * every file synced, the directory synced, renamed into place, and the parent synced: after a crash
+ * there is a whole database or none (a directory *.tmp-<hex> may be left, which nobody opens).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "base/status.h"
+#include "db/handle.h"
+
+#define TEMPORARY_SUFFIX_BYTES 22u /* ".tmp-", 16 hexadecimal digits, NUL */
+
+/* "path.tmp-0123456789abcdef", in fresh memory. */
+static slot_status temporary_path(const struct os *os, const char *path, char **temporary,
+                                  slot_error *err)
+{
+    size_t n = strlen(path) + TEMPORARY_SUFFIX_BYTES;
+    unsigned long long number = 0;
+    os_result result = os->random(os, &number, sizeof number);
+    char *made;
+
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                        "the system gives no random numbers");
+    made = malloc(n);
+    if (made == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    snprintf(made, n, "%s.tmp-%016llx", path, number);
+    *temporary = made;
+    return SLOT_OK;
+}
+
+/* Write one new file, synced. n may be 0. */
+static slot_status write_file(const struct os *os, const char *directory, const char *name,
+                              const void *bytes, size_t n, slot_error *err)
+{
+    struct os_file *file = NULL;
+    slot_status status =
+        db_file_open(os, directory, name, OS_READ | OS_WRITE | OS_CREATE_NEW, &file, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = os->write_at(os, file, 0, bytes, n);
+    if (os_ok(result))
+        result = os->sync(os, file);
+    if (!os_ok(result))
+        status = error_os(err, result.status, result.code, name, 0, "the file cannot be written");
+    os->close(os, file);
+    return status;
+}
+
+/* Both slots of an empty database: the same state twice, so that one damaged slot loses nothing. */
+static slot_status first_meta(const struct os *os, const slot_schema *schema, uint8_t *slots,
+                              slot_error *err)
+{
+    struct meta meta;
+    const char *text;
+    size_t n;
+    os_result result;
+
+    memset(&meta, 0, sizeof meta);
+    result = os->random(os, meta.file_id, sizeof meta.file_id);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                        "the system gives no random numbers");
+    text = slot_schema_text(schema, &n);
+    meta.record_size = slot_schema_record_size(schema);
+    meta.schema_hash = checksum(text, n, 0);
+    meta.schema_bytes = n;
+    for (uint32_t i = 0; i < META_SLOTS; i++) {
+        meta.generation = META_GENERATION_MIN + i;
+        meta_encode(&meta, slots + i * META_SLOT_BYTES);
+    }
+    return SLOT_OK;
+}
+
+static slot_status write_files(const struct os *os, const char *directory,
+                               const slot_schema *schema, slot_error *err)
+{
+    uint8_t slots[META_SLOTS * META_SLOT_BYTES];
+    const char *text;
+    size_t n;
+    slot_status status = first_meta(os, schema, slots, err);
+    os_result result;
+
+    text = slot_schema_text(schema, &n);
+    if (status == SLOT_OK)
+        status = write_file(os, directory, FILE_LOCK, "", 0, err);
+    if (status == SLOT_OK)
+        status = write_file(os, directory, FILE_RECORDS, "", 0, err);
+    if (status == SLOT_OK)
+        status = write_file(os, directory, FILE_SUMS, "", 0, err);
+    if (status == SLOT_OK)
+        status = write_file(os, directory, FILE_SCHEMA, text, n, err);
+    if (status == SLOT_OK)
+        status = write_file(os, directory, FILE_META, slots, sizeof slots, err);
+    if (status != SLOT_OK)
+        return status;
+    result = os->sync_dir(os, directory);
+    if (!os_ok(result))
+        status = error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                          "the new directory cannot be made durable");
+    return status;
+}
+
+/* Remove our files and the directory. The first failure is returned; all is tried. */
+static os_result remove_all(const struct os *os, const char *directory)
+{
+    os_result first = os_success();
+    os_result result;
+
+    for (size_t i = 0; db_file_names[i] != NULL; i++) {
+        char *path = db_path(directory, db_file_names[i]);
+
+        result = path != NULL ? os->remove_file(os, path) : (os_result){SLOT_E_NO_MEMORY, 0};
+        if (os_ok(first) && !os_ok(result) && result.status != SLOT_E_NO_FILE)
+            first = result;
+        free(path);
+    }
+    result = os->remove_dir(os, directory);
+    return os_ok(first) ? result : first;
+}
+
+/* Put the finished directory into its place, for good. */
+static slot_status publish(const struct os *os, const char *temporary, const char *path,
+                           slot_error *err)
+{
+    char *parent = db_path(path, "..");
+    os_result result;
+
+    if (parent == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    result = os->rename_new(os, temporary, path);
+    if (!os_ok(result)) {
+        free(parent);
+        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                        result.status == SLOT_E_EXISTS ? "there is something of that name already"
+                                                       : "the new database cannot be renamed");
+    }
+    result = os->sync_dir(os, parent);
+    free(parent);
+    if (!os_ok(result)) {
+        (void)remove_all(os, path);
+        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                        "the name of the new database cannot be made durable");
+    }
+    return SLOT_OK;
+}
+
+static slot_status create_at(const struct os *os, const char *path, const slot_schema *schema,
+                             slot_error *err)
+{
+    char *temporary = NULL;
+    slot_status status = temporary_path(os, path, &temporary, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = os->make_dir(os, temporary);
+    if (!os_ok(result)) {
+        status = error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                          "the directory of the new database cannot be made");
+        goto done;
+    }
+    status = write_files(os, temporary, schema, err);
+    if (status == SLOT_OK)
+        status = publish(os, temporary, path, err);
+    if (status != SLOT_OK)
+        (void)remove_all(os, temporary);
+done:
+    free(temporary);
+    return status;
+}
+
+slot_status db_create_on(const struct os *os, const char *path, const slot_schema *schema,
+                         const slot_options *options, slot_error *err)
+{
+    slot_options used;
+    slot_status status = db_options(options, &used, err);
+    char *trimmed;
+
+    if (status != SLOT_OK)
+        return status;
+    trimmed = db_path_trimmed(path);
+    if (trimmed == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    if (os->kind(os, trimmed) != OS_KIND_NONE)
+        status = error_set(err, SLOT_E_EXISTS, "", SLOT_NO_OFFSET,
+                           "there is something of that name already");
+    else
+        status = create_at(os, trimmed, schema, err);
+    free(trimmed);
+    return status;
+}
+
+slot_status slot_create(const char *path, const slot_schema *schema, const slot_options *options,
+                        slot_error *err)
+{
+    return db_create_on(os_native(), path, schema, options, err);
+}
+
+/* Make sure that it is a database and that nobody has it open. */
+static slot_status may_destroy(const struct os *os, const char *path, uint32_t wait_ms,
+                               slot_error *err)
+{
+    struct os_file *lock = NULL;
+    char *meta = db_path(path, FILE_META);
+    slot_status status = SLOT_OK;
+
+    if (meta == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    if (os->kind(os, path) == OS_KIND_NONE)
+        status = error_set(err, SLOT_E_NO_FILE, "", SLOT_NO_OFFSET, NULL);
+    else if (os->kind(os, meta) != OS_KIND_FILE)
+        status = error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
+                           "not a Slotfile database: it has no file `meta`");
+    free(meta);
+    if (status == SLOT_OK)
+        status = db_file_open(os, path, FILE_LOCK, OS_READ | OS_WRITE, &lock, err);
+    if (status != SLOT_OK)
+        return status;
+    status = db_lock(os, lock, true, wait_ms, err);
+    os->close(os, lock);
+    return status;
+}
+
+slot_status db_destroy_on(const struct os *os, const char *path, const slot_options *options,
+                          slot_error *err)
+{
+    slot_options used;
+    slot_status status = db_options(options, &used, err);
+    os_result result;
+
+    if (status == SLOT_OK)
+        status = may_destroy(os, path, used.wait_ms, err);
+    if (status != SLOT_OK)
+        return status;
+    result = remove_all(os, path);
+    if (!os_ok(result))
+        status = error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                          result.status == SLOT_E_EXISTS
+                              ? "the directory holds files that are not Slotfile's: it stays"
+                              : "the database cannot be removed");
+    return status;
+}
+
+slot_status slot_destroy(const char *path, const slot_options *options, slot_error *err)
+{
+    return db_destroy_on(os_native(), path, options, err);
+}

@@ -1,0 +1,43 @@
+/*
+ * Reading and writing the slots of `meta`: the moment at which a new state of the database counts.
+ */
+#include <string.h>
+
+#include "base/status.h"
+#include "db/handle.h"
+
+slot_status db_meta_read(const struct os *os, struct os_file *file, struct meta *meta,
+                         slot_error *err)
+{
+    uint8_t slots[META_SLOTS * META_SLOT_BYTES];
+    os_result result = os->read_at(os, file, 0, slots, sizeof slots);
+
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_META, 0,
+                        result.status == SLOT_E_TRUNCATED
+                            ? "shorter than its two slots of 4096 bytes"
+                            : "the file cannot be read");
+    return meta_pick(slots, meta, err);
+}
+
+slot_status db_meta_write(slot_db *db, struct meta *next, slot_error *err)
+{
+    const struct os *os = db->os;
+    uint8_t slot[META_SLOT_BYTES];
+    uint64_t offset;
+    os_result result;
+
+    next->generation = db->meta.generation + 1;
+    offset = next->generation % META_SLOTS * META_SLOT_BYTES;
+    meta_encode(next, slot);
+    result = os->write_at(os, db->files.meta, offset, slot, sizeof slot);
+    if (os_ok(result))
+        result = os->sync(os, db->files.meta);
+    if (!os_ok(result))
+        return db_poison(db, error_os(err, result.status, result.code, FILE_META, offset,
+                                      "the state of the database cannot be made durable"));
+    os_mutex_lock(&db->stat_mutex);
+    db->meta = *next;
+    os_mutex_unlock(&db->stat_mutex);
+    return SLOT_OK;
+}

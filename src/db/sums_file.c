@@ -1,0 +1,204 @@
+#include "db/sums_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/files.h"
+#include "format/sums.h"
+
+#define SUMS_IN_PAGE (SUMS_PAGE_BYTES / SUM_BYTES)
+
+void sums_init(struct sums_file *sums, const struct os *os, struct os_file *file, uint64_t size,
+               uint64_t seed, uint64_t root)
+{
+    memset(sums, 0, sizeof *sums);
+    sums->os = os;
+    sums->file = file;
+    sums->size = size;
+    sums->seed = seed;
+    sums->root = root;
+}
+
+void sums_release(struct sums_file *sums)
+{
+    free(sums->pages);
+    sums->pages = NULL;
+}
+
+void sums_begin(struct sums_file *sums, uint64_t first_new)
+{
+    sums->first_new = first_new;
+    sums->appended = 0;
+}
+
+static slot_status io_error(slot_error *err, os_result result, uint64_t offset, const char *what)
+{
+    return error_os(err, result.status, result.code, FILE_SUMS, offset, "%s", what);
+}
+
+static slot_status resize(struct sums_file *sums, uint64_t size, slot_error *err)
+{
+    os_result result;
+
+    if (size == sums->size)
+        return SLOT_OK;
+    result = sums->os->resize(sums->os, sums->file, size);
+    if (!os_ok(result))
+        return io_error(err, result, size, "the file of checksums cannot be resized");
+    sums->size = size;
+    sums->unsynced = true;
+    return SLOT_OK;
+}
+
+static slot_status page_write(struct sums_file *sums, struct sums_page *page, slot_error *err)
+{
+    uint64_t offset = page->number * SUMS_PAGE_BYTES;
+    os_result result;
+
+    result = sums->os->write_at(sums->os, sums->file, offset, page->bytes, SUMS_PAGE_BYTES);
+    if (!os_ok(result))
+        return io_error(err, result, offset, "checksums cannot be written");
+    sums->size = max_u64(sums->size, offset + SUMS_PAGE_BYTES);
+    sums->unsynced = true;
+    page->dirty = false;
+    return SLOT_OK;
+}
+
+static slot_status page_read(struct sums_file *sums, struct sums_page *page, uint64_t number,
+                             slot_error *err)
+{
+    uint64_t offset = number * SUMS_PAGE_BYTES;
+    size_t n = offset < sums->size ? (size_t)min_u64(SUMS_PAGE_BYTES, sums->size - offset) : 0;
+    os_result result = sums->os->read_at(sums->os, sums->file, offset, page->bytes, n);
+
+    page->number = UINT64_MAX;
+    if (!os_ok(result))
+        return io_error(err, result, offset, "checksums cannot be read");
+    memset(page->bytes + n, 0, SUMS_PAGE_BYTES - n);
+    page->number = number;
+    return SLOT_OK;
+}
+
+static slot_status pages_allocate(struct sums_file *sums, slot_error *err)
+{
+    sums->pages = malloc(SUMS_PAGES * sizeof *sums->pages);
+    if (sums->pages == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, FILE_SUMS, SLOT_NO_OFFSET, NULL);
+    for (uint32_t i = 0; i < SUMS_PAGES; i++) {
+        sums->pages[i].number = UINT64_MAX;
+        sums->pages[i].dirty = false;
+    }
+    return SLOT_OK;
+}
+
+/* The place of a block's checksum in the cache. */
+static slot_status find(struct sums_file *sums, uint64_t block, struct sums_page **page,
+                        uint8_t **place, slot_error *err)
+{
+    uint64_t number = block / SUMS_IN_PAGE;
+    struct sums_page *found;
+    slot_status status = sums->pages == NULL ? pages_allocate(sums, err) : SLOT_OK;
+
+    if (status != SLOT_OK)
+        return status;
+    found = &sums->pages[number % SUMS_PAGES];
+    if (found->number != number) {
+        if (found->dirty)
+            status = page_write(sums, found, err);
+        if (status == SLOT_OK)
+            status = page_read(sums, found, number, err);
+        if (status != SLOT_OK)
+            return status;
+    }
+    *page = found;
+    *place = found->bytes + block % SUMS_IN_PAGE * SUM_BYTES;
+    return SLOT_OK;
+}
+
+slot_status sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err)
+{
+    struct sums_page *page;
+    uint8_t *place;
+    slot_status status = find(sums, block, &page, &place, err);
+
+    if (status == SLOT_OK)
+        *sum = get_u64(place);
+    return status;
+}
+
+slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err)
+{
+    struct sums_page *page;
+    uint8_t *place;
+    slot_status status = find(sums, block, &page, &place, err);
+    uint64_t change;
+
+    if (status != SLOT_OK || get_u64(place) == sum)
+        return status;
+    change = sums_root_term(block, sum) - sums_root_term(block, get_u64(place));
+    sums->root += change;
+    if (block >= sums->first_new)
+        sums->appended += change;
+    put_u64(place, sum);
+    page->dirty = true;
+    return SLOT_OK;
+}
+
+slot_status sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    for (uint32_t i = 0; sums->pages != NULL && i < SUMS_PAGES && status == SLOT_OK; i++) {
+        if (sums->pages[i].dirty)
+            status = page_write(sums, &sums->pages[i], err);
+    }
+    if (status == SLOT_OK)
+        status = resize(sums, blocks * SUM_BYTES, err);
+    return status;
+}
+
+static void forget_pages(struct sums_file *sums)
+{
+    free(sums->pages);
+    sums->pages = NULL;
+}
+
+slot_status sums_cut_appended(struct sums_file *sums, slot_error *err)
+{
+    slot_status status = sums_flush(sums, sums->first_new, err);
+
+    if (status == SLOT_OK) {
+        sums->root -= sums->appended;
+        sums->appended = 0;
+        forget_pages(sums); /* they may hold checksums beyond the cut */
+    }
+    return status;
+}
+
+slot_status sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err)
+{
+    slot_status status;
+
+    forget_pages(sums);
+    sums->root = sums->appended = 0;
+    status = resize(sums, 0, err);
+    if (status == SLOT_OK)
+        status = resize(sums, blocks * SUM_BYTES, err);
+    return status;
+}
+
+slot_status sums_sync(struct sums_file *sums, slot_error *err)
+{
+    os_result result;
+
+    if (!sums->unsynced)
+        return SLOT_OK;
+    result = sums->os->sync(sums->os, sums->file);
+    if (!os_ok(result))
+        return io_error(err, result, SLOT_NO_OFFSET, "checksums cannot be made durable");
+    sums->unsynced = false;
+    return SLOT_OK;
+}

@@ -1,0 +1,55 @@
+/*
+ * The file `sums` as the write transaction uses it: single checksums, read and written through a
+ * small write-back cache of 4 KiB pages, and the root, kept up to date with each change.
+ * Not for two threads at once.
+ */
+#ifndef SLOT_DB_SUMS_FILE_H
+#define SLOT_DB_SUMS_FILE_H
+
+#include "os/os.h"
+
+#define SUMS_PAGE_BYTES 4096u
+#define SUMS_PAGES      64u /* cached: 256 KiB, the checksums of a million records of 125 bytes */
+
+struct sums_page {
+    uint64_t number; /* page of the file; UINT64_MAX: empty */
+    bool dirty;
+    uint8_t bytes[SUMS_PAGE_BYTES];
+};
+
+struct sums_file {
+    const struct os *os;
+    struct os_file *file;
+    uint64_t seed;
+    uint64_t size;     /* bytes of the file; beyond it all checksums are 0 */
+    uint64_t root;     /* over all blocks */
+    uint64_t appended; /* the part of root that comes from blocks >= first_new */
+    uint64_t first_new;
+    bool unsynced;           /* bytes were written since the last sync */
+    struct sums_page *pages; /* SUMS_PAGES; NULL until first used */
+};
+
+/* `size` is the file's. Nothing is read yet. */
+void sums_init(struct sums_file *sums, const struct os *os, struct os_file *file, uint64_t size,
+               uint64_t seed, uint64_t root);
+void sums_release(struct sums_file *sums);
+
+/* From here on, changes of blocks >= first_new count as appended. */
+void sums_begin(struct sums_file *sums, uint64_t first_new);
+
+slot_status sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err);
+slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err);
+
+/* Write what is dirty, and make the file exactly `blocks` checksums long, new ones 0. */
+slot_status sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err);
+
+/* Forget the appended part: flush, then cut the file to first_new checksums. */
+slot_status sums_cut_appended(struct sums_file *sums, slot_error *err);
+
+/* All checksums 0, the file `blocks` of them long. */
+slot_status sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err);
+
+/* Make all that was flushed durable. */
+slot_status sums_sync(struct sums_file *sums, slot_error *err);
+
+#endif

@@ -1,0 +1,252 @@
+/*
+ * Files on POSIX systems.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/posix.h"
+
+/* One call never moves more than the smallest limit of all systems. */
+#define IO_BYTES_MAX ((size_t)1 << 30)
+
+os_result os_posix_result(int code)
+{
+    os_result result = {SLOT_E_IO, code};
+
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+        result.status = SLOT_E_NO_FILE;
+        break;
+    case EEXIST:
+    case ENOTEMPTY:
+        result.status = SLOT_E_EXISTS;
+        break;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        result.status = SLOT_E_PERMISSION;
+        break;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        result.status = SLOT_E_NO_SPACE;
+        break;
+    case ENOMEM:
+        result.status = SLOT_E_NO_MEMORY;
+        break;
+    case EISDIR:
+    case ELOOP:
+    case EOPNOTSUPP:
+        result.status = SLOT_E_UNSUPPORTED;
+        break;
+    default:
+        break;
+    }
+    return result;
+}
+
+os_result os_file_open(const struct os *os, const char *path, int flags, struct os_file **file)
+{
+    struct os_file *opened = malloc(sizeof *opened);
+    /* O_NONBLOCK: opening a FIFO that somebody put there must not hang. */
+    int how = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    os_result result = os_success();
+    struct stat st;
+
+    (void)os;
+    if (opened == NULL)
+        return os_posix_result(ENOMEM);
+    how |= (flags & OS_WRITE) != 0 ? O_RDWR : O_RDONLY;
+    if ((flags & OS_CREATE_NEW) != 0)
+        how |= O_CREAT | O_EXCL;
+    opened->fd = open(path, how, 0666);
+    if (opened->fd < 0) {
+        result = os_posix_result(errno);
+        goto done;
+    }
+    if (fstat(opened->fd, &st) != 0)
+        result = os_posix_result(errno);
+    else if (!S_ISREG(st.st_mode))
+        result = os_posix_result(EOPNOTSUPP);
+    if (os_ok(result)) {
+        *file = opened;
+        opened = NULL;
+    } else {
+        close(opened->fd);
+    }
+done:
+    free(opened);
+    return result;
+}
+
+void os_file_close(const struct os *os, struct os_file *file)
+{
+    (void)os;
+    close(file->fd);
+    free(file);
+}
+
+os_result os_file_size(const struct os *os, struct os_file *file, uint64_t *size)
+{
+    struct stat st;
+
+    (void)os;
+    if (fstat(file->fd, &st) != 0)
+        return os_posix_result(errno);
+    *size = (uint64_t)st.st_size;
+    return os_success();
+}
+
+os_result os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
+{
+    (void)os;
+    if (size > INT64_MAX)
+        return os_posix_result(EFBIG);
+    while (ftruncate(file->fd, (off_t)size) != 0) {
+        if (errno != EINTR)
+            return os_posix_result(errno);
+    }
+    return os_success();
+}
+
+os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    os_result result = os_success();
+    uint64_t before = 0;
+    int code;
+
+    if (offset > INT64_MAX || n > INT64_MAX - offset)
+        return os_posix_result(EFBIG);
+    result = os_file_size(os, file, &before);
+    if (!os_ok(result) || n == 0)
+        return result;
+#if defined(__linux__)
+    /* Not posix_fallocate: where the file system cannot, glibc would write zeros block by block. */
+    do
+        code = fallocate(file->fd, 0, (off_t)offset, (off_t)n) == 0 ? 0 : errno;
+    while (code == EINTR);
+#else
+    do
+        code = posix_fallocate(file->fd, (off_t)offset, (off_t)n);
+    while (code == EINTR);
+#endif
+    if (code != 0) {
+        result = os_posix_result(code == EINVAL || code == ENOSYS ? EOPNOTSUPP : code);
+        /* ext4 leaves the file longer by what it could get before the disk was full. */
+        (void)os_file_resize(os, file, before);
+    }
+    return result;
+}
+
+os_result os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset, void *buf,
+                          size_t n)
+{
+    uint8_t *to = buf;
+
+    (void)os;
+    while (n > 0) {
+        ssize_t got = pread(file->fd, to, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
+
+        if (got == 0)
+            return (os_result){SLOT_E_TRUNCATED, 0};
+        if (got < 0 && errno != EINTR)
+            return os_posix_result(errno);
+        if (got > 0) {
+            to += got;
+            offset += (uint64_t)got;
+            n -= (size_t)got;
+        }
+    }
+    return os_success();
+}
+
+os_result os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
+                           const void *buf, size_t n)
+{
+    const uint8_t *from = buf;
+
+    (void)os;
+    while (n > 0) {
+        ssize_t put = pwrite(file->fd, from, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
+
+        if (put < 0 && errno != EINTR)
+            return os_posix_result(errno);
+        if (put > 0) {
+            from += put;
+            offset += (uint64_t)put;
+            n -= (size_t)put;
+        }
+    }
+    return os_success();
+}
+
+os_result os_file_sync(const struct os *os, struct os_file *file)
+{
+    int failed;
+
+    (void)os;
+    do {
+#if defined(F_FULLFSYNC)
+        /* macOS: fsync leaves the bytes in the drive's cache; not every file system can do more. */
+        failed = fcntl(file->fd, F_FULLFSYNC);
+        if (failed != 0 && (errno == ENOTSUP || errno == EINVAL))
+            failed = fsync(file->fd);
+#elif defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
+        failed = fdatasync(file->fd);
+#else
+        failed = fsync(file->fd);
+#endif
+    } while (failed != 0 && errno == EINTR);
+    return failed == 0 ? os_success() : os_posix_result(errno);
+}
+
+void os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    (void)os;
+#if defined(__linux__)
+    (void)sync_file_range(file->fd, (off64_t)offset, (off64_t)n, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)file, (void)offset, (void)n;
+#endif
+}
+
+void os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
+                    os_advice advice)
+{
+    (void)os;
+#if defined(POSIX_FADV_NORMAL)
+    static const int words[] = {
+        [OS_ADVICE_NORMAL] = POSIX_FADV_NORMAL,
+        [OS_ADVICE_SEQUENTIAL] = POSIX_FADV_SEQUENTIAL,
+        [OS_ADVICE_RANDOM] = POSIX_FADV_RANDOM,
+        [OS_ADVICE_WILLNEED] = POSIX_FADV_WILLNEED,
+    };
+    (void)posix_fadvise(file->fd, (off_t)offset, (off_t)n, words[advice]);
+#else
+    (void)file, (void)offset, (void)n, (void)advice;
+#endif
+}
+
+uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
+{
+    uint64_t next = offset;
+
+#if defined(SEEK_DATA)
+    off_t data = lseek(file->fd, (off_t)offset, SEEK_DATA);
+
+    if (data >= 0)
+        next = (uint64_t)data;
+    else if (errno == ENXIO) /* nothing but a hole up to the end */
+        (void)os_file_size(os, file, &next);
+#else
+    (void)file;
+#endif
+    (void)os;
+    return next;
+}

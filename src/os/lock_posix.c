@@ -1,0 +1,86 @@
+/*
+ * Byte-range locks and mutexes on POSIX systems. Locks are open-file-description locks where the
+ * system has them: classic POSIX locks vanish as soon as the process closes any descriptor of the
+ * file, and two openings in one process do not exclude each other.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "os/posix.h"
+
+#if defined(F_OFD_SETLK)
+#define SET_LOCK F_OFD_SETLK
+#else
+#define SET_LOCK F_SETLK
+#endif
+
+static int set_lock(int fd, uint64_t byte, short type)
+{
+    struct flock range;
+
+    memset(&range, 0, sizeof range);
+    range.l_type = type;
+    range.l_whence = SEEK_SET;
+    range.l_start = (off_t)byte;
+    range.l_len = 1;
+    while (fcntl(fd, SET_LOCK, &range) != 0) {
+        if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+os_result os_lock_try(const struct os *os, struct os_file *file, uint64_t byte, bool exclusive)
+{
+    int code = set_lock(file->fd, byte, exclusive ? F_WRLCK : F_RDLCK);
+
+    (void)os;
+    if (code == EAGAIN || code == EACCES)
+        return (os_result){SLOT_E_BUSY, code};
+    return code == 0 ? os_success() : os_posix_result(code);
+}
+
+void os_lock_release(const struct os *os, struct os_file *file, uint64_t byte)
+{
+    (void)os;
+    (void)set_lock(file->fd, byte, F_UNLCK);
+}
+
+_Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct os_mutex), "os_mutex has no room");
+
+static pthread_mutex_t *inner(struct os_mutex *mutex)
+{
+    return (pthread_mutex_t *)(void *)mutex;
+}
+
+void os_mutex_init(struct os_mutex *mutex)
+{
+    int failed = pthread_mutex_init(inner(mutex), NULL);
+
+    assert(failed == 0);
+    (void)failed;
+}
+
+void os_mutex_lock(struct os_mutex *mutex)
+{
+    int failed = pthread_mutex_lock(inner(mutex));
+
+    assert(failed == 0);
+    (void)failed;
+}
+
+void os_mutex_unlock(struct os_mutex *mutex)
+{
+    int failed = pthread_mutex_unlock(inner(mutex));
+
+    assert(failed == 0);
+    (void)failed;
+}
+
+void os_mutex_release(struct os_mutex *mutex)
+{
+    (void)pthread_mutex_destroy(inner(mutex));
+}

@@ -1,0 +1,108 @@
+/*
+ * Views on POSIX systems.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "os/posix.h"
+
+os_result os_map_open(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
+                      os_map_mode mode, void **base)
+{
+    int protection = mode == OS_MAP_READ ? PROT_READ : PROT_READ | PROT_WRITE;
+    int sharing = mode == OS_MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED;
+    uint64_t size = 0;
+    os_result result;
+    void *mapped;
+
+    assert(offset % OS_GRANULARITY == 0 && n > 0);
+    result = os_file_size(os, file, &size);
+    if (!os_ok(result))
+        return result;
+    if (offset > size || n > size - offset)
+        return (os_result){SLOT_E_TRUNCATED, 0};
+    mapped = mmap(NULL, n, protection, sharing, file->fd, (off_t)offset);
+    if (mapped == MAP_FAILED)
+        return os_posix_result(errno);
+    *base = mapped;
+    return os_success();
+}
+
+void os_map_close(const struct os *os, void *base, size_t n)
+{
+    (void)os;
+    (void)munmap(base, n);
+}
+
+/* madvise and msync want whole pages: widen [address, address + n) to them. */
+static void *page_range(void *address, size_t *n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = (uintptr_t)address & ~(page - 1);
+
+    *n += (size_t)((uintptr_t)address - start);
+    return (uint8_t *)address - ((uintptr_t)address - start);
+}
+
+os_result os_map_flush(const struct os *os, void *address, size_t n)
+{
+    void *start = page_range(address, &n);
+
+    (void)os;
+#if defined(__linux__)
+    /* Linux has one page cache: the dirty pages are the file's already, and the fdatasync that
+     * must follow writes them. MS_SYNC here would wait for the disk a second time. */
+    return msync(start, n, MS_ASYNC) == 0 ? os_success() : os_posix_result(errno);
+#else
+    return msync(start, n, MS_SYNC) == 0 ? os_success() : os_posix_result(errno);
+#endif
+}
+
+/* Touch every page under the guard: for systems whose madvise cannot do it. */
+static os_result touch_pages(const struct os *os, void *start, size_t n, bool for_write)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    os_result result = os_success();
+
+    for (size_t at = 0; at < n && os_ok(result); at += page) {
+        uint8_t byte;
+
+        result = os_guard_load(os, &byte, (uint8_t *)start + at, 1);
+        /* The page is there. An atomic add of nothing dirties it without racing with anybody. */
+        if (os_ok(result) && for_write)
+            atomic_fetch_or((_Atomic uint8_t *)start + at, 0);
+    }
+    return result;
+}
+
+os_result os_map_populate(const struct os *os, void *address, size_t n, bool for_write)
+{
+    void *start = page_range(address, &n);
+
+#if defined(MADV_POPULATE_READ) && defined(MADV_POPULATE_WRITE)
+    int failed;
+
+    do
+        failed = madvise(start, n, for_write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+    while (failed != 0 && errno == EINTR);
+    if (failed == 0)
+        return os_success();
+    if (errno == EFAULT || errno == EHWPOISON)
+        return (os_result){SLOT_E_LOST, errno};
+    if (errno == ENOMEM)
+        return os_posix_result(ENOMEM);
+#endif
+    return touch_pages(os, start, n, for_write);
+}
+
+void os_map_prefetch(const struct os *os, void *address, size_t n)
+{
+    void *start = page_range(address, &n);
+
+    (void)os;
+    (void)posix_madvise(start, n, POSIX_MADV_WILLNEED);
+}

@@ -1,0 +1,364 @@
+#include "view/cache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+
+/* ---- sizes ---- */
+
+/* What a view of that size takes from the budget. */
+static uint64_t view_cost(uint64_t view_size, uint64_t block_bytes)
+{
+    return view_size + round_up(block_bytes, OS_PAGE_SIZE);
+}
+
+slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint64_t budget,
+                            uint64_t block_bytes, slot_error *err)
+{
+    uint64_t needed = 2 * view_cost(VIEW_SIZE_MIN, block_bytes);
+    uint64_t size = VIEW_SIZE_MAX;
+
+    if (budget < needed)
+        return error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
+                         "a map budget of %llu bytes is too small: this database needs %llu",
+                         (unsigned long long)budget, (unsigned long long)needed);
+    while (size > VIEW_SIZE_MIN && (size > budget / 4 || 2 * view_cost(size, block_bytes) > budget))
+        size /= 2;
+    memset(cache, 0, sizeof *cache);
+    cache->os = os;
+    cache->budget = budget;
+    cache->view_size = size;
+    while ((UINT64_C(1) << cache->view_shift) < size)
+        cache->view_shift++;
+    cache->capacity = (uint32_t)min_u64(budget / view_cost(size, block_bytes), UINT32_MAX);
+    os_mutex_init(&cache->mutex);
+    return SLOT_OK;
+}
+
+/* ---- the table, and the order of use ---- */
+
+static struct view **bucket_of(struct view_cache *cache, const struct view_file *file,
+                               uint64_t number)
+{
+    uint64_t hash = (number ^ (uint64_t)(uintptr_t)file >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return &cache->buckets[(hash >> 32) % VIEW_BUCKETS];
+}
+
+static struct view *table_find(struct view_cache *cache, const struct view_file *file,
+                               uint64_t number)
+{
+    struct view *view = *bucket_of(cache, file, number);
+
+    while (view != NULL && (view->file != file || view->number != number))
+        view = view->next_in_bucket;
+    return view;
+}
+
+static void table_insert(struct view_cache *cache, struct view *view)
+{
+    struct view **bucket = bucket_of(cache, view->file, view->number);
+
+    view->next_in_bucket = *bucket;
+    *bucket = view;
+}
+
+/* Nobody finds the view any more; it lives on while it is pinned or dirty. */
+static void table_retire(struct view_cache *cache, struct view *view)
+{
+    struct view **link = bucket_of(cache, view->file, view->number);
+
+    while (*link != view)
+        link = &(*link)->next_in_bucket;
+    *link = view->next_in_bucket;
+    view->retired = true;
+}
+
+static void order_remove(struct view_cache *cache, struct view *view)
+{
+    *(view->older != NULL ? &view->older->newer : &cache->oldest) = view->newer;
+    *(view->newer != NULL ? &view->newer->older : &cache->newest) = view->older;
+}
+
+static void order_append(struct view_cache *cache, struct view *view)
+{
+    view->older = cache->newest;
+    view->newer = NULL;
+    *(cache->newest != NULL ? &cache->newest->newer : &cache->oldest) = view;
+    cache->newest = view;
+}
+
+/* ---- dirty views ---- */
+
+static size_t dirty_words(const struct view *view)
+{
+    return (view->blocks + 63) / 64;
+}
+
+bool view_block_is_dirty(const struct view *view, uint64_t block)
+{
+    uint64_t bit = block - view->first_block;
+
+    assert(bit < view->blocks);
+    return view->dirty != NULL && (view->dirty[bit / 64] >> (bit % 64) & 1) != 0;
+}
+
+slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_t block,
+                            slot_error *err)
+{
+    uint64_t bit = block - view->first_block;
+
+    assert(bit < view->blocks && view->pins > 0);
+    if (view->dirty == NULL) {
+        view->dirty = calloc(dirty_words(view), sizeof *view->dirty);
+        if (view->dirty == NULL)
+            return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    }
+    view->dirty[bit / 64] |= UINT64_C(1) << (bit % 64);
+    if (!view->is_dirty) {
+        os_mutex_lock(&cache->mutex);
+        view->is_dirty = true;
+        view->next_dirty = cache->dirty;
+        cache->dirty = view;
+        os_mutex_unlock(&cache->mutex);
+    }
+    return SLOT_OK;
+}
+
+static void dirty_remove(struct view_cache *cache, struct view *view)
+{
+    struct view **link = &cache->dirty;
+
+    while (*link != view)
+        link = &(*link)->next_dirty;
+    *link = view->next_dirty;
+    view->is_dirty = false;
+    memset(view->dirty, 0, dirty_words(view) * sizeof *view->dirty);
+}
+
+/* The bytes from the first dirty block to the end of the last one, within the view. */
+static void dirty_range(const struct view *view, uint64_t *start, uint64_t *end)
+{
+    uint64_t first = 0, last = view->blocks - 1;
+
+    while (!view_block_is_dirty(view, view->first_block + first))
+        first++;
+    while (!view_block_is_dirty(view, view->first_block + last))
+        last--;
+    *start = (view->first_block + first) * view->file->block_bytes - view->offset;
+    *end = (view->first_block + last + 1) * view->file->block_bytes - view->offset;
+    *end = min_u64(*end, view->n);
+}
+
+static slot_status flush_view(struct view_cache *cache, struct view *view, slot_error *err)
+{
+    uint64_t start, end;
+    os_result result;
+
+    if (view->file->settle != NULL) {
+        slot_status status = view->file->settle(view->file->context, view, err);
+
+        if (status != SLOT_OK)
+            return status;
+    }
+    dirty_range(view, &start, &end);
+    result = cache->os->flush(cache->os, view->base + start, (size_t)(end - start));
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, view->file->name, view->offset + start,
+                        "a view cannot be flushed");
+    dirty_remove(cache, view);
+    cache->counters.flushes++;
+    return SLOT_OK;
+}
+
+slot_status view_flush_all(struct view_cache *cache, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    os_mutex_lock(&cache->mutex);
+    while (cache->dirty != NULL && status == SLOT_OK)
+        status = flush_view(cache, cache->dirty, err);
+    os_mutex_unlock(&cache->mutex);
+    return status;
+}
+
+/* ---- mapping and unmapping ---- */
+
+static void discard(struct view_cache *cache, struct view *view)
+{
+    assert(view->pins == 0);
+    if (!view->retired)
+        table_retire(cache, view);
+    if (view->is_dirty)
+        dirty_remove(cache, view);
+    order_remove(cache, view);
+    cache->os->unmap(cache->os, view->base, (size_t)view->n);
+    cache->counters.mapped -= round_up(view->n, OS_PAGE_SIZE);
+    free(view->dirty);
+    free(view);
+}
+
+/* Unmap the view that was not acquired for longest and is not pinned. SLOT_E_BUDGET: none is. */
+static slot_status evict_oldest(struct view_cache *cache, slot_error *err)
+{
+    struct view *view = cache->oldest;
+    slot_status status = SLOT_OK;
+
+    while (view != NULL && view->pins > 0)
+        view = view->newer;
+    if (view == NULL)
+        return error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
+                         "all %llu bytes of the map budget are in views with lent pointers: "
+                         "unpin them or raise the budget",
+                         (unsigned long long)cache->budget);
+    if (view->is_dirty)
+        status = flush_view(cache, view, err);
+    if (status == SLOT_OK) {
+        discard(cache, view);
+        cache->counters.evictions++;
+    }
+    return status;
+}
+
+/* Map view->n bytes: evict until the budget allows it, and once more when address space is out. */
+static slot_status map_within_budget(struct view_cache *cache, struct view *view, slot_error *err)
+{
+    const struct os *os = cache->os;
+    uint64_t cost = round_up(view->n, OS_PAGE_SIZE);
+    slot_status status = SLOT_OK;
+    void *base = NULL;
+    os_result result;
+
+    while (cache->counters.mapped + cost > cache->budget && status == SLOT_OK)
+        status = evict_oldest(cache, err);
+    if (status != SLOT_OK)
+        return status;
+    result = os->map(os, view->file->file, view->offset, (size_t)view->n, view->file->mode, &base);
+    while (result.status == SLOT_E_NO_MEMORY && evict_oldest(cache, NULL) == SLOT_OK)
+        result =
+            os->map(os, view->file->file, view->offset, (size_t)view->n, view->file->mode, &base);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, view->file->name, view->offset,
+                        "a view of %llu bytes cannot be mapped", (unsigned long long)view->n);
+    view->base = base;
+    cache->counters.mapped += cost;
+    cache->counters.mapped_peak = max_u64(cache->counters.mapped_peak, cache->counters.mapped);
+    cache->counters.maps++;
+    return SLOT_OK;
+}
+
+/* Describe the view that owns `offset`: cut at the end of the file, nothing mapped yet. */
+static void describe(const struct view_cache *cache, struct view_file *file, uint64_t offset,
+                     struct view *view)
+{
+    uint64_t tail = round_up(file->block_bytes, OS_PAGE_SIZE);
+
+    memset(view, 0, sizeof *view);
+    view->file = file;
+    view->number = offset >> cache->view_shift;
+    view->offset = view->number << cache->view_shift;
+    view->n = min_u64(cache->view_size + tail, file->size - view->offset);
+    view->first_block = (view->offset + file->block_bytes - 1) / file->block_bytes;
+    view->blocks = (uint32_t)((view->offset + cache->view_size - 1) / file->block_bytes + 1 -
+                              view->first_block);
+}
+
+static slot_status map_new(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                           struct view **view, slot_error *err)
+{
+    struct view *mapped = malloc(sizeof *mapped);
+    slot_status status;
+
+    if (mapped == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    describe(cache, file, offset, mapped);
+    status = map_within_budget(cache, mapped, err);
+    if (status != SLOT_OK) {
+        free(mapped);
+        return status;
+    }
+    table_insert(cache, mapped);
+    order_append(cache, mapped);
+    *view = mapped;
+    return SLOT_OK;
+}
+
+/* ---- what others call ---- */
+
+slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                         uint64_t end, struct view **view, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+    struct view *found;
+
+    assert(offset < end && end <= file->size);
+    os_mutex_lock(&cache->mutex);
+    found = table_find(cache, file, offset >> cache->view_shift);
+    if (found != NULL && end - found->offset > found->n) {
+        table_retire(cache, found);
+        if (found->pins == 0 && !found->is_dirty)
+            discard(cache, found);
+        found = NULL;
+    }
+    if (found == NULL) {
+        status = map_new(cache, file, offset, &found, err);
+    } else {
+        order_remove(cache, found);
+        order_append(cache, found);
+    }
+    if (status == SLOT_OK) {
+        found->pins++;
+        *view = found;
+    }
+    os_mutex_unlock(&cache->mutex);
+    return status;
+}
+
+void view_pin(struct view_cache *cache, struct view *view)
+{
+    os_mutex_lock(&cache->mutex);
+    assert(view->pins > 0);
+    view->pins++;
+    os_mutex_unlock(&cache->mutex);
+}
+
+void view_unpin(struct view_cache *cache, struct view *view)
+{
+    os_mutex_lock(&cache->mutex);
+    assert(view->pins > 0);
+    view->pins--;
+    if (view->retired && view->pins == 0 && !view->is_dirty)
+        discard(cache, view);
+    os_mutex_unlock(&cache->mutex);
+}
+
+void view_drop_all(struct view_cache *cache, const struct view_file *file)
+{
+    os_mutex_lock(&cache->mutex);
+    for (struct view *view = cache->oldest, *next; view != NULL; view = next) {
+        next = view->newer;
+        if (view->file == file)
+            discard(cache, view);
+    }
+    os_mutex_unlock(&cache->mutex);
+}
+
+void view_cache_release(struct view_cache *cache)
+{
+    while (cache->oldest != NULL)
+        discard(cache, cache->oldest);
+    os_mutex_release(&cache->mutex);
+}
+
+struct view_counters view_cache_counters(struct view_cache *cache)
+{
+    struct view_counters copy;
+
+    os_mutex_lock(&cache->mutex);
+    copy = cache->counters;
+    os_mutex_unlock(&cache->mutex);
+    return copy;
+}

@@ -1,0 +1,127 @@
+/*
+ * Views and the view cache.
+ *
+ * A view is a mapped part of one file: view_size bytes from a multiple of view_size, and a tail of
+ * one block, so that any block that begins in a view lies whole inside it. Views overlap by that
+ * tail; the system keeps them coherent.
+ *
+ *     file      |0        |1        |2        |3   |
+ *     view 0    [=========>----]                          = view_size, owned
+ *     view 1              [=========>----]                - tail
+ *     view 3                                  [====]      cut at the end of the file
+ *
+ * The cache holds the views that are mapped now, looked up by (file, number). Invariants:
+ *
+ *   - the bytes mapped (in pages, all files, all threads) never exceed the budget, not even for a
+ *     moment: room is made before a view is mapped;
+ *   - a view with pins is never unmapped, and its bytes stay at their address;
+ *   - a dirty view is settled (its file's callback) and flushed before it is unmapped, and the file
+ *     stays to be synced;
+ *   - `settle` and all changes of the table happen under the mutex; hits do not come here at all:
+ *     transactions keep what they use in their view_pins (pins.h).
+ *
+ * When a file has grown, its last view may be too short. It is then replaced by a longer one and
+ * leaves the table ("retired"); whoever has pinned it keeps it, and it goes when nobody does.
+ */
+#ifndef SLOT_VIEW_CACHE_H
+#define SLOT_VIEW_CACHE_H
+
+#include "os/os.h"
+
+#define VIEW_SIZE_MIN (UINT64_C(256) << 10)
+#define VIEW_SIZE_MAX (UINT64_C(64) << 20)
+#define VIEW_BUCKETS  256u /* of the table: a power of two */
+
+struct view;
+
+/* A file that is used through views. The owner keeps it at one address while views of it exist. */
+struct view_file {
+    const char *name; /* static, for errors */
+    struct os_file *file;
+    uint64_t size;        /* bytes now: a view never reaches beyond; the owner keeps it right */
+    uint64_t block_bytes; /* no block straddles a view */
+    os_map_mode mode;
+    /* Called with each dirty view before it is flushed; NULL if nothing has to be done then. */
+    slot_status (*settle)(void *context, struct view *view, slot_error *err);
+    void *context;
+};
+
+struct view {
+    struct view_file *file;
+    uint8_t *base;
+    uint64_t number;
+    uint64_t offset;      /* number * view_size */
+    uint64_t n;           /* bytes mapped */
+    uint64_t first_block; /* of the blocks that begin in the view's own view_size bytes */
+    uint32_t blocks;
+    uint32_t pins;
+    bool retired;
+    bool is_dirty;
+    uint64_t *dirty; /* one bit for each of `blocks`; NULL until the first */
+    struct view *next_in_bucket;
+    struct view *older, *newer; /* by last acquisition */
+    struct view *next_dirty;
+};
+
+struct view_counters {
+    uint64_t mapped; /* bytes now */
+    uint64_t mapped_peak;
+    uint64_t maps; /* calls, since init */
+    uint64_t evictions;
+    uint64_t flushes;
+};
+
+struct view_cache {
+    const struct os *os;
+    struct os_mutex mutex;
+    uint64_t budget;
+    uint64_t view_size; /* a power of two */
+    uint32_t view_shift;
+    uint32_t capacity; /* views of full size that fit the budget */
+    struct view *buckets[VIEW_BUCKETS];
+    struct view *oldest, *newest;
+    struct view *dirty;
+    struct view_counters counters;
+};
+
+/*
+ * Start with no views. `block_bytes` is the largest block of any file that will be used.
+ * SLOT_E_BUDGET, naming the bytes needed, when not even two of the smallest views fit.
+ */
+slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint64_t budget,
+                            uint64_t block_bytes, slot_error *err);
+
+/* Unmap everything, dirty or not. No view may be pinned. */
+void view_cache_release(struct view_cache *cache);
+
+/*
+ * The view that owns byte `offset` of the file, mapped at least up to byte `end` (<= file->size),
+ * with one more pin. SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY; what settle and
+ * flush return. Cost: a lock and a look-up; on a miss map, unmap and page faults.
+ */
+slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                         uint64_t end, struct view **view, slot_error *err);
+
+/* One more pin of a view that is pinned already. */
+void view_pin(struct view_cache *cache, struct view *view);
+
+/* Give back one pin. */
+void view_unpin(struct view_cache *cache, struct view *view);
+
+/* Whether this block, which begins in the view, is marked as changed since the last flush. */
+bool view_block_is_dirty(const struct view *view, uint64_t block);
+
+/* Mark it. SLOT_E_NO_MEMORY, and then nothing changed. */
+slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_t block,
+                            slot_error *err);
+
+/* Settle and flush all dirty views. When it fails, those not yet done stay dirty. */
+slot_status view_flush_all(struct view_cache *cache, slot_error *err);
+
+/* Unmap all views of the file, which are neither pinned nor dirty: before it is made shorter. */
+void view_drop_all(struct view_cache *cache, const struct view_file *file);
+
+/* A copy of the counters. */
+struct view_counters view_cache_counters(struct view_cache *cache);
+
+#endif

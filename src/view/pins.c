@@ -1,0 +1,146 @@
+#include "view/pins.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+
+void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file)
+{
+    uint32_t entries = PINS_MAX;
+
+    /* A quarter of the budget at most, so that some threads can work side by side. */
+    while (entries > 1 && entries > cache->capacity / 4)
+        entries /= 2;
+    memset(pins, 0, sizeof *pins);
+    pins->cache = cache;
+    pins->file = file;
+    pins->mask = entries - 1;
+}
+
+static void drop_entry(struct view_pins *pins, struct pin *entry)
+{
+    if (entry->view != NULL)
+        view_unpin(pins->cache, entry->view);
+    memset(entry, 0, sizeof *entry);
+}
+
+static void drop_table(struct view_pins *pins)
+{
+    for (uint32_t i = 0; i <= pins->mask; i++)
+        drop_entry(pins, &pins->table[i]);
+    if (pins->scan != NULL)
+        view_unpin(pins->cache, pins->scan);
+    pins->scan = NULL;
+}
+
+void pins_unlend(struct view_pins *pins)
+{
+    for (uint32_t i = 0; i < pins->lent_size; i++) {
+        if (pins->lent[i] != NULL)
+            view_unpin(pins->cache, pins->lent[i]);
+    }
+    free(pins->lent);
+    pins->lent = NULL;
+    pins->lent_size = pins->lent_count = 0;
+    drop_table(pins); /* its entries say which views were lent */
+}
+
+void pins_release(struct view_pins *pins)
+{
+    pins_unlend(pins);
+}
+
+slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
+                      slot_error *err)
+{
+    struct pin *entry = &pins->table[(offset >> pins->cache->view_shift) & pins->mask];
+    struct view *view = NULL;
+    slot_status status;
+
+    drop_entry(pins, entry);
+    status = view_acquire(pins->cache, pins->file, offset, offset + n, &view, err);
+    if (status == SLOT_E_BUDGET) {
+        /* What this transaction holds for speed alone may be just what is missing. */
+        drop_table(pins);
+        status = view_acquire(pins->cache, pins->file, offset, offset + n, &view, err);
+    }
+    if (status != SLOT_OK)
+        return status;
+    entry->offset = view->offset;
+    entry->n = view->n;
+    entry->base = view->base;
+    entry->view = view;
+    entry->lent = false;
+    *pin = entry;
+    return SLOT_OK;
+}
+
+/* The place of `view` in the set, or the empty place where it belongs. The set is never full. */
+static struct view **lent_place(const struct view_pins *pins, const struct view *view)
+{
+    uint32_t i = (uint32_t)view->number & (pins->lent_size - 1);
+
+    while (pins->lent[i] != NULL && pins->lent[i] != view)
+        i = (i + 1) & (pins->lent_size - 1);
+    return &pins->lent[i];
+}
+
+static bool lent_grow(struct view_pins *pins)
+{
+    uint32_t old_size = pins->lent_size;
+    struct view **old = pins->lent;
+    uint32_t size = old_size != 0 ? old_size * 2 : 8;
+    struct view **grown = calloc(size, sizeof *grown);
+
+    if (grown == NULL)
+        return false;
+    pins->lent = grown;
+    pins->lent_size = size;
+    for (uint32_t i = 0; i < old_size; i++) {
+        if (old[i] != NULL)
+            *lent_place(pins, old[i]) = old[i];
+    }
+    free(old);
+    return true;
+}
+
+slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err)
+{
+    struct view **place;
+
+    if (pin->lent)
+        return SLOT_OK;
+    if (pins->lent_count >= pins->lent_size / 2 && !lent_grow(pins))
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    place = lent_place(pins, pin->view);
+    if (*place == NULL) {
+        view_pin(pins->cache, pin->view);
+        *place = pin->view;
+        pins->lent_count++;
+    }
+    pin->lent = true;
+    return SLOT_OK;
+}
+
+slot_status pins_scan(struct view_pins *pins, uint64_t offset, uint64_t end, struct view **view,
+                      slot_error *err)
+{
+    struct view *found = NULL;
+    slot_status status;
+
+    if (pins->scan != NULL)
+        view_unpin(pins->cache, pins->scan);
+    pins->scan = NULL;
+    status = view_acquire(pins->cache, pins->file, offset, end, &found, err);
+    if (status == SLOT_E_BUDGET) {
+        drop_table(pins);
+        status = view_acquire(pins->cache, pins->file, offset, end, &found, err);
+    }
+    if (status != SLOT_OK)
+        return status;
+    pins->scan = found;
+    *view = found;
+    return SLOT_OK;
+}

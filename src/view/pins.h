@@ -1,0 +1,73 @@
+/*
+ * The views that one transaction uses: its own small table, so that a hit touches nothing that
+ * another thread writes.
+ *
+ * Each entry of the table pins one view, found by view number modulo the table's size; the next
+ * miss on the same entry gives the pin back. Under a tight budget the table is small, down to one
+ * entry, so that a transaction never holds more of the budget than it needs. Views whose pointers
+ * were lent are pinned a second time, in the set `lent`, until pins_unlend or pins_release.
+ */
+#ifndef SLOT_VIEW_PINS_H
+#define SLOT_VIEW_PINS_H
+
+#include "view/cache.h"
+
+#define PINS_MAX 64u /* entries; a power of two */
+
+struct pin {
+    uint64_t offset; /* of the view in the file */
+    uint64_t n;      /* bytes from there that may be used; 0: empty */
+    uint8_t *base;
+    struct view *view; /* NULL: empty */
+    bool lent;         /* is in the set `lent` */
+};
+
+struct view_pins {
+    struct view_cache *cache;
+    struct view_file *file;
+    uint32_t mask; /* entries in use - 1 */
+    uint32_t lent_count;
+    uint32_t lent_size; /* of the array, a power of two; 0: none */
+    struct view **lent; /* open addressing by view number */
+    struct view *scan;  /* pinned for the run that was handed out last */
+    struct pin table[PINS_MAX];
+};
+
+void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file);
+
+/* Give everything back. */
+void pins_release(struct view_pins *pins);
+
+/* Give back what was lent: no pointer handed out before may be used any more. */
+void pins_unlend(struct view_pins *pins);
+
+/* The slow path of pins_get. */
+slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
+                      slot_error *err);
+
+/*
+ * The entry whose view owns byte `offset` and reaches over n bytes (at most a block) from there;
+ * they are at pin->base + (offset - pin->offset) until the next pins_get of this transaction.
+ * Errors as view_acquire. Cost of a hit: one load and two compares.
+ */
+static inline slot_status pins_get(struct view_pins *pins, uint64_t offset, uint64_t n,
+                                   struct pin **pin, slot_error *err)
+{
+    struct pin *entry = &pins->table[(offset >> pins->cache->view_shift) & pins->mask];
+    uint64_t at = offset - entry->offset;
+
+    if (at < pins->cache->view_size && at + n <= entry->n) {
+        *pin = entry;
+        return SLOT_OK;
+    }
+    return pins_miss(pins, offset, n, pin, err);
+}
+
+/* Keep the view of `pin` where it is until pins_unlend. SLOT_E_NO_MEMORY. */
+slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err);
+
+/* The view that owns `offset`, mapped up to at least `end`, pinned until the next pins_scan. */
+slot_status pins_scan(struct view_pins *pins, uint64_t offset, uint64_t end, struct view **view,
+                      slot_error *err);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * What all commands share: options, exit codes, messages, opening a database, reading a schema.
+ * Data goes to stdout only, everything that people are told goes to stderr.
+ */
+#ifndef SLOTFILE_TOOLS_CLI_H
+#define SLOTFILE_TOOLS_CLI_H
+
+#include <slotfile/slotfile.h>
+#include <stdio.h>
+
+/* Lets the compiler check format strings. */
+#if defined(__MINGW_PRINTF_FORMAT)
+#define CLI_PRINTF(at, first) __attribute__((format(__MINGW_PRINTF_FORMAT, at, first)))
+#elif defined(__GNUC__)
+#define CLI_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#else
+#define CLI_PRINTF(at, first)
+#endif
+
+/* The exit codes; slotfile.c tells users about them. */
+enum {
+    CLI_DONE = 0,
+    CLI_REFUSED = 1, /* rows refused, damage found, no such record */
+    CLI_USAGE = 2,
+    CLI_IO = 3, /* input, output, no space, no memory, no such file */
+    CLI_CORRUPT = 4,
+    CLI_LOCKED = 5
+};
+
+/* ---- Messages ---- */
+
+/* One line on stderr, with "slotfile: " before it. */
+void cli_say(const char *format, ...) CLI_PRINTF(1, 2);
+
+/* Says what is wrong with how `command` was called and where its help is. Returns CLI_USAGE. */
+int cli_usage(const char *command, const char *format, ...) CLI_PRINTF(2, 3);
+
+/* Says what went wrong with the database at `path`. Returns the exit code. */
+int cli_error(const char *path, const slot_error *err);
+
+/* The exit code of a status. */
+int cli_exit_code(slot_status status);
+
+/* Says that there is no memory. Returns CLI_IO. */
+int cli_no_memory(void);
+
+/* Says that stdout cannot be written, with errno, once; a reader that went away is no news.
+ * Returns CLI_IO. */
+int cli_stdout_failed(void);
+
+/* Write n bytes of data to stdout. Returns CLI_DONE or CLI_IO. */
+int cli_write(const void *data, size_t n);
+
+/* ---- Options ---- */
+
+typedef enum cli_kind {
+    CLI_FLAG,  /* bool: given or not */
+    CLI_TEXT,  /* const char * */
+    CLI_COUNT, /* uint64_t, decimal */
+    CLI_SIZE   /* uint64_t, decimal with K, M or G for powers of 1024 */
+} cli_kind;
+
+/* An option and where its value goes; the value stays what it was when the option is not given. */
+typedef struct cli_option {
+    const char *name; /* with its dashes; NULL ends a list */
+    cli_kind kind;
+    void *value;
+} cli_option;
+
+/*
+ * Take the options out of argv[1] .. argv[*argc - 1]; what is left are the operands. `--` ends the
+ * options, and `-` is an operand. CLI_DONE, or CLI_USAGE when something is unknown, has no value
+ * or a wrong one, or when there are fewer than `least` or more than `most` operands.
+ */
+int cli_parse(int *argc, char **argv, const cli_option *options, int least, int most);
+
+/* Whole decimal numbers; false when the text is anything else or too large. */
+bool cli_parse_count(const char *text, size_t n, uint64_t *value);
+bool cli_parse_size(const char *text, uint64_t *value);
+
+/* ---- Databases ---- */
+
+/* The options of every command that opens a database. */
+typedef struct cli_open_options {
+    uint64_t map_budget;
+    uint64_t wait_ms;
+} cli_open_options;
+
+/* Their lines in a table of options, and their lines of help. */
+#define CLI_OPEN_OPTIONS(options)                                                                  \
+    {"--map-budget", CLI_SIZE, &(options).map_budget},                                             \
+    {                                                                                              \
+        "--wait-ms", CLI_COUNT, &(options).wait_ms                                                 \
+    }
+#define CLI_OPEN_HELP                                                                              \
+    "  --map-budget N[K|M|G]   map at most so many bytes of the database at a time\n"              \
+    "  --wait-ms N             wait at most so long for another process (5000)\n"
+
+void cli_open_init(cli_open_options *options);
+
+/* The library's options for these. CLI_DONE or CLI_USAGE. */
+int cli_open_translate(const char *command, const cli_open_options *options, slot_access access,
+                       slot_options *result);
+
+/* Open `path`, or say why not. Returns the exit code. */
+int cli_open(const char *command, const char *path, const cli_open_options *options,
+             slot_access access, slot_db **db);
+
+/* Close, and say so when it fails. Returns `code`, or the exit code of the failure when `code` is
+ * CLI_DONE. */
+int cli_close(const char *path, slot_db *db, int code);
+
+/* ---- Schemas ---- */
+
+/* The three ways to say what a record is. */
+typedef struct cli_schema_options {
+    const char *spec;
+    const char *file;
+    uint64_t record_size;
+} cli_schema_options;
+
+#define CLI_SCHEMA_OPTIONS(options)                                                                \
+    {"--schema", CLI_TEXT, &(options).spec}, {"--schema-file", CLI_TEXT, &(options).file},         \
+    {                                                                                              \
+        "--record-size", CLI_SIZE, &(options).record_size                                          \
+    }
+#define CLI_SCHEMA_HELP                                                                            \
+    "  --schema SPEC           fields, as name:type,name:type,...; the types are u8 u16 u32\n"     \
+    "                          u64 i8 i16 i32 i64 f32 f64 bool text[N] bytes[N] date\n"            \
+    "                          timestamp decimal[S] pad[N]; a name with , : or \" in it\n"         \
+    "                          stands in double quotes\n"                                          \
+    "  --schema-file FILE      the same from a file; a database's own `schema` will do\n"          \
+    "  --record-size N         records of N bytes without fields\n"
+
+/* Whether any of them was given. */
+bool cli_schema_given(const cli_schema_options *options);
+
+/* Make the schema, or say why not. Exactly one of the three must be given. Returns the exit code.
+ */
+int cli_schema_make(const char *command, const cli_schema_options *options, slot_schema **schema);
+
+/* The number of fields that have a meaning: all but pads. */
+size_t cli_schema_columns(const slot_schema *schema);
+
+#endif
