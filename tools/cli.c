@@ -100,6 +100,22 @@ int cli_write(const void *data, size_t n)
     return fwrite(data, 1, n, stdout) == n ? CLI_DONE : cli_stdout_failed();
 }
 
+void cli_print_json_text(const char *text, size_t n)
+{
+    putchar('"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}
+
 /* ---- Options ---- */
 
 bool cli_parse_count(const char *text, size_t n, uint64_t *value)

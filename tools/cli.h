@@ -51,6 +51,9 @@ int cli_stdout_failed(void);
 /* Write n bytes of data to stdout. Returns CLI_DONE or CLI_IO. */
 int cli_write(const void *data, size_t n);
 
+/* Write n bytes of UTF-8 to stdout as a JSON string. */
+void cli_print_json_text(const char *text, size_t n);
+
 /* ---- Options ---- */
 
 typedef enum cli_kind {
@@ -116,8 +119,14 @@ int cli_close(const char *path, slot_db *db, int code);
 typedef struct cli_schema_options {
     const char *spec;
     const char *file;
-    uint64_t record_size;
+    uint64_t record_size; /* UINT64_MAX: not given */
 } cli_schema_options;
+
+/* None given: what it is initialised with. */
+#define CLI_SCHEMA_NONE                                                                            \
+    {                                                                                              \
+        NULL, NULL, UINT64_MAX                                                                     \
+    }
 
 #define CLI_SCHEMA_OPTIONS(options)                                                                \
     {"--schema", CLI_TEXT, &(options).spec}, {"--schema-file", CLI_TEXT, &(options).file},         \

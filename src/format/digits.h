@@ -19,26 +19,28 @@ static const char digits_pairs[] = "00010203040506070809101112131415161718192021
                                    "50515253545556575859606162636465666768697071727374"
                                    "75767778798081828384858687888990919293949596979899";
 
-static const uint64_t digits_pow10[U64_DIGITS_MAX] = {UINT64_C(1),
-                                                      UINT64_C(10),
-                                                      UINT64_C(100),
-                                                      UINT64_C(1000),
-                                                      UINT64_C(10000),
-                                                      UINT64_C(100000),
-                                                      UINT64_C(1000000),
-                                                      UINT64_C(10000000),
-                                                      UINT64_C(100000000),
-                                                      UINT64_C(1000000000),
-                                                      UINT64_C(10000000000),
-                                                      UINT64_C(100000000000),
-                                                      UINT64_C(1000000000000),
-                                                      UINT64_C(10000000000000),
-                                                      UINT64_C(100000000000000),
-                                                      UINT64_C(1000000000000000),
-                                                      UINT64_C(10000000000000000),
-                                                      UINT64_C(100000000000000000),
-                                                      UINT64_C(1000000000000000000),
-                                                      UINT64_C(10000000000000000000)};
+static const uint64_t digits_pow10[U64_DIGITS_MAX] = {
+    1u,
+    10u,
+    100u,
+    1000u,
+    10000u,
+    100000u,
+    1000000u,
+    10000000u,
+    100000000u,
+    1000000000u,
+    10000000000u,
+    100000000000u,
+    1000000000000u,
+    10000000000000u,
+    100000000000000u,
+    1000000000000000u,
+    10000000000000000u,
+    100000000000000000u,
+    1000000000000000000u,
+    10000000000000000000u,
+};
 
 static inline bool is_digit(char c)
 {
@@ -54,7 +56,8 @@ static inline bool digits_are_eight(uint64_t bytes)
     return ((bytes & high) | ((more & high) >> 4)) == UINT64_C(0x3333333333333333);
 }
 
-/* The number of 8 digits, the first in the lowest byte: pairs, then fours, then all, in parallel. */
+/* The number of 8 digits, the first in the lowest byte: pairs, then fours, then all, in parallel.
+ */
 static inline uint64_t digits_eight(uint64_t bytes)
 {
     bytes &= UINT64_C(0x0f0f0f0f0f0f0f0f);

@@ -36,34 +36,36 @@ static const struct binary binary32 = {24, -149, 9, 4, 0x7f800000, 0x7fc00000};
 
 #define POW5_64_MAX 27 /* 5^27 is the last that fits in 64 bits */
 
-static const uint64_t pow5[POW5_64_MAX + 1] = {UINT64_C(1),
-                                               UINT64_C(5),
-                                               UINT64_C(25),
-                                               UINT64_C(125),
-                                               UINT64_C(625),
-                                               UINT64_C(3125),
-                                               UINT64_C(15625),
-                                               UINT64_C(78125),
-                                               UINT64_C(390625),
-                                               UINT64_C(1953125),
-                                               UINT64_C(9765625),
-                                               UINT64_C(48828125),
-                                               UINT64_C(244140625),
-                                               UINT64_C(1220703125),
-                                               UINT64_C(6103515625),
-                                               UINT64_C(30517578125),
-                                               UINT64_C(152587890625),
-                                               UINT64_C(762939453125),
-                                               UINT64_C(3814697265625),
-                                               UINT64_C(19073486328125),
-                                               UINT64_C(95367431640625),
-                                               UINT64_C(476837158203125),
-                                               UINT64_C(2384185791015625),
-                                               UINT64_C(11920928955078125),
-                                               UINT64_C(59604644775390625),
-                                               UINT64_C(298023223876953125),
-                                               UINT64_C(1490116119384765625),
-                                               UINT64_C(7450580596923828125)};
+static const uint64_t pow5[POW5_64_MAX + 1] = {
+    1u,
+    5u,
+    25u,
+    125u,
+    625u,
+    3125u,
+    15625u,
+    78125u,
+    390625u,
+    1953125u,
+    9765625u,
+    48828125u,
+    244140625u,
+    1220703125u,
+    6103515625u,
+    30517578125u,
+    152587890625u,
+    762939453125u,
+    3814697265625u,
+    19073486328125u,
+    95367431640625u,
+    476837158203125u,
+    2384185791015625u,
+    11920928955078125u,
+    59604644775390625u,
+    298023223876953125u,
+    1490116119384765625u,
+    7450580596923828125u,
+};
 
 static int bit_length(uint64_t v)
 {
@@ -682,8 +684,10 @@ static uint64_t round_bits(uint64_t m, int e, bool exact, const struct binary *f
         drop += format->exponent_min - e;
         e = format->exponent_min;
     }
-    if (drop > 64)
-        return 0;
+    if (drop > 64) {
+        drop = 64; /* under a quarter of the smallest number */
+        m >>= 2;
+    }
     if (drop < 64)
         kept = m >> drop;
     rest = drop < 64 ? m & ((UINT64_C(1) << drop) - 1) : m;
@@ -697,21 +701,19 @@ static uint64_t round_bits(uint64_t m, int e, bool exact, const struct binary *f
 /* The bits of a decimal that is neither 0 nor far out of range. */
 static uint64_t decimal_bits(const struct decimal *d, const struct binary *format)
 {
-    int e10 = (int)d->e10;
     bool exact;
     uint64_t m;
+    int e10;
     int e2;
 
-    if (d->fits && e10 >= -POW5_64_MAX && e10 <= POW5_64_MAX) {
+    if (d->fits && d->e10 >= -POW5_64_MAX && d->e10 <= POW5_64_MAX) {
+        e10 = (int)d->e10;
         e2 = 62 - bit_length(d->value) - floor_log2_pow10(e10);
         m = scale_small(d->value, e2, e10, &exact);
     } else {
         struct big big;
 
-        if (d->fits)
-            big_set(&big, d->value);
-        else
-            e10 += (int)(d->digits - big_read(&big, d));
+        e10 = (int)(d->e10 + d->digits - big_read(&big, d));
         e2 = 62 - big_bit_length(&big) - floor_log2_pow10(e10);
         m = scale_big(&big, e2, e10, &exact);
     }

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define F64_TEXT_MAX 24u /* -1.7976931348623157e+308 */
-#define F32_TEXT_MAX 16u /* -0.0000123456789 */
+#define F32_TEXT_MAX 18u /* -16777216000000000 */
 
 /* Write the text, at most F64_TEXT_MAX (F32_TEXT_MAX) bytes without a NUL; returns its length. */
 size_t f64_format(uint64_t bits, char *text);

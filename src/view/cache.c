@@ -98,6 +98,13 @@ static size_t dirty_words(const struct view *view)
     return (view->blocks + 63) / 64;
 }
 
+static void dirty_append(struct view_cache *cache, struct view *view)
+{
+    view->is_dirty = true;
+    view->next_dirty = cache->dirty;
+    cache->dirty = view;
+}
+
 bool view_block_is_dirty(const struct view *view, uint64_t block)
 {
     uint64_t bit = block - view->first_block;
@@ -120,9 +127,7 @@ slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_
     view->dirty[bit / 64] |= UINT64_C(1) << (bit % 64);
     if (!view->is_dirty) {
         os_mutex_lock(&cache->mutex);
-        view->is_dirty = true;
-        view->next_dirty = cache->dirty;
-        cache->dirty = view;
+        dirty_append(cache, view);
         os_mutex_unlock(&cache->mutex);
     }
     return SLOT_OK;
@@ -187,6 +192,14 @@ slot_status view_flush_all(struct view_cache *cache, slot_error *err)
 
 /* ---- mapping and unmapping ---- */
 
+static void unmap(struct view_cache *cache, struct view *view)
+{
+    cache->os->unmap(cache->os, view->base, (size_t)view->n);
+    cache->counters.mapped -= round_up(view->n, OS_PAGE_SIZE);
+    free(view->dirty);
+    free(view);
+}
+
 static void discard(struct view_cache *cache, struct view *view)
 {
     assert(view->pins == 0);
@@ -195,10 +208,7 @@ static void discard(struct view_cache *cache, struct view *view)
     if (view->is_dirty)
         dirty_remove(cache, view);
     order_remove(cache, view);
-    cache->os->unmap(cache->os, view->base, (size_t)view->n);
-    cache->counters.mapped -= round_up(view->n, OS_PAGE_SIZE);
-    free(view->dirty);
-    free(view);
+    unmap(cache, view);
 }
 
 /* Unmap the view that was not acquired for longest and is not pinned. SLOT_E_BUDGET: none is. */
@@ -266,6 +276,7 @@ static void describe(const struct view_cache *cache, struct view_file *file, uin
                               view->first_block);
 }
 
+/* Map the view that owns `offset`, as long as the file is now. It is not in the table yet. */
 static slot_status map_new(struct view_cache *cache, struct view_file *file, uint64_t offset,
                            struct view **view, slot_error *err)
 {
@@ -276,14 +287,54 @@ static slot_status map_new(struct view_cache *cache, struct view_file *file, uin
         return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     describe(cache, file, offset, mapped);
     status = map_within_budget(cache, mapped, err);
-    if (status != SLOT_OK) {
+    if (status == SLOT_OK)
+        *view = mapped;
+    else
         free(mapped);
-        return status;
-    }
-    table_insert(cache, mapped);
-    order_append(cache, mapped);
-    *view = mapped;
+    return status;
+}
+
+/*
+ * What is dirty in `old` is dirty in its successor too, so that everybody sees it by looking into
+ * the table. `old` stays dirty: its own mapping has to be flushed as well.
+ */
+static slot_status inherit_dirty(struct view_cache *cache, struct view *view,
+                                 const struct view *old, slot_error *err)
+{
+    if (!old->is_dirty)
+        return SLOT_OK;
+    view->dirty = malloc(dirty_words(view) * sizeof *view->dirty);
+    if (view->dirty == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    memcpy(view->dirty, old->dirty, dirty_words(view) * sizeof *view->dirty);
+    dirty_append(cache, view);
     return SLOT_OK;
+}
+
+/* The file has grown: put a longer view in the place of `old`, which nobody may lose by it. */
+static slot_status replace(struct view_cache *cache, struct view *old, uint64_t offset,
+                           struct view **view, slot_error *err)
+{
+    struct view_file *file = old->file;
+    slot_status status = SLOT_OK;
+
+    if (old->pins == 0) {
+        if (old->is_dirty)
+            status = flush_view(cache, old, err);
+        if (status != SLOT_OK)
+            return status;
+        discard(cache, old);
+        return map_new(cache, file, offset, view, err);
+    }
+    status = map_new(cache, file, offset, view, err);
+    if (status == SLOT_OK) {
+        status = inherit_dirty(cache, *view, old, err);
+        if (status == SLOT_OK)
+            table_retire(cache, old);
+        else
+            unmap(cache, *view);
+    }
+    return status;
 }
 
 /* ---- what others call ---- */
@@ -292,24 +343,23 @@ slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint6
                          uint64_t end, struct view **view, slot_error *err)
 {
     slot_status status = SLOT_OK;
-    struct view *found;
+    struct view *found, *mapped = NULL;
 
     assert(offset < end && end <= file->size);
     os_mutex_lock(&cache->mutex);
     found = table_find(cache, file, offset >> cache->view_shift);
-    if (found != NULL && end - found->offset > found->n) {
-        table_retire(cache, found);
-        if (found->pins == 0 && !found->is_dirty)
-            discard(cache, found);
-        found = NULL;
-    }
-    if (found == NULL) {
-        status = map_new(cache, file, offset, &found, err);
-    } else {
+    if (found == NULL)
+        status = map_new(cache, file, offset, &mapped, err);
+    else if (end - found->offset > found->n)
+        status = replace(cache, found, offset, &mapped, err);
+    else
         order_remove(cache, found);
-        order_append(cache, found);
-    }
     if (status == SLOT_OK) {
+        if (mapped != NULL) {
+            table_insert(cache, mapped);
+            found = mapped;
+        }
+        order_append(cache, found);
         found->pins++;
         *view = found;
     }

@@ -124,6 +124,15 @@ slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err)
     return SLOT_OK;
 }
 
+/* What is in the table under that number must be the view that everybody finds in the cache. */
+static void drop_outdated(struct view_pins *pins, const struct view *current)
+{
+    struct pin *entry = &pins->table[current->number & pins->mask];
+
+    if (entry->view != NULL && entry->view->number == current->number && entry->view != current)
+        drop_entry(pins, entry);
+}
+
 slot_status pins_scan(struct view_pins *pins, uint64_t offset, uint64_t end, struct view **view,
                       slot_error *err)
 {
@@ -140,6 +149,7 @@ slot_status pins_scan(struct view_pins *pins, uint64_t offset, uint64_t end, str
     }
     if (status != SLOT_OK)
         return status;
+    drop_outdated(pins, found);
     pins->scan = found;
     *view = found;
     return SLOT_OK;

@@ -1,0 +1,396 @@
+#include "format/schema.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "format/digits.h"
+#include "format/field.h"
+#include "format/utf8.h"
+
+static const char file_form_mark[] = "slotfile-schema ";
+static const char first_line[] = "slotfile-schema 1 record_size ";
+static const char byte_order_mark[] = "\xef\xbb\xbf";
+
+#define FIRST_LINE_BYTES_MAX (sizeof first_line + 7)
+
+/* Of one line, but for the name: two numbers of 7 digits, the word, brackets, blanks, newline. */
+#define LINE_BYTES_MAX 32u
+
+/* A schema in the making, and how far its text is read. */
+struct reader {
+    const char *text;
+    size_t n;
+    size_t at;
+    uint64_t record_bytes; /* of the fields so far */
+    struct slot_schema *schema;
+    size_t *places; /* in the text: where each field's name begins */
+    char *names;    /* room for the next name */
+    slot_error *err;
+};
+
+/* ---------------------------------------------------------------------------------------------
+ * Memory: the struct, then arrays in the order of their alignment
+ * ------------------------------------------------------------------------------------------- */
+
+static size_t aligned(size_t n)
+{
+    return (n + 15) & ~(size_t)15;
+}
+
+static size_t fields_max(const char *text, size_t n)
+{
+    size_t separators = 0;
+
+    for (size_t i = 0; i < n && separators < SLOT_FIELDS_MAX; i++)
+        separators += text[i] == ',' || text[i] == '\n';
+    return separators < SLOT_FIELDS_MAX ? separators + 1 : SLOT_FIELDS_MAX;
+}
+
+static size_t names_bytes_max(size_t n, size_t fields)
+{
+    size_t most = fields * SLOT_NAME_BYTES_MAX;
+
+    return (n < most ? n : most) + fields;
+}
+
+static size_t memory_bytes(size_t n, size_t fields)
+{
+    size_t names = names_bytes_max(n, fields);
+
+    return aligned(sizeof(struct slot_schema)) + fields * sizeof(slot_field) +
+           fields * sizeof(size_t) + fields * sizeof(uint16_t) + names + FIRST_LINE_BYTES_MAX +
+           fields * LINE_BYTES_MAX + names + 1;
+}
+
+static void lay_out(struct reader *r, void *memory, size_t fields)
+{
+    struct slot_schema *schema = memory;
+    char *p = (char *)memory + aligned(sizeof *schema);
+
+    schema->fields = (void *)p;
+    p += fields * sizeof(slot_field);
+    r->places = (void *)p;
+    p += fields * sizeof(size_t);
+    schema->by_name = (void *)p;
+    p += fields * sizeof(uint16_t);
+    r->names = p;
+    schema->text = p + names_bytes_max(r->n, fields);
+    schema->count = 0;
+    schema->named = 0;
+    schema->record_size = 0;
+    schema->text_bytes = 0;
+    r->schema = schema;
+}
+
+size_t schema_decode_bound(const char *text, size_t n)
+{
+    return memory_bytes(n, fields_max(text, n));
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Encode
+ * ------------------------------------------------------------------------------------------- */
+
+static char *put_word(char *p, const char *word, size_t n)
+{
+    memcpy(p, word, n);
+    return p + n;
+}
+
+static char *put_decimal(char *p, uint64_t value)
+{
+    return p + digits_write(p, value);
+}
+
+/* OFFSET TYPE NAME and the newline. */
+static char *put_field(char *p, const slot_field *field)
+{
+    const struct field_type *type = field_type(field->type);
+    bool bracket = type->bytes == 0 || field->type == SLOT_DECIMAL;
+
+    p = put_decimal(p, field->offset);
+    *p++ = ' ';
+    p = put_word(p, type->word, strlen(type->word));
+    if (bracket) {
+        *p++ = '[';
+        p = put_decimal(p, field->type == SLOT_DECIMAL ? field->scale : field->size);
+        *p++ = ']';
+    }
+    *p++ = ' ';
+    p = put_word(p, field->name, strlen(field->name));
+    *p++ = '\n';
+    return p;
+}
+
+static void encode(struct slot_schema *schema)
+{
+    char *p = put_word(schema->text, first_line, sizeof first_line - 1);
+
+    p = put_decimal(p, schema->record_size);
+    *p++ = '\n';
+    for (size_t i = 0; i < schema->count; i++)
+        p = put_field(p, &schema->fields[i]);
+    *p = 0;
+    schema->text_bytes = (size_t)(p - schema->text);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Names: order, uniqueness, look-up
+ * ------------------------------------------------------------------------------------------- */
+
+static int compare_names(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
+{
+    size_t common = a_bytes < b_bytes ? a_bytes : b_bytes;
+    int order = memcmp(a, b, common);
+
+    return order != 0 ? order : (a_bytes > b_bytes) - (a_bytes < b_bytes);
+}
+
+/* Whether field a comes before field b: by name, then by number. */
+static bool comes_before(const struct slot_schema *schema, uint16_t a, uint16_t b)
+{
+    int order = strcmp(schema->fields[a].name, schema->fields[b].name);
+
+    return order < 0 || (order == 0 && a < b);
+}
+
+/* Let the entry at `root` sink to its place in the heap of the first n. */
+static void sift_down(struct slot_schema *schema, size_t root, size_t n)
+{
+    uint16_t *heap = schema->by_name;
+    uint16_t entry = heap[root];
+    bool placed = false;
+
+    while (!placed && 2 * root + 1 < n) {
+        size_t child = 2 * root + 1;
+
+        if (child + 1 < n && comes_before(schema, heap[child], heap[child + 1]))
+            child++;
+        placed = !comes_before(schema, entry, heap[child]);
+        if (!placed) {
+            heap[root] = heap[child];
+            root = child;
+        }
+    }
+    heap[root] = entry;
+}
+
+/* A heap sort: no allocation, and no order of names makes it slow. */
+static void sort_names(struct slot_schema *schema)
+{
+    uint16_t *heap = schema->by_name;
+
+    for (size_t i = schema->named / 2; i > 0; i--)
+        sift_down(schema, i - 1, schema->named);
+    for (size_t n = schema->named; n > 1; n--) {
+        uint16_t last = heap[0];
+
+        heap[0] = heap[n - 1];
+        heap[n - 1] = last;
+        sift_down(schema, 0, n - 1);
+    }
+}
+
+const slot_field *schema_find(const struct slot_schema *schema, const char *name, size_t n)
+{
+    const slot_field *found = NULL;
+    size_t low = 0;
+    size_t high = schema->named;
+
+    while (found == NULL && low < high) {
+        size_t middle = low + (high - low) / 2;
+        const slot_field *field = &schema->fields[schema->by_name[middle]];
+        int order = compare_names(name, n, field->name, strlen(field->name));
+
+        if (order == 0)
+            found = field;
+        else if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return found;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Decode: what both forms have in common
+ * ------------------------------------------------------------------------------------------- */
+
+static slot_status refuse(struct reader *r, size_t at, const char *what)
+{
+    return error_set(r->err, SLOT_E_SCHEMA, "schema", at, "%s", what);
+}
+
+static bool at_end(const struct reader *r)
+{
+    return r->at == r->n;
+}
+
+static bool next_is(const struct reader *r, char c)
+{
+    return r->at < r->n && r->text[r->at] == c;
+}
+
+static bool starts_with(const struct reader *r, const char *word, size_t n)
+{
+    return r->n - r->at >= n && memcmp(r->text + r->at, word, n) == 0;
+}
+
+/* The digits at the reader's place, at least one, as a number: UINT64_MAX when it is larger. */
+static bool read_number(struct reader *r, uint64_t *value)
+{
+    const char *first = r->text + r->at;
+    uint64_t number = 0;
+    bool fits = true;
+    const char *end = digits_read(first, r->text + r->n, &number, &fits);
+
+    r->at += (size_t)(end - first);
+    *value = fits ? number : UINT64_MAX;
+    return end != first;
+}
+
+static bool type_of_word(const char *word, size_t n, slot_type *type)
+{
+    bool found = false;
+
+    for (slot_type t = SLOT_U8; !found && t <= SLOT_PAD; t++) {
+        const char *known = field_type(t)->word;
+
+        found = strlen(known) == n && memcmp(known, word, n) == 0;
+        if (found)
+            *type = t;
+    }
+    return found;
+}
+
+/* The [N] or [S] of a type into field->size or field->scale. */
+static slot_status read_bracket(struct reader *r, slot_field *field)
+{
+    size_t open = r->at;
+    bool decimal = field->type == SLOT_DECIMAL;
+    uint64_t number = 0;
+    slot_status status = SLOT_OK;
+
+    if (!next_is(r, '['))
+        status = refuse(r, open,
+                        decimal ? "decimal needs its number of decimals (write decimal[2])"
+                                : "the type needs its size in bytes (write, for example, text[20])");
+    if (status == SLOT_OK) {
+        r->at++;
+        if (!read_number(r, &number) || !next_is(r, ']'))
+            status = refuse(r, open + 1, "no decimal number and ] after the [ of the type");
+        else if (decimal && number > FIELD_SCALE_MAX)
+            status = refuse(r, open + 1, "too many decimals (decimal[0] to decimal[18] exist)");
+        else if (!decimal && (number < 1 || number > SLOT_RECORD_SIZE_MAX))
+            status = refuse(r, open + 1, "field size out of range (1 to 1048576 bytes)");
+    }
+    if (status == SLOT_OK) {
+        r->at++;
+        if (decimal)
+            field->scale = (uint32_t)number;
+        else
+            field->size = (uint32_t)number;
+    }
+    return status;
+}
+
+/* The type at the reader's place: type, size and scale of the field. */
+static slot_status read_type(struct reader *r, slot_field *field)
+{
+    size_t start = r->at;
+    slot_status status = SLOT_OK;
+
+    while (r->at < r->n && ((r->text[r->at] >= 'a' && r->text[r->at] <= 'z') ||
+                            (r->text[r->at] >= '0' && r->text[r->at] <= '9')))
+        r->at++;
+    if (!type_of_word(r->text + start, r->at - start, &field->type))
+        status = refuse(r, start,
+                        "no such type (u8 u16 u32 u64 i8 i16 i32 i64 f32 f64 bool text[N] bytes[N] "
+                        "date timestamp decimal[S] pad[N])");
+    if (status == SLOT_OK) {
+        field->size = field_type(field->type)->bytes;
+        field->scale = 0;
+        if (field->size == 0 || field->type == SLOT_DECIMAL)
+            status = read_bracket(r, field);
+        else if (next_is(r, '['))
+            status = refuse(r, r->at, "this type has a fixed size (leave out the [...])");
+    }
+    return status;
+}
+
+/* The offset in a name of its first control character, or n. */
+static size_t find_control(const char *name, size_t n)
+{
+    size_t at = 0;
+    bool found = false;
+
+    while (!found && at < n) {
+        unsigned char c = (unsigned char)name[at];
+
+        found = c < 0x20 || c == 0x7f ||
+                (c == 0xc2 && at + 1 < n && (unsigned char)name[at + 1] < 0xa0);
+        at += !found;
+    }
+    return at;
+}
+
+/* The rules for a name that begins at `at` in the text; a quoted one has its quotes resolved. */
+static slot_status check_name(struct reader *r, size_t at, const char *name, size_t n)
+{
+    size_t valid = utf8_valid_bytes(name, n);
+    size_t control = find_control(name, n);
+    slot_status status = SLOT_OK;
+
+    if (n == 0)
+        status = refuse(r, at, "the field has no name");
+    else if (n > SLOT_NAME_BYTES_MAX)
+        status = refuse(r, at, "the name is too long (at most 255 bytes)");
+    else if (valid < n)
+        status = refuse(r, at + valid, "the name is not valid UTF-8 (convert the text to UTF-8)");
+    else if (control < n)
+        status = refuse(r, at + control, "control character in a name (remove it)");
+    else if (name[0] == ' ' || name[n - 1] == ' ')
+        status = refuse(r, at, "space at an end of a name (remove it)");
+    return status;
+}
+
+/* Add a field whose type and name (at r->names, n bytes) are read; `at` is the name's place. */
+static slot_status add_field(struct reader *r, slot_field *field, size_t at, size_t n)
+{
+    struct slot_schema *schema = r->schema;
+    slot_status status = SLOT_OK;
+
+    if (schema->count == SLOT_FIELDS_MAX)
+        status = refuse(r, at, "too many fields (at most 4096)");
+    else if (field->size > SLOT_RECORD_SIZE_MAX - r->record_bytes)
+        status = refuse(r, at, "the fields are too large for a record (at most 1048576 bytes)");
+    if (status == SLOT_OK) {
+        field->name = r->names;
+        field->offset = (uint32_t)r->record_bytes;
+        r->names[n] = 0;
+        r->names += n + 1;
+        r->record_bytes += field->size;
+        if (field->type != SLOT_PAD)
+            schema->by_name[schema->named++] = (uint16_t)schema->count;
+        r->places[schema->count] = at;
+        schema->fields[schema->count++] = *field;
+    }
+    return status;
+}
+
+static slot_status check_unique(struct reader *r)
+{
+    const struct slot_schema *schema = r->schema;
+    slot_status status = SLOT_OK;
+
+    for (size_t i = 1; status == SLOT_OK && i < schema->named; i++) {
+        uint16_t a = schema->by_name[i - 1];
+        uint16_t b = schema->by_name[i];
+
+        if (strcmp(schema->fields[a].name, schema->fields[b].name) == 0)
+            status = refuse(r, r->places[b], "another field has the same name (rename one)");
+    }
+    return status;
+}

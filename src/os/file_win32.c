@@ -1,0 +1,331 @@
+/*
+ * Files on Windows.
+ *
+ * They are opened so that others may do anything with them at the same time, as on POSIX systems;
+ * who may really do what is decided by locks (lock_win32.c).
+ */
+#include "os/win32.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <winioctl.h>
+
+/* One call never moves more than the smallest limit of all systems. */
+#define IO_BYTES_MAX ((size_t)1 << 30)
+
+/* From this length on, with room for a name of the old 8.3 form, a path needs the prefix. */
+#define PATH_CHARS_SHORT 247
+
+os_result os_win32_result(DWORD code)
+{
+    os_result result = {SLOT_E_IO, (int)code};
+
+    switch (code) {
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+    case ERROR_INVALID_NAME: /* a file of that name cannot exist */
+    case ERROR_BAD_PATHNAME:
+    case ERROR_BAD_NETPATH:
+    case ERROR_BAD_NET_NAME:
+    case ERROR_DIRECTORY: /* a part of the path is not a directory */
+    case ERROR_NO_UNICODE_TRANSLATION:
+        result.status = SLOT_E_NO_FILE;
+        break;
+    case ERROR_FILE_EXISTS:
+    case ERROR_ALREADY_EXISTS:
+    case ERROR_DIR_NOT_EMPTY:
+        result.status = SLOT_E_EXISTS;
+        break;
+    case ERROR_ACCESS_DENIED:
+    case ERROR_WRITE_PROTECT:
+    case ERROR_PRIVILEGE_NOT_HELD:
+        result.status = SLOT_E_PERMISSION;
+        break;
+    case ERROR_DISK_FULL:
+    case ERROR_HANDLE_DISK_FULL:
+    case ERROR_DISK_QUOTA_EXCEEDED:
+    case ERROR_FILE_TOO_LARGE:
+        result.status = SLOT_E_NO_SPACE;
+        break;
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+    case ERROR_COMMITMENT_LIMIT:
+    case ERROR_INVALID_ADDRESS: /* no hole in the address space is large enough */
+    case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_WORKING_SET_QUOTA:
+        result.status = SLOT_E_NO_MEMORY;
+        break;
+    case ERROR_SHARING_VIOLATION:
+    case ERROR_LOCK_VIOLATION:
+    case ERROR_USER_MAPPED_FILE:
+        result.status = SLOT_E_BUSY;
+        break;
+    case ERROR_NOT_SUPPORTED:
+    case ERROR_INVALID_FUNCTION:
+        result.status = SLOT_E_UNSUPPORTED;
+        break;
+    default:
+        break;
+    }
+    return result;
+}
+
+os_result os_win32_last(void)
+{
+    DWORD code = GetLastError();
+
+    return os_win32_result(code != ERROR_SUCCESS ? code : ERROR_GEN_FAILURE);
+}
+
+OVERLAPPED os_win32_at(uint64_t offset)
+{
+    OVERLAPPED at;
+
+    memset(&at, 0, sizeof at);
+    at.Offset = (DWORD)(offset & UINT32_MAX);
+    at.OffsetHigh = (DWORD)(offset >> 32);
+    return at;
+}
+
+static wchar_t *wide_alloc(size_t chars)
+{
+    wchar_t *wide = malloc(chars * sizeof *wide);
+
+    if (wide == NULL)
+        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+    return wide;
+}
+
+/* The absolute form of `path` with \\?\ before it, or \\?\UNC\ for \\server\share. */
+static wchar_t *with_prefix(const wchar_t *path)
+{
+    static const wchar_t local[] = L"\\\\?\\";
+    static const wchar_t remote[] = L"\\\\?\\UNC\\";
+    const size_t room = sizeof remote / sizeof remote[0];
+    DWORD chars = GetFullPathNameW(path, 0, NULL, NULL); /* counts the NUL */
+    wchar_t *full = chars == 0 ? NULL : wide_alloc(room + chars);
+    bool unc;
+    size_t skip, before;
+
+    if (full == NULL)
+        return NULL;
+    chars = GetFullPathNameW(path, chars, full + room, NULL);
+    if (chars == 0) {
+        free(full);
+        return NULL;
+    }
+    unc = wcsncmp(full + room, L"\\\\", 2) == 0;
+    skip = unc ? room + 2 : room;
+    before = unc ? wcslen(remote) : wcslen(local);
+    memmove(full + before, full + skip, (wcslen(full + skip) + 1) * sizeof *full);
+    memcpy(full, unc ? remote : local, before * sizeof *full);
+    return full;
+}
+
+wchar_t *os_win32_path(const char *path)
+{
+    int chars = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
+    wchar_t *wide = chars <= 0 ? NULL : wide_alloc((size_t)chars);
+    wchar_t *prefixed;
+
+    if (wide == NULL)
+        return NULL;
+    (void)MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, chars);
+    if (chars <= PATH_CHARS_SHORT || wcsncmp(wide, L"\\\\?\\", 4) == 0 ||
+        wcsncmp(wide, L"\\\\.\\", 4) == 0)
+        return wide;
+    prefixed = with_prefix(wide);
+    free(wide);
+    return prefixed;
+}
+
+/* Only regular files: no directory, device or pipe, and nothing that leads elsewhere. */
+static os_result check_regular(HANDLE handle)
+{
+    const DWORD strange = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT;
+    FILE_BASIC_INFO info;
+
+    if (GetFileType(handle) != FILE_TYPE_DISK)
+        return (os_result){SLOT_E_UNSUPPORTED, 0};
+    if (!GetFileInformationByHandleEx(handle, FileBasicInfo, &info, sizeof info))
+        return os_win32_last();
+    if ((info.FileAttributes & strange) != 0)
+        return (os_result){SLOT_E_UNSUPPORTED, 0};
+    return os_success();
+}
+
+os_result os_file_open(const struct os *os, const char *path, int flags, struct os_file **file)
+{
+    const DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+    DWORD access = (flags & OS_WRITE) != 0 ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ;
+    DWORD how = (flags & OS_CREATE_NEW) != 0 ? CREATE_NEW : OPEN_EXISTING;
+    struct os_file *opened = malloc(sizeof *opened);
+    wchar_t *wide = os_win32_path(path);
+    os_result result = os_success();
+
+    (void)os;
+    if (wide == NULL || opened == NULL) {
+        result = wide == NULL ? os_win32_last() : os_win32_result(ERROR_NOT_ENOUGH_MEMORY);
+        goto done;
+    }
+    /* A link is opened itself, and with BACKUP_SEMANTICS a directory can be: both are then
+     * recognised by their attributes instead of by an error that has many reasons. */
+    opened->handle = CreateFileW(
+        wide, access, share, NULL, how,
+        FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    if (opened->handle == INVALID_HANDLE_VALUE) {
+        result = os_win32_last();
+        goto done;
+    }
+    result = check_regular(opened->handle);
+    if (os_ok(result)) {
+        *file = opened;
+        opened = NULL;
+    } else {
+        CloseHandle(opened->handle);
+    }
+done:
+    free(wide);
+    free(opened);
+    return result;
+}
+
+void os_file_close(const struct os *os, struct os_file *file)
+{
+    (void)os;
+    CloseHandle(file->handle);
+    free(file);
+}
+
+os_result os_file_size(const struct os *os, struct os_file *file, uint64_t *size)
+{
+    LARGE_INTEGER now;
+
+    (void)os;
+    if (!GetFileSizeEx(file->handle, &now))
+        return os_win32_last();
+    *size = (uint64_t)now.QuadPart;
+    return os_success();
+}
+
+os_result os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
+{
+    FILE_END_OF_FILE_INFO end;
+
+    (void)os;
+    if (size > INT64_MAX)
+        return os_win32_result(ERROR_FILE_TOO_LARGE);
+    end.EndOfFile.QuadPart = (LONGLONG)size;
+    if (!SetFileInformationByHandle(file->handle, FileEndOfFileInfo, &end, sizeof end))
+        return os_win32_last();
+    return os_success();
+}
+
+/*
+ * A file that is neither sparse nor compressed owns the clusters of all its bytes, so to grow it is
+ * to allocate. Not FileAllocationInfo: it cuts a file that somebody else made longer meanwhile.
+ */
+os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    const DWORD holes = FILE_ATTRIBUTE_SPARSE_FILE | FILE_ATTRIBUTE_COMPRESSED;
+    FILE_BASIC_INFO info;
+    uint64_t size = 0;
+    os_result result;
+
+    if (offset > INT64_MAX || n > INT64_MAX - offset)
+        return os_win32_result(ERROR_FILE_TOO_LARGE);
+    if (!GetFileInformationByHandleEx(file->handle, FileBasicInfo, &info, sizeof info))
+        return os_win32_last();
+    if ((info.FileAttributes & holes) != 0)
+        return os_win32_result(ERROR_NOT_SUPPORTED);
+    result = os_file_size(os, file, &size);
+    if (!os_ok(result) || n == 0 || offset + n <= size)
+        return result;
+    return os_file_resize(os, file, offset + n);
+}
+
+os_result os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset, void *buf,
+                          size_t n)
+{
+    uint8_t *to = buf;
+
+    (void)os;
+    while (n > 0) {
+        OVERLAPPED at = os_win32_at(offset);
+        DWORD got = 0;
+
+        if (!ReadFile(file->handle, to, (DWORD)(n < IO_BYTES_MAX ? n : IO_BYTES_MAX), &got, &at)) {
+            if (GetLastError() == ERROR_HANDLE_EOF)
+                return (os_result){SLOT_E_TRUNCATED, 0};
+            return os_win32_last();
+        }
+        if (got == 0)
+            return (os_result){SLOT_E_TRUNCATED, 0};
+        to += got;
+        offset += got;
+        n -= got;
+    }
+    return os_success();
+}
+
+os_result os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
+                           const void *buf, size_t n)
+{
+    const uint8_t *from = buf;
+
+    (void)os;
+    while (n > 0) {
+        OVERLAPPED at = os_win32_at(offset);
+        DWORD put = 0;
+
+        if (!WriteFile(file->handle, from, (DWORD)(n < IO_BYTES_MAX ? n : IO_BYTES_MAX), &put, &at))
+            return os_win32_last();
+        if (put == 0)
+            return os_win32_result(ERROR_WRITE_FAULT);
+        from += put;
+        offset += put;
+        n -= put;
+    }
+    return os_success();
+}
+
+os_result os_file_sync(const struct os *os, struct os_file *file)
+{
+    (void)os;
+    return FlushFileBuffers(file->handle) ? os_success() : os_win32_last();
+}
+
+/* Windows writes on its own after a second or so and has no call to ask for it. */
+void os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    (void)os, (void)file, (void)offset, (void)n;
+}
+
+/* Here this can only be said when a file is opened, for all of it. */
+void os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
+                    os_advice advice)
+{
+    (void)os, (void)file, (void)offset, (void)n, (void)advice;
+}
+
+uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
+{
+    FILE_ALLOCATED_RANGE_BUFFER asked, found;
+    uint64_t size = 0;
+    DWORD bytes = 0;
+
+    if (!os_ok(os_file_size(os, file, &size)))
+        return offset;
+    if (offset >= size)
+        return size;
+    asked.FileOffset.QuadPart = (LONGLONG)offset;
+    asked.Length.QuadPart = (LONGLONG)(size - offset);
+    if (!DeviceIoControl(file->handle, FSCTL_QUERY_ALLOCATED_RANGES, &asked, sizeof asked, &found,
+                         sizeof found, &bytes, NULL) &&
+        GetLastError() != ERROR_MORE_DATA)
+        return offset;
+    if (bytes < sizeof found)
+        return size;
+    return (uint64_t)found.FileOffset.QuadPart > offset ? (uint64_t)found.FileOffset.QuadPart
+                                                        : offset;
+}

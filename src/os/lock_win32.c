@@ -1,0 +1,55 @@
+/*
+ * Byte-range locks and mutexes on Windows. These locks belong to the opening (the handle), as
+ * open-file-description locks do elsewhere. They are mandatory: nobody else can read or write the
+ * locked byte, so it must not hold data.
+ */
+#include "os/win32.h"
+
+os_result os_lock_try(const struct os *os, struct os_file *file, uint64_t byte, bool exclusive)
+{
+    DWORD how = LOCKFILE_FAIL_IMMEDIATELY | (exclusive ? LOCKFILE_EXCLUSIVE_LOCK : 0u);
+    OVERLAPPED at = os_win32_at(byte);
+
+    (void)os;
+    if (LockFileEx(file->handle, how, 0, 1, 0, &at))
+        return os_success();
+    if (GetLastError() == ERROR_IO_PENDING)
+        return (os_result){SLOT_E_BUSY, ERROR_IO_PENDING};
+    return os_win32_last(); /* ERROR_LOCK_VIOLATION is SLOT_E_BUSY */
+}
+
+void os_lock_release(const struct os *os, struct os_file *file, uint64_t byte)
+{
+    OVERLAPPED at = os_win32_at(byte);
+
+    (void)os;
+    (void)UnlockFileEx(file->handle, 0, 1, 0, &at);
+}
+
+_Static_assert(sizeof(SRWLOCK) <= sizeof(struct os_mutex), "os_mutex has no room");
+
+static SRWLOCK *inner(struct os_mutex *mutex)
+{
+    return (SRWLOCK *)(void *)mutex;
+}
+
+void os_mutex_init(struct os_mutex *mutex)
+{
+    InitializeSRWLock(inner(mutex));
+}
+
+void os_mutex_lock(struct os_mutex *mutex)
+{
+    AcquireSRWLockExclusive(inner(mutex));
+}
+
+void os_mutex_unlock(struct os_mutex *mutex)
+{
+    ReleaseSRWLockExclusive(inner(mutex));
+}
+
+/* An SRWLOCK owns nothing. */
+void os_mutex_release(struct os_mutex *mutex)
+{
+    (void)mutex;
+}

@@ -1,0 +1,57 @@
+/*
+ * Time and chance on Windows.
+ */
+#include "os/win32.h"
+
+#include <ntsecapi.h>
+
+void os_seam_yield(const struct os *os, const char *where)
+{
+    (void)os, (void)where;
+}
+
+uint64_t os_seam_clock_ms(const struct os *os)
+{
+    (void)os;
+    return GetTickCount64();
+}
+
+/* Sleep counts in clock ticks of up to 16 ms: what is shorter than 1 ms is waited out by giving the
+ * processor away again and again. */
+static void yield_for(uint32_t us)
+{
+    LARGE_INTEGER ticks_per_second, start, now;
+
+    QueryPerformanceFrequency(&ticks_per_second);
+    QueryPerformanceCounter(&start);
+    do {
+        SwitchToThread();
+        QueryPerformanceCounter(&now);
+    } while ((now.QuadPart - start.QuadPart) * 1000000 / ticks_per_second.QuadPart < us);
+}
+
+void os_seam_sleep_us(const struct os *os, uint32_t us)
+{
+    (void)os;
+    if (us < 1000)
+        yield_for(us);
+    else
+        Sleep(us / 1000);
+}
+
+os_result os_seam_random(const struct os *os, void *bytes, size_t n)
+{
+    const size_t most = (size_t)1 << 30;
+    uint8_t *to = bytes;
+
+    (void)os;
+    while (n > 0) {
+        size_t part = n < most ? n : most;
+
+        if (!RtlGenRandom(to, (ULONG)part))
+            return os_win32_last();
+        to += part;
+        n -= part;
+    }
+    return os_success();
+}

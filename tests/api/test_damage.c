@@ -1,0 +1,524 @@
+/*
+ * Damaged, cut, missing and foreign files: an error that names the file and the place, or a finding
+ * of verify; never a crash, a wrong OK, or a changed byte.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "os/os.h"
+#include "support/fixture.h"
+
+#define N 125
+
+/* A clean database of 1,000 records in 32 blocks, closed. */
+static void make(struct fixture *f)
+{
+    fixture_create(f, N);
+    fixture_append(f, 1000);
+    fixture_close(f);
+    f->damaged = true;
+}
+
+static slot_status try_open(struct fixture *f, slot_access access)
+{
+    slot_db *db = NULL;
+    slot_status status;
+
+    f->options.access = access;
+    status = slot_open(f->path, &f->options, &db, &f->err);
+    if (status == SLOT_OK)
+        slot_close(db, NULL);
+    return status;
+}
+
+static void expect_refused(struct fixture *f, slot_status want, const char *file)
+{
+    assert_status(f, try_open(f, SLOT_DIRECT), want);
+    assert_string_equal(f->err.file, file);
+    assert_true(strlen(f->err.what) > 10);
+    assert_status(f, try_open(f, SLOT_READ_ONLY), want);
+}
+
+static void cut(struct fixture *f, const char *name, size_t by)
+{
+    size_t n;
+    uint8_t *bytes = fixture_read_file(f, name, &n);
+
+    fixture_write_file(f, name, bytes, n - by);
+    free(bytes);
+}
+
+static void flip(struct fixture *f, const char *name, size_t at)
+{
+    size_t n;
+    uint8_t *bytes = fixture_read_file(f, name, &n);
+
+    bytes[at] ^= 0x10;
+    fixture_write_file(f, name, bytes, n);
+    free(bytes);
+}
+
+static void remove_file(struct fixture *f, const char *name)
+{
+    char path[5000];
+
+    snprintf(path, sizeof path, "%s/%s", f->path, name);
+    assert_true(os_ok(os_native()->remove_file(os_native(), path)));
+}
+
+static void test_damage__records_cut_by_one_byte(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f);
+    cut(f, "records", 1);
+    expect_refused(f, SLOT_E_TRUNCATED, "records");
+    assert_int_equal(f->err.offset, 1000 * N - 1);
+}
+
+static void test_damage__records_longer_is_normal(void **state)
+{
+    struct fixture *f = *state;
+    size_t n;
+    uint8_t *bytes;
+
+    make(f);
+    bytes = fixture_read_file(f, "records", &n);
+    bytes = realloc(bytes, n + 77);
+    assert_non_null(bytes);
+    memset(bytes + n, 0xee, 77);
+    fixture_write_file(f, "records", bytes, n + 77);
+    free(bytes);
+    f->damaged = false; /* verify at teardown finds nothing */
+    fixture_open(f);
+    fixture_check_records(f, 1000);
+    fixture_append(f, 10);
+    fixture_check_records(f, 1010);
+}
+
+static void test_damage__missing_files(void **state)
+{
+    static const char *const names[] = {"records", "schema", "sums", "lock"};
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 4; i++) {
+        make(f);
+        remove_file(f, names[i]);
+        expect_refused(f, SLOT_E_CORRUPT, names[i]);
+        assert_non_null(strstr(f->err.what, "missing"));
+        assert_status(f, slot_destroy(f->path, NULL, &f->err), i == 3 ? SLOT_E_CORRUPT : SLOT_OK);
+        if (i == 3)
+            break;
+        f->options.access = SLOT_DIRECT;
+    }
+}
+
+static void test_damage__meta_cut(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f);
+    cut(f, "meta", 1);
+    expect_refused(f, SLOT_E_TRUNCATED, "meta");
+}
+
+static void test_damage__meta_one_slot(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f);
+    flip(f, "meta", 4096 + 60);
+    f->options.access = SLOT_READ_ONLY;
+    fixture_open(f);
+    fixture_check_records(f, 1000); /* the other slot says the same */
+    assert_status(f, slot_verify(f->db, NULL, NULL, &f->err), SLOT_DAMAGED);
+}
+
+static void test_damage__meta_both_slots(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f);
+    flip(f, "meta", 60);
+    flip(f, "meta", 4096 + 60);
+    expect_refused(f, SLOT_E_CORRUPT, "meta");
+    assert_int_equal(f->err.offset, 4088);
+}
+
+static void test_damage__schema(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f);
+    flip(f, "schema", 5);
+    expect_refused(f, SLOT_E_CORRUPT, "schema");
+    flip(f, "schema", 5);
+    cut(f, "schema", 1);
+    expect_refused(f, SLOT_E_CORRUPT, "schema");
+}
+
+/* A schema that is no schema, and a meta made to fit it by hand. */
+static void test_damage__schema_forged(void **state)
+{
+    struct fixture *f = *state;
+    size_t n;
+    uint8_t *meta;
+
+    make(f);
+    fixture_write_file(f, "schema", "slotfile-schema 1 record_size 0125\n", 35);
+    meta = fixture_read_file(f, "meta", &n);
+    for (size_t slot = 0; slot < n; slot += 4096) {
+        put_u64(meta + slot + 96, checksum("slotfile-schema 1 record_size 0125\n", 35, 0));
+        put_u64(meta + slot + 104, 35);
+        put_u64(meta + slot + 4088, checksum(meta + slot, 4088, 0));
+    }
+    fixture_write_file(f, "meta", meta, n);
+    expect_refused(f, SLOT_E_CORRUPT, "schema");
+    fixture_write_file(f, "schema", "slotfile-schema 1 record_size 126\n", 34);
+    for (size_t slot = 0; slot < n; slot += 4096) {
+        put_u64(meta + slot + 96, checksum("slotfile-schema 1 record_size 126\n", 34, 0));
+        put_u64(meta + slot + 104, 34);
+        put_u64(meta + slot + 4088, checksum(meta + slot, 4088, 0));
+    }
+    fixture_write_file(f, "meta", meta, n);
+    expect_refused(f, SLOT_E_CORRUPT, "schema");
+    free(meta);
+}
+
+/* Numbers in a well-made meta that no file can back: refused without allocating or walking. */
+static void test_damage__meta_forged_counts(void **state)
+{
+    static const struct {
+        size_t at;
+        uint64_t value;
+        slot_status want;
+    } forged[] = {
+        {56, UINT64_C(1) << 42, SLOT_E_TRUNCATED},
+        {56, 1001, SLOT_E_TRUNCATED},
+        {104, UINT64_C(4) << 20, SLOT_E_CORRUPT},
+        {112, 4096, SLOT_E_UNSUPPORTED},
+        {64, 1, SLOT_E_UNSUPPORTED},
+        {120, 1, SLOT_E_UNSUPPORTED},
+    };
+    struct fixture *f = *state;
+    size_t n;
+    uint8_t *good, *meta;
+
+    make(f);
+    good = fixture_read_file(f, "meta", &n);
+    meta = malloc(n);
+    assert_non_null(meta);
+    for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
+        memcpy(meta, good, n);
+        for (size_t slot = 0; slot < n; slot += 4096) {
+            put_u64(meta + slot + forged[i].at, forged[i].value);
+            put_u64(meta + slot + 4088, checksum(meta + slot, 4088, 0));
+        }
+        fixture_write_file(f, "meta", meta, n);
+        assert_status(f, try_open(f, SLOT_DIRECT), forged[i].want);
+    }
+    free(meta);
+    free(good);
+}
+
+struct seen {
+    int count;
+    slot_finding last;
+};
+
+static bool note(void *context, const slot_finding *finding)
+{
+    struct seen *seen = context;
+
+    seen->count++;
+    seen->last = *finding;
+    return true;
+}
+
+static void test_damage__verify_finds_every_flipped_block(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f);
+    f->options.access = SLOT_READ_ONLY;
+    for (size_t at = 3; at < 1000 * N; at += 3989) {
+        struct seen seen = {0};
+
+        flip(f, "records", at);
+        fixture_open(f);
+        assert_status(f, slot_verify(f->db, note, &seen, &f->err), SLOT_DAMAGED);
+        fixture_close(f);
+        assert_int_equal(seen.count, 1);
+        assert_string_equal(seen.last.file, "records");
+        assert_int_equal(seen.last.offset, at / 4000 * 4000);
+        assert_int_equal(seen.last.first_record, at / 4000 * 32);
+        flip(f, "records", at);
+    }
+    f->damaged = false;
+}
+
+static void test_damage__verify_finds_swapped_blocks(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+    uint8_t block[4000], *bytes;
+    size_t n;
+
+    make(f);
+    bytes = fixture_read_file(f, "records", &n);
+    memcpy(block, bytes, 4000);
+    memcpy(bytes, bytes + 8000, 4000);
+    memcpy(bytes + 8000, block, 4000);
+    fixture_write_file(f, "records", bytes, n);
+    free(bytes);
+    fixture_open(f);
+    assert_status(f, slot_verify(f->db, note, &seen, &f->err), SLOT_DAMAGED);
+    assert_int_equal(seen.count, 2);
+}
+
+/* A checksum that was damaged: its block does not fit, and the root tells which of them is wrong.
+ */
+static void test_damage__verify_finds_damaged_sums(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+
+    make(f);
+    flip(f, "sums", 9);
+    fixture_open(f);
+    assert_status(f, slot_verify(f->db, note, &seen, &f->err), SLOT_DAMAGED);
+    assert_int_equal(seen.count, 2);
+    assert_string_equal(seen.last.file, "sums");
+}
+
+static void test_damage__sums_cut(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f);
+    cut(f, "sums", 8);
+    expect_refused(f, SLOT_E_TRUNCATED, "sums");
+}
+
+/* A damaged block is not changed: that would give its wrong bytes a right checksum. */
+static void test_damage__put_refuses_a_damaged_block(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t record[N] = {0};
+    slot_txn *txn;
+    void *edit;
+
+    make(f);
+    flip(f, "records", 4000 * 5 + 1);
+    fixture_open(f);
+    txn = fixture_begin(f, SLOT_WRITE);
+    assert_status(f, slot_put(txn, 5 * 32 + 3, record, &f->err), SLOT_E_CORRUPT);
+    assert_string_equal(f->err.file, "records");
+    assert_int_equal(f->err.offset, 4000 * 5);
+    assert_status(f, slot_edit(txn, 5 * 32 + 3, &edit, &f->err), SLOT_E_CORRUPT);
+    assert_ok(f, slot_put(txn, 6 * 32, record, &f->err));
+    fixture_commit(f, txn);
+    assert_status(f, slot_verify(f->db, NULL, NULL, &f->err), SLOT_DAMAGED);
+}
+
+static void test_damage__append_refuses_a_damaged_last_block(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t record[N] = {0};
+    slot_txn *txn;
+
+    make(f);
+    flip(f, "records", 1000 * N - 1);
+    fixture_open(f);
+    txn = fixture_begin(f, SLOT_WRITE);
+    assert_ok(f, slot_append(txn, record, 1, NULL, &f->err));
+    assert_status(f, slot_commit(txn, &f->err), SLOT_E_CORRUPT);
+    txn = fixture_begin(f, SLOT_READ);
+    assert_int_equal(slot_records(txn), 1000);
+    slot_end(txn);
+}
+
+/* Copy the files of an open, changed database: what a crash would leave behind. */
+static void crash(struct fixture *f)
+{
+    static const char *const names[] = {"records", "sums", "meta"};
+    uint8_t *bytes[3];
+    size_t n[3];
+
+    for (int i = 0; i < 3; i++)
+        bytes[i] = fixture_read_file(f, names[i], &n[i]);
+    fixture_close(f);
+    for (int i = 0; i < 3; i++) {
+        fixture_write_file(f, names[i], bytes[i], n[i]);
+        free(bytes[i]);
+    }
+}
+
+static void test_damage__after_a_crash_sums_are_stale_until_rebuilt(void **state)
+{
+    struct fixture *f = *state;
+    slot_stat_info info = {.size = sizeof info};
+    struct seen seen = {0};
+
+    fixture_create(f, N);
+    fixture_append(f, 1000);
+    crash(f);
+    f->options.access = SLOT_READ_ONLY;
+    fixture_open(f);
+    fixture_check_records(f, 1000); /* committed, so it is there */
+    assert_ok(f, slot_stat(f->db, &info, &f->err));
+    assert_false(info.clean);
+    assert_true(info.sums_stale);
+    assert_status(f, slot_verify(f->db, note, &seen, &f->err), SLOT_DAMAGED);
+    assert_int_equal(seen.count, 1);
+    fixture_close(f);
+
+    f->options.access = SLOT_DIRECT;
+    fixture_open(f);
+    fixture_append(f, 5);
+    fixture_close(f);
+    fixture_open(f); /* closed cleanly, and still nobody knows */
+    assert_status(f, slot_verify(f->db, note, &seen, &f->err), SLOT_DAMAGED);
+    assert_ok(f, slot_rebuild_sums(f->db, &f->err));
+    assert_ok(f, slot_verify(f->db, NULL, NULL, &f->err));
+    fixture_close(f);
+    fixture_open(f);
+    fixture_check_records(f, 1005);
+    assert_ok(f, slot_stat(f->db, &info, &f->err));
+    assert_false(info.sums_stale);
+}
+
+static bool stop(void *context, const slot_finding *finding)
+{
+    (void)finding;
+    ++*(int *)context;
+    return false;
+}
+
+static void test_damage__verify_stops_when_told(void **state)
+{
+    struct fixture *f = *state;
+    int count = 0;
+
+    make(f);
+    flip(f, "records", 1);
+    flip(f, "records", 50001);
+    fixture_open(f);
+    assert_status(f, slot_verify(f->db, stop, &count, &f->err), SLOT_DAMAGED);
+    assert_int_equal(count, 1);
+}
+
+/* Any bytes in any file: open, read everything, verify, change something; only statuses. */
+static void test_damage__random_bytes_in_every_file(void **state)
+{
+    static const char *const names[] = {"meta", "schema", "sums", "records"};
+    struct fixture *f = *state;
+    uint64_t seed = 20260131;
+    uint8_t *good[4], record[N];
+    size_t n[4];
+
+    make(f);
+    for (int i = 0; i < 4; i++)
+        good[i] = fixture_read_file(f, names[i], &n[i]);
+    for (int round = 0; round < 400; round++) {
+        size_t which = (size_t)(random_next(&seed) % 4);
+        uint8_t *bytes = malloc(n[which] + 100);
+        size_t length = n[which];
+        slot_txn *txn;
+
+        assert_non_null(bytes);
+        memcpy(bytes, good[which], length);
+        if (random_next(&seed) % 4 == 0)
+            length = (size_t)(random_next(&seed) % (length + 100));
+        for (uint64_t k = random_next(&seed) % 8; k > 0 && length > 0; k--)
+            bytes[random_next(&seed) % length] = (uint8_t)random_next(&seed);
+        fixture_write_file(f, names[which], bytes, length);
+        free(bytes);
+        if (slot_open(f->path, &f->options, &f->db, &f->err) == SLOT_OK) {
+            (void)slot_verify(f->db, NULL, NULL, &f->err);
+            txn = fixture_begin(f, SLOT_WRITE);
+            for (uint64_t recno = 0; recno < slot_records(txn); recno += 31) {
+                (void)slot_get(txn, recno, record, NULL);
+                (void)slot_put(txn, recno, record, NULL);
+            }
+            (void)slot_append(txn, record, 1, NULL, NULL);
+            (void)slot_commit(txn, &f->err);
+            (void)slot_close(f->db, &f->err);
+            f->db = NULL;
+        }
+        for (int i = 0; i < 4; i++)
+            fixture_write_file(f, names[i], good[i], n[i]);
+    }
+    for (int i = 0; i < 4; i++)
+        free(good[i]);
+    f->damaged = false;
+}
+
+/* Cut while it is open: every copying call says so, none raises a signal. Where a mapped file
+ * cannot be cut, there is nothing to test. */
+static void test_damage__cut_while_open(void **state)
+{
+    struct fixture *f = *state;
+    const struct os *os = os_native();
+    struct os_file *file = NULL;
+    uint8_t record[N], range[N * 50];
+    slot_txn *txn;
+    char path[5000];
+    bool is_cut;
+
+    make(f);
+    fixture_open(f);
+    txn = fixture_begin(f, SLOT_WRITE);
+    assert_ok(f, slot_get(txn, 999, record, &f->err));
+    snprintf(path, sizeof path, "%s/records", f->path);
+    assert_true(os_ok(os->open(os, path, OS_WRITE, &file)));
+    is_cut = os_ok(os->resize(os, file, 4096));
+    os->close(os, file);
+    if (!is_cut) {
+        slot_abort(txn);
+        skip();
+    }
+    assert_status(f, slot_get(txn, 999, record, &f->err), SLOT_E_LOST);
+    assert_status(f, slot_read(txn, 998, 1, 2, record, &f->err), SLOT_E_LOST);
+    assert_status(f, slot_get_range(txn, 900, 50, range, &f->err), SLOT_E_LOST);
+    assert_status(f, slot_put(txn, 999, record, &f->err), SLOT_E_LOST);
+    assert_ok(f, slot_get(txn, 0, record, &f->err));
+    assert_ok(f, slot_put(txn, 0, record, &f->err));
+    assert_status(f, slot_commit(txn, &f->err), SLOT_E_TRUNCATED);
+    assert_string_equal(f->err.file, "records");
+    assert_status(f, slot_begin(f->db, SLOT_WRITE, &txn, &f->err), SLOT_E_POISONED);
+    assert_status(f, slot_verify(f->db, NULL, NULL, &f->err), SLOT_DAMAGED);
+    assert_status(f, slot_close(f->db, &f->err), SLOT_E_POISONED);
+    f->db = NULL;
+    expect_refused(f, SLOT_E_TRUNCATED, "records");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fixture_test(test_damage__records_cut_by_one_byte),
+        fixture_test(test_damage__records_longer_is_normal),
+        fixture_test(test_damage__missing_files),
+        fixture_test(test_damage__meta_cut),
+        fixture_test(test_damage__meta_one_slot),
+        fixture_test(test_damage__meta_both_slots),
+        fixture_test(test_damage__schema),
+        fixture_test(test_damage__schema_forged),
+        fixture_test(test_damage__meta_forged_counts),
+        fixture_test(test_damage__verify_finds_every_flipped_block),
+        fixture_test(test_damage__verify_finds_swapped_blocks),
+        fixture_test(test_damage__verify_finds_damaged_sums),
+        fixture_test(test_damage__sums_cut),
+        fixture_test(test_damage__put_refuses_a_damaged_block),
+        fixture_test(test_damage__append_refuses_a_damaged_last_block),
+        fixture_test(test_damage__after_a_crash_sums_are_stale_until_rebuilt),
+        fixture_test(test_damage__verify_stops_when_told),
+        fixture_test(test_damage__random_bytes_in_every_file),
+        fixture_test(test_damage__cut_while_open),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

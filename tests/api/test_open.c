@@ -1,0 +1,244 @@
+/*
+ * Creating, opening, locking, closing, destroying; what each refuses and how it says so.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/os.h"
+#include "support/fixture.h"
+
+static slot_status open_with(struct fixture *f, slot_access access, uint32_t wait_ms, slot_db **db)
+{
+    slot_options options;
+
+    slot_options_init(&options);
+    options.access = access;
+    options.wait_ms = wait_ms;
+    return slot_open(f->path, &options, db, &f->err);
+}
+
+static void test_open__nothing_there(void **state)
+{
+    struct fixture *f = *state;
+    slot_db *db = NULL;
+
+    assert_status(f, slot_open(f->path, NULL, &db, &f->err), SLOT_E_NO_FILE);
+    assert_null(db);
+}
+
+static void test_open__a_file_or_a_foreign_directory(void **state)
+{
+    const struct os *os = os_native();
+    struct fixture *f = *state;
+    struct os_file *file = NULL;
+    slot_db *db = NULL;
+
+    assert_true(os_ok(os->open(os, f->path, OS_WRITE | OS_CREATE_NEW, &file)));
+    os->close(os, file);
+    assert_status(f, slot_open(f->path, NULL, &db, &f->err), SLOT_E_NOT_SLOTFILE);
+    assert_true(os_ok(os->remove_file(os, f->path)));
+    assert_true(os_ok(os->make_dir(os, f->path)));
+    assert_status(f, slot_open(f->path, NULL, &db, &f->err), SLOT_E_NOT_SLOTFILE);
+    assert_status(f, slot_destroy(f->path, NULL, &f->err), SLOT_E_NOT_SLOTFILE);
+    f->damaged = true;
+}
+
+static void test_open__create_refuses_what_exists(void **state)
+{
+    struct fixture *f = *state;
+    slot_schema *schema = NULL;
+    char path[5000];
+
+    fixture_create(f, 10);
+    fixture_close(f);
+    assert_ok(f, slot_schema_sized(10, &schema, &f->err));
+    assert_status(f, slot_create(f->path, schema, NULL, &f->err), SLOT_E_EXISTS);
+    snprintf(path, sizeof path, "%s/", f->path);
+    assert_status(f, slot_create(path, schema, NULL, &f->err), SLOT_E_EXISTS);
+    snprintf(path, sizeof path, "%s/missing/db.slots", f->dir);
+    assert_status(f, slot_create(path, schema, NULL, &f->err), SLOT_E_NO_FILE);
+    slot_schema_free(schema);
+}
+
+static bool count_name(void *context, const char *name)
+{
+    (void)name;
+    ++*(int *)context;
+    return true;
+}
+
+/* Nothing but the database itself is left in its directory. */
+static void test_open__create_leaves_no_temporary(void **state)
+{
+    const struct os *os = os_native();
+    struct fixture *f = *state;
+    int names = 0;
+
+    fixture_create(f, 10);
+    assert_true(os_ok(os->list(os, f->dir, count_name, &names)));
+    assert_int_equal(names, 1);
+}
+
+static void test_open__one_writer_or_many_readers(void **state)
+{
+    struct fixture *f = *state;
+    slot_db *one = NULL, *two = NULL, *three = NULL;
+
+    fixture_create(f, 10);
+    assert_status(f, open_with(f, SLOT_DIRECT, 0, &one), SLOT_E_BUSY);
+    assert_status(f, open_with(f, SLOT_READ_ONLY, 30, &one), SLOT_E_BUSY);
+    assert_status(f, slot_destroy(f->path, &(slot_options){.size = sizeof(slot_options)}, &f->err),
+                  SLOT_E_BUSY);
+    fixture_close(f);
+    assert_ok(f, open_with(f, SLOT_READ_ONLY, 0, &one));
+    assert_ok(f, open_with(f, SLOT_READ_ONLY, 0, &two));
+    assert_status(f, open_with(f, SLOT_DIRECT, 0, &three), SLOT_E_BUSY);
+    assert_ok(f, slot_close(one, &f->err));
+    assert_ok(f, slot_close(two, &f->err));
+    assert_ok(f, open_with(f, SLOT_DIRECT, 0, &three));
+    assert_ok(f, slot_close(three, &f->err));
+    assert_ok(f, slot_close(NULL, &f->err));
+}
+
+static void test_open__read_only_writes_nothing(void **state)
+{
+    static const char *const names[] = {"records", "schema", "meta", "sums", "lock"};
+    struct fixture *f = *state;
+    uint8_t *before[5], *after;
+    size_t size[5], n;
+    slot_txn *txn = NULL;
+
+    fixture_create(f, 125);
+    fixture_append(f, 100);
+    fixture_close(f);
+    for (int i = 0; i < 5; i++)
+        before[i] = fixture_read_file(f, names[i], &size[i]);
+    f->options.access = SLOT_READ_ONLY;
+    fixture_open(f);
+    fixture_check_records(f, 100);
+    assert_status(f, slot_begin(f->db, SLOT_WRITE, &txn, &f->err), SLOT_E_READ_ONLY);
+    assert_status(f, slot_rebuild_sums(f->db, &f->err), SLOT_E_READ_ONLY);
+    assert_ok(f, slot_verify(f->db, NULL, NULL, &f->err));
+    fixture_close(f);
+    for (int i = 0; i < 5; i++) {
+        after = fixture_read_file(f, names[i], &n);
+        assert_int_equal(n, size[i]);
+        assert_memory_equal(after, before[i], n);
+        free(before[i]);
+        free(after);
+    }
+}
+
+static void test_open__budget_names_what_is_needed(void **state)
+{
+    struct fixture *f = *state;
+    unsigned long long needed = 0;
+
+    fixture_create(f, 1048576);
+    fixture_close(f);
+    f->options.map_budget = 1000000;
+    assert_status(f, slot_open(f->path, &f->options, &f->db, &f->err), SLOT_E_BUDGET);
+    assert_int_equal(sscanf(strstr(f->err.what, "needs"), "needs %llu", &needed), 1);
+    f->options.map_budget = needed - 1;
+    assert_status(f, slot_open(f->path, &f->options, &f->db, &f->err), SLOT_E_BUDGET);
+    f->options.map_budget = needed;
+    fixture_open(f);
+    fixture_append(f, 5);
+    fixture_check_records(f, 5);
+}
+
+static void test_open__options_without_a_size(void **state)
+{
+    struct fixture *f = *state;
+    slot_options options;
+    slot_db *db = NULL;
+
+    fixture_create(f, 10);
+    fixture_close(f);
+    memset(&options, 0, sizeof options);
+    assert_status(f, slot_open(f->path, &options, &db, &f->err), SLOT_E_ARG);
+    options.size = sizeof options;
+    options.access = (slot_access)7;
+    assert_status(f, slot_open(f->path, &options, &db, &f->err), SLOT_E_ARG);
+}
+
+static void test_open__clean_is_told(void **state)
+{
+    struct fixture *f = *state;
+    slot_stat_info info = {.size = sizeof info};
+
+    fixture_create(f, 10);
+    assert_ok(f, slot_stat(f->db, &info, &f->err));
+    assert_true(info.clean);
+    assert_false(info.sums_stale);
+    fixture_append(f, 1);
+    assert_ok(f, slot_stat(f->db, &info, &f->err));
+    assert_false(info.clean);
+    fixture_close(f);
+    fixture_open(f);
+    assert_ok(f, slot_stat(f->db, &info, &f->err));
+    assert_true(info.clean);
+    assert_int_equal(info.records, 1);
+    assert_int_equal(info.block_records, 409);
+    info.size = 1;
+    assert_status(f, slot_stat(f->db, &info, &f->err), SLOT_E_ARG);
+}
+
+static void test_open__destroy(void **state)
+{
+    const struct os *os = os_native();
+    struct fixture *f = *state;
+    struct os_file *file = NULL;
+    char other[5000];
+
+    assert_status(f, slot_destroy(f->path, NULL, &f->err), SLOT_E_NO_FILE);
+    fixture_create(f, 10);
+    fixture_append(f, 10);
+    fixture_close(f);
+    snprintf(other, sizeof other, "%s/letter.txt", f->path);
+    assert_true(os_ok(os->open(os, other, OS_WRITE | OS_CREATE_NEW, &file)));
+    os->close(os, file);
+    assert_status(f, slot_destroy(f->path, NULL, &f->err), SLOT_E_EXISTS);
+    assert_int_equal(os->kind(os, other), OS_KIND_FILE);
+    assert_true(os_ok(os->remove_file(os, other)));
+    assert_true(os_ok(os->remove_dir(os, f->path)));
+    fixture_create(f, 10);
+    fixture_close(f);
+    assert_ok(f, slot_destroy(f->path, NULL, &f->err));
+    assert_int_equal(os->kind(os, f->path), OS_KIND_NONE);
+}
+
+static void test_open__schema_comes_back(void **state)
+{
+    static const char spec[] = "id:u64,name:text[20],\"odd, name\":decimal[2],fill:pad[9]";
+    struct fixture *f = *state;
+    slot_schema *schema = NULL;
+
+    assert_ok(f, slot_schema_parse(spec, sizeof spec - 1, &schema, &f->err));
+    fixture_create_spec(f, spec);
+    fixture_close(f);
+    fixture_open(f);
+    assert_true(slot_schema_equal(schema, slot_db_schema(f->db)));
+    assert_int_equal(slot_schema_record_size(slot_db_schema(f->db)), 45);
+    slot_schema_free(schema);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fixture_test(test_open__nothing_there),
+        fixture_test(test_open__a_file_or_a_foreign_directory),
+        fixture_test(test_open__create_refuses_what_exists),
+        fixture_test(test_open__create_leaves_no_temporary),
+        fixture_test(test_open__one_writer_or_many_readers),
+        fixture_test(test_open__read_only_writes_nothing),
+        fixture_test(test_open__budget_names_what_is_needed),
+        fixture_test(test_open__options_without_a_size),
+        fixture_test(test_open__clean_is_told),
+        fixture_test(test_open__destroy),
+        fixture_test(test_open__schema_comes_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,246 @@
+/* get: one record, for people or for programs. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "commands.h"
+#include "table.h"
+
+const char cmd_get_help[] =
+    "Usage: slotfile get DB RECNO [--format kv|json|csv|raw]\n"
+    "\n"
+    "Shows record RECNO; the first one is 0.\n"
+    "\n"
+    "  --format kv             lines of name=value, with \\\\ \\n \\r \\t \\xNN for backslashes "
+    "and\n"
+    "                          control characters; without fields the bytes in hexadecimal\n"
+    "                          digits; the default\n"
+    "  --format json           an object; numbers as numbers, all else as text\n"
+    "  --format csv            a header and a row\n"
+    "  --format raw            the bytes of the record\n" CLI_OPEN_HELP "\n"
+    "Example: slotfile get people.slots 123456\n";
+
+typedef struct record_view {
+    const slot_schema *schema;
+    const csv_table *table;
+    const unsigned char *record;
+    char *text; /* room for the longest value and for a row */
+} record_view;
+
+typedef int (*show_fn)(const record_view *view);
+
+/* The text of a value, or what is there instead of one. */
+static int value_text(const record_view *view, const slot_field *field, size_t *n)
+{
+    if (slot_field_format(field, view->record, view->text, n) == SLOT_OK)
+        return CLI_DONE;
+    cli_say("field \"%s\": the bytes are not a value of its type (--format raw shows them)",
+            field->name);
+    return CLI_REFUSED;
+}
+
+static void print_hex(const unsigned char *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        putchar(digits[bytes[i] >> 4]);
+        putchar(digits[bytes[i] & 15]);
+    }
+}
+
+/* ---- name=value ---- */
+
+static void print_plain(const char *text, size_t n)
+{
+    static const char named[] = "\\\\\nn\rr\tt";
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        const char *name = NULL;
+
+        for (const char *p = named; *p != '\0' && name == NULL; p += 2)
+            name = *p == text[i] ? p + 1 : NULL;
+        if (name != NULL)
+            printf("\\%c", *name);
+        else if (c < 0x20 || c == 0x7f)
+            printf("\\x%02x", c);
+        else
+            putchar(c);
+    }
+}
+
+static int show_kv(const record_view *view)
+{
+    int code = CLI_DONE;
+    size_t n;
+
+    if (view->table->columns == 0) {
+        print_hex(view->record, slot_schema_record_size(view->schema));
+        putchar('\n');
+        return CLI_DONE;
+    }
+    for (size_t i = 0; i < view->table->columns && code == CLI_DONE; i++) {
+        const slot_field *field = view->table->column[i];
+
+        code = value_text(view, field, &n);
+        if (code == CLI_DONE) {
+            print_plain(field->name, strlen(field->name));
+            putchar('=');
+            print_plain(view->text, n);
+            putchar('\n');
+        }
+    }
+    return code;
+}
+
+/* ---- JSON ---- */
+
+/* Numbers and booleans stand as they are; inf and nan, which JSON lacks, do not. */
+static bool is_bare_in_json(const slot_field *field, const char *text, size_t n)
+{
+    const char *digit = n > 1 && text[0] == '-' ? text + 1 : text;
+
+    switch (field->type) {
+    case SLOT_TEXT:
+    case SLOT_BYTES:
+    case SLOT_DATE:
+    case SLOT_TIMESTAMP:
+        return false;
+    case SLOT_F32:
+    case SLOT_F64:
+        return *digit >= '0' && *digit <= '9';
+    default:
+        return true;
+    }
+}
+
+static int show_json(const record_view *view)
+{
+    int code = CLI_DONE;
+    const char *separator = "{";
+    size_t n;
+
+    if (view->table->columns == 0) {
+        fputs("{\"hex\":\"", stdout);
+        print_hex(view->record, slot_schema_record_size(view->schema));
+        fputs("\"}\n", stdout);
+        return CLI_DONE;
+    }
+    for (size_t i = 0; i < view->table->columns && code == CLI_DONE; i++) {
+        const slot_field *field = view->table->column[i];
+
+        code = value_text(view, field, &n);
+        if (code == CLI_DONE) {
+            fputs(separator, stdout);
+            cli_print_json_text(field->name, strlen(field->name));
+            putchar(':');
+            if (is_bare_in_json(field, view->text, n))
+                fwrite(view->text, 1, n, stdout);
+            else
+                cli_print_json_text(view->text, n);
+            separator = ",";
+        }
+    }
+    fputs("}\n", stdout);
+    return code;
+}
+
+/* ---- CSV and raw ---- */
+
+static int show_csv(const record_view *view)
+{
+    const slot_field *bad = NULL;
+    size_t n;
+    int code;
+
+    if (view->table->columns == 0)
+        return cli_usage("get", "without fields there is no --format csv");
+    n = table_write_header(view->table, "\n", view->text);
+    code = cli_write(view->text, n);
+    n = table_write_row(view->table, view->record, "\n", view->text, &bad);
+    if (n == 0)
+        return value_text(view, bad, &n);
+    return code == CLI_DONE ? cli_write(view->text, n) : code;
+}
+
+static int show_raw(const record_view *view)
+{
+    return cli_write(view->record, slot_schema_record_size(view->schema));
+}
+
+static show_fn find_format(const char *name)
+{
+    static const struct {
+        const char *name;
+        show_fn show;
+    } formats[] = {{"kv", show_kv}, {"json", show_json}, {"csv", show_csv}, {"raw", show_raw}};
+
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(name, formats[i].name) == 0)
+            return formats[i].show;
+    }
+    return NULL;
+}
+
+/* ---- The record ---- */
+
+static int fetch(const char *path, slot_db *db, uint64_t recno, void *record)
+{
+    slot_txn *txn = NULL;
+    slot_error err;
+    int code = CLI_DONE;
+
+    if (slot_begin(db, SLOT_READ, &txn, &err) != SLOT_OK ||
+        slot_get(txn, recno, record, &err) != SLOT_OK)
+        code = cli_error(path, &err);
+    slot_end(txn);
+    return code;
+}
+
+static int get(const char *path, slot_db *db, uint64_t recno, show_fn show)
+{
+    csv_table table;
+    record_view view = {.schema = slot_db_schema(db), .table = &table};
+    unsigned char *record = malloc(slot_schema_record_size(view.schema));
+    bool ready = table_init(&table, view.schema);
+    int code;
+
+    view.record = record;
+    view.text = malloc(table.text_max);
+    if (!ready || record == NULL || view.text == NULL)
+        code = cli_no_memory();
+    else
+        code = fetch(path, db, recno, record);
+    if (code == CLI_DONE)
+        code = show(&view);
+    free(view.text);
+    table_release(&table);
+    free(record);
+    return code;
+}
+
+int cmd_get(int argc, char **argv)
+{
+    cli_open_options open_options;
+    const char *format = "kv";
+    const cli_option options[] = {
+        {"--format", CLI_TEXT, &format}, CLI_OPEN_OPTIONS(open_options), {NULL, CLI_FLAG, NULL}};
+    slot_db *db = NULL;
+    uint64_t recno = 0;
+    int code;
+
+    cli_open_init(&open_options);
+    code = cli_parse(&argc, argv, options, 2, 2);
+    if (code == CLI_DONE && !cli_parse_count(argv[2], strlen(argv[2]), &recno))
+        code = cli_usage(argv[0], "\"%s\" is not a record number", argv[2]);
+    if (code == CLI_DONE && find_format(format) == NULL)
+        code = cli_usage(argv[0], "--format: \"%s\" is none of kv, json, csv and raw", format);
+    if (code == CLI_DONE)
+        code = cli_open(argv[0], argv[1], &open_options, SLOT_READ_ONLY, &db);
+    if (code != CLI_DONE)
+        return code;
+    code = get(argv[1], db, recno, find_format(format));
+    return cli_close(argv[1], db, code);
+}
