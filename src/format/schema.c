@@ -274,9 +274,10 @@ static slot_status read_bracket(struct reader *r, slot_field *field)
     slot_status status = SLOT_OK;
 
     if (!next_is(r, '['))
-        status = refuse(r, open,
-                        decimal ? "decimal needs its number of decimals (write decimal[2])"
-                                : "the type needs its size in bytes (write, for example, text[20])");
+        status =
+            refuse(r, open,
+                   decimal ? "decimal needs its number of decimals (write decimal[2])"
+                           : "the type needs its size in bytes (write, for example, text[20])");
     if (status == SLOT_OK) {
         r->at++;
         if (!read_number(r, &number) || !next_is(r, ']'))
@@ -336,45 +337,74 @@ static size_t find_control(const char *name, size_t n)
     return at;
 }
 
-/* The rules for a name that begins at `at` in the text; a quoted one has its quotes resolved. */
-static slot_status check_name(struct reader *r, size_t at, const char *name, size_t n)
+/* A name as it stands in the text. */
+struct name {
+    size_t at;     /* its first byte, behind the quote if there is one */
+    size_t bytes;  /* in the text */
+    size_t quotes; /* how many of them are the first of a doubled quote */
+};
+
+static slot_status check_name(struct reader *r, const struct name *name)
 {
-    size_t valid = utf8_valid_bytes(name, n);
-    size_t control = find_control(name, n);
+    const char *text = r->text + name->at;
+    size_t n = name->bytes;
+    size_t valid = utf8_valid_bytes(text, n);
+    size_t control = find_control(text, n);
     slot_status status = SLOT_OK;
 
     if (n == 0)
-        status = refuse(r, at, "the field has no name");
-    else if (n > SLOT_NAME_BYTES_MAX)
-        status = refuse(r, at, "the name is too long (at most 255 bytes)");
+        status = refuse(r, name->at, "the field has no name (write name:type)");
+    else if (n - name->quotes > SLOT_NAME_BYTES_MAX)
+        status = refuse(r, name->at, "the name is too long (at most 255 bytes)");
     else if (valid < n)
-        status = refuse(r, at + valid, "the name is not valid UTF-8 (convert the text to UTF-8)");
+        status =
+            refuse(r, name->at + valid, "the name is not valid UTF-8 (convert the text to UTF-8)");
     else if (control < n)
-        status = refuse(r, at + control, "control character in a name (remove it)");
-    else if (name[0] == ' ' || name[n - 1] == ' ')
-        status = refuse(r, at, "space at an end of a name (remove it)");
+        status = refuse(r, name->at + control, "control character in a name (remove it)");
+    else if (text[0] == ' ')
+        status = refuse(r, name->at, "the name begins with a space (remove it)");
+    else if (text[n - 1] == ' ')
+        status = refuse(r, name->at + n - 1, "the name ends with a space (remove it)");
     return status;
 }
 
-/* Add a field whose type and name (at r->names, n bytes) are read; `at` is the name's place. */
-static slot_status add_field(struct reader *r, slot_field *field, size_t at, size_t n)
+/* Copy the name into the schema, of doubled quotes one. */
+static const char *keep_name(struct reader *r, const struct name *name)
+{
+    const char *from = r->text + name->at;
+    const char *kept = r->names;
+    size_t skip = name->quotes;
+
+    for (size_t i = 0; i < name->bytes; i++) {
+        *r->names++ = from[i];
+        if (skip > 0 && from[i] == '"') {
+            skip--;
+            i++;
+        }
+    }
+    *r->names++ = 0;
+    return kept;
+}
+
+/* Add a field whose name was checked and whose type, size and scale are set. */
+static slot_status add_field(struct reader *r, const struct name *name, slot_field *field)
 {
     struct slot_schema *schema = r->schema;
     slot_status status = SLOT_OK;
 
     if (schema->count == SLOT_FIELDS_MAX)
-        status = refuse(r, at, "too many fields (at most 4096)");
+        status = refuse(r, name->at, "too many fields (at most 4096)");
     else if (field->size > SLOT_RECORD_SIZE_MAX - r->record_bytes)
-        status = refuse(r, at, "the fields are too large for a record (at most 1048576 bytes)");
+        status = refuse(r, name->at,
+                        "the fields are too large for a record (at most 1048576 "
+                        "bytes)");
     if (status == SLOT_OK) {
-        field->name = r->names;
+        field->name = keep_name(r, name);
         field->offset = (uint32_t)r->record_bytes;
-        r->names[n] = 0;
-        r->names += n + 1;
         r->record_bytes += field->size;
         if (field->type != SLOT_PAD)
             schema->by_name[schema->named++] = (uint16_t)schema->count;
-        r->places[schema->count] = at;
+        r->places[schema->count] = name->at;
         schema->fields[schema->count++] = *field;
     }
     return status;
@@ -393,4 +423,276 @@ static slot_status check_unique(struct reader *r)
             status = refuse(r, r->places[b], "another field has the same name (rename one)");
     }
     return status;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Decode: SPEC
+ * ------------------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static void skip_blanks(struct reader *r)
+{
+    while (r->at < r->n && is_blank(r->text[r->at]))
+        r->at++;
+}
+
+static void skip_blanks_and_lines(struct reader *r)
+{
+    while (r->at < r->n && (is_blank(r->text[r->at]) || r->text[r->at] == '\n'))
+        r->at++;
+}
+
+/* A name in double quotes, the first of which is next. */
+static slot_status read_quoted_name(struct reader *r, struct name *name)
+{
+    size_t open = r->at++;
+    bool closed = false;
+    slot_status status = SLOT_OK;
+
+    name->at = r->at;
+    name->quotes = 0;
+    while (!closed && !at_end(r)) {
+        closed = r->text[r->at++] == '"';
+        if (closed && next_is(r, '"')) {
+            closed = false;
+            name->quotes++;
+            r->at++;
+        }
+    }
+    if (closed)
+        name->bytes = r->at - 1 - name->at;
+    else
+        status = refuse(r, open, "the quote is not closed (end the name with a quote)");
+    return status;
+}
+
+/* A name without quotes, up to the colon and without blanks before that. */
+static slot_status read_plain_name(struct reader *r, struct name *name)
+{
+    slot_status status = SLOT_OK;
+
+    name->at = r->at;
+    name->quotes = 0;
+    while (!at_end(r) && strchr(":,\n\"", r->text[r->at]) == NULL)
+        r->at++;
+    name->bytes = r->at - name->at;
+    while (name->bytes > 0 && is_blank(r->text[name->at + name->bytes - 1]))
+        name->bytes--;
+    if (next_is(r, '"'))
+        status = refuse(r, r->at,
+                        "quote within a name (put all of it in quotes and double this "
+                        "one)");
+    return status;
+}
+
+/* name:type, and the blanks behind it. */
+static slot_status read_spec_field(struct reader *r)
+{
+    struct name name = {0};
+    slot_field field = {0};
+    slot_status status;
+
+    if (next_is(r, '"'))
+        status = read_quoted_name(r, &name);
+    else
+        status = read_plain_name(r, &name);
+    if (status == SLOT_OK)
+        status = check_name(r, &name);
+    if (status == SLOT_OK) {
+        skip_blanks(r);
+        if (!next_is(r, ':'))
+            status = refuse(r, r->at, "no colon and type after the name (write name:type)");
+    }
+    if (status == SLOT_OK) {
+        r->at++;
+        skip_blanks(r);
+        status = read_type(r, &field);
+    }
+    if (status == SLOT_OK)
+        status = add_field(r, &name, &field);
+    skip_blanks(r);
+    return status;
+}
+
+static slot_status decode_spec(struct reader *r)
+{
+    slot_status status = SLOT_OK;
+
+    if (starts_with(r, byte_order_mark, sizeof byte_order_mark - 1))
+        r->at += sizeof byte_order_mark - 1;
+    skip_blanks_and_lines(r);
+    if (at_end(r))
+        status = refuse(r, r->at, "no field (write name:type,name:type,...)");
+    while (status == SLOT_OK && !at_end(r)) {
+        status = read_spec_field(r);
+        if (status == SLOT_OK && !at_end(r)) {
+            bool comma = next_is(r, ',');
+
+            if (!comma && !next_is(r, '\n'))
+                status = refuse(r, r->at, "no comma or end of line after the type");
+            r->at += comma;
+            skip_blanks_and_lines(r);
+            if (status == SLOT_OK && comma && at_end(r))
+                status = refuse(r, r->at, "no field after the comma (remove the comma)");
+        }
+    }
+    if (status == SLOT_OK)
+        r->schema->record_size = (uint32_t)r->record_bytes;
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Decode: file form
+ * ------------------------------------------------------------------------------------------- */
+
+/* The first line; *place is where its number stands. */
+static slot_status read_first_line(struct reader *r, size_t *place)
+{
+    uint64_t number = 0;
+    slot_status status = SLOT_OK;
+
+    if (!starts_with(r, first_line, sizeof first_line - 1)) {
+        status = refuse(r, sizeof file_form_mark - 1,
+                        "the first line is not `slotfile-schema 1 record_size N` (a newer version "
+                        "may have written it)");
+    } else {
+        r->at += sizeof first_line - 1;
+        *place = r->at;
+        if (!read_number(r, &number) || !next_is(r, '\n'))
+            status = refuse(r, r->at, "the first line does not end with a number and a newline");
+        else if (number < 1 || number > SLOT_RECORD_SIZE_MAX)
+            status = refuse(r, *place, "record size out of range (1 to 1048576 bytes)");
+    }
+    if (status == SLOT_OK) {
+        r->at++;
+        r->schema->record_size = (uint32_t)number;
+    }
+    return status;
+}
+
+/* The offset of the next field, and the blank behind it. */
+static slot_status read_offset(struct reader *r)
+{
+    size_t place = r->at;
+    uint64_t offset = 0;
+    slot_status status = SLOT_OK;
+
+    if (!read_number(r, &offset) || !next_is(r, ' '))
+        status = refuse(r, r->at, "the line does not begin with an offset and a blank");
+    else if (offset < r->record_bytes)
+        status = refuse(r, place, "the field overlaps the one before it (correct the offset)");
+    else if (offset > r->record_bytes)
+        status = refuse(r, place, "gap before the field (correct the offset or add a pad[N])");
+    else
+        r->at++;
+    return status;
+}
+
+/* One line: OFFSET TYPE NAME. */
+static slot_status read_line(struct reader *r)
+{
+    struct name name = {0};
+    slot_field field = {0};
+    slot_status status = read_offset(r);
+
+    if (status == SLOT_OK)
+        status = read_type(r, &field);
+    if (status == SLOT_OK && !next_is(r, ' '))
+        status = refuse(r, r->at, "no blank and name after the type");
+    if (status == SLOT_OK) {
+        const char *first = r->text + ++r->at;
+        const char *end = memchr(first, '\n', r->n - r->at);
+
+        name.at = r->at;
+        if (end == NULL) {
+            status = refuse(r, r->n,
+                            "the last line does not end with a newline (was the file "
+                            "cut off?)");
+        } else {
+            name.bytes = (size_t)(end - first);
+            r->at += name.bytes + 1;
+            status = check_name(r, &name);
+        }
+    }
+    if (status == SLOT_OK)
+        status = add_field(r, &name, &field);
+    return status;
+}
+
+static slot_status decode_file_form(struct reader *r)
+{
+    size_t place = 0;
+    slot_status status = read_first_line(r, &place);
+
+    while (status == SLOT_OK && !at_end(r))
+        status = read_line(r);
+    if (status == SLOT_OK && r->schema->count > 0 && r->record_bytes != r->schema->record_size)
+        status = refuse(r, place,
+                        "record_size is not the sum of the fields (correct it, or add a "
+                        "pad[N])");
+    return status;
+}
+
+/* Whether the text is what encode has made of it: what is left to differ are zeros before numbers.
+ */
+static slot_status check_canonical(struct reader *r)
+{
+    const struct slot_schema *schema = r->schema;
+    size_t at = 0;
+    slot_status status = SLOT_OK;
+
+    while (at < r->n && at < schema->text_bytes && r->text[at] == schema->text[at])
+        at++;
+    if (at < r->n || at < schema->text_bytes)
+        status = refuse(r, at,
+                        "not the canonical form of this schema (write numbers without "
+                        "leading zeros)");
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * The interface
+ * ------------------------------------------------------------------------------------------- */
+
+slot_status schema_decode(const char *text, size_t n, void *memory, struct slot_schema **schema,
+                          slot_error *err)
+{
+    struct reader r = {.text = text, .n = n, .err = err};
+    bool file_form = starts_with(&r, file_form_mark, sizeof file_form_mark - 1);
+    slot_status status;
+
+    lay_out(&r, memory, fields_max(text, n));
+    status = file_form ? decode_file_form(&r) : decode_spec(&r);
+    if (status == SLOT_OK) {
+        sort_names(r.schema);
+        status = check_unique(&r);
+    }
+    if (status == SLOT_OK) {
+        encode(r.schema);
+        if (file_form)
+            status = check_canonical(&r);
+    }
+    if (status == SLOT_OK)
+        *schema = r.schema;
+    return status;
+}
+
+size_t schema_sized_bound(void)
+{
+    return memory_bytes(0, 0);
+}
+
+struct slot_schema *schema_sized(uint32_t record_size, void *memory)
+{
+    struct reader r = {.n = 0};
+
+    assert(record_size >= 1 && record_size <= SLOT_RECORD_SIZE_MAX);
+    lay_out(&r, memory, 0);
+    r.schema->record_size = record_size;
+    encode(r.schema);
+    return r.schema;
 }

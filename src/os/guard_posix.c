@@ -21,7 +21,28 @@
 #endif
 
 static _Thread_local sigjmp_buf *volatile landing INITIAL_EXEC;
+static _Thread_local volatile sig_atomic_t passing_on; /* a fault that is not ours */
+
+static pthread_mutex_t install_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
+
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    if (passing_on) {
+        /* The handler before ours was installed after ours and calls us back: end it here. */
+        signal(number, SIG_DFL);
+        return;
+    }
+    passing_on = 1;
+    if ((previous.sa_flags & SA_SIGINFO) != 0)
+        previous.sa_sigaction(number, info, context);
+    else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN)
+        previous.sa_handler(number);
+    else
+        /* The access is repeated after the return and then ends the process, as without us. */
+        signal(number, SIG_DFL);
+    passing_on = 0;
+}
 
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
@@ -31,34 +52,27 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
         landing = NULL;
         siglongjmp(*target, 1);
     }
-    if ((previous.sa_flags & SA_SIGINFO) != 0) {
-        previous.sa_sigaction(number, info, context);
-    } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-        previous.sa_handler(number);
-    } else {
-        /* The access is repeated after the return and then ends the process, as without us. */
-        signal(number, SIG_DFL);
-    }
+    pass_on(number, info, context);
 }
 
-static void install(void)
+/* Whoever has installed a handler since the last call is called for what is not ours. */
+void os_guard_install(void)
 {
-    struct sigaction action;
+    struct sigaction action, now;
 
+    pthread_mutex_lock(&install_mutex);
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_bus_error;
     /* SA_NODEFER: the jump leaves the handler without returning, so nothing would unblock SIGBUS.
      */
     action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGBUS, &action, &previous);
-}
-
-void os_guard_install(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    (void)pthread_once(&once, install);
+    if (sigaction(SIGBUS, NULL, &now) == 0 &&
+        ((now.sa_flags & SA_SIGINFO) == 0 || now.sa_sigaction != on_bus_error)) {
+        previous = now;
+        (void)sigaction(SIGBUS, &action, NULL);
+    }
+    pthread_mutex_unlock(&install_mutex);
 }
 
 static os_result guarded_copy(void *to, const void *from, size_t n)

@@ -219,7 +219,10 @@ struct os {
     os_result (*random)(const struct os *os, void *bytes, size_t n);
 };
 
-/* The table of the system that this was built for. Never changes. */
+/*
+ * The table of the system that this was built for. Never changes. Each call also makes sure that
+ * the handler behind load and store is in place, should somebody have replaced it.
+ */
 const struct os *os_native(void);
 
 /* ---- mutex -------------------------------------------------------------------------------------

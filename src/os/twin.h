@@ -48,7 +48,7 @@ os_kind os_dir_kind(const struct os *os, const char *path);
 /* guard_posix.c, guard_win32.c */
 os_result os_guard_load(const struct os *os, void *to, const void *view, size_t n);
 os_result os_guard_store(const struct os *os, void *view, const void *from, size_t n);
-void os_guard_install(void); /* once, before the first guarded copy */
+void os_guard_install(void); /* cheap when it is installed already */
 
 /* seam_posix.c, seam_win32.c */
 void os_seam_yield(const struct os *os, const char *where);

@@ -12,11 +12,13 @@ void assert_status_at(struct fixture *f, slot_status got, slot_status want, cons
 {
     if (got == want)
         return;
-    print_error("%s\n  is %d (%s), not %d (%s)\n", call, got, slot_status_text(got), want,
-                slot_status_text(want));
+    /* Not through cmocka, which keeps its text until the test has ended: teardown may not survive a
+     * transaction that was left open. */
+    fprintf(stderr, "%s:%d: %s\n  is %d (%s), not %d (%s)\n", file, line, call, got,
+            slot_status_text(got), want, slot_status_text(want));
     if (got != SLOT_OK && f->err.status == got)
-        print_error("  %s, offset %llu: %s (system code %d)\n", f->err.file,
-                    (unsigned long long)f->err.offset, f->err.what, f->err.os_code);
+        fprintf(stderr, "  %s, offset %llu: %s (system code %d)\n", f->err.file,
+                (unsigned long long)f->err.offset, f->err.what, f->err.os_code);
     _fail(file, line);
 }
 
