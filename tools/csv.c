@@ -28,17 +28,18 @@ static inline uint64_t load_word(const char *p)
            (uint64_t)b[7] << 56;
 }
 
-/* The high bit of each byte that is none of , " CR LF. Adding 0x7f sets it unless the low seven
- * bits are equal; a byte beyond ASCII has it anyway. */
-static inline uint64_t ordinary_bytes(uint64_t word)
+/* The high bit of each of the eight bytes at p that is one of , " CR LF. Adding 0x7f clears it only
+ * if the low seven bits are equal; a byte beyond ASCII has its own. */
+static inline uint64_t special_bytes(const char *p)
 {
+    uint64_t word = load_word(p);
     uint64_t low = word & LOW_BITS;
     uint64_t comma = (low ^ EVERY_BYTE(',')) + LOW_BITS;
     uint64_t quote = (low ^ EVERY_BYTE('"')) + LOW_BITS;
     uint64_t cr = (low ^ EVERY_BYTE('\r')) + LOW_BITS;
     uint64_t lf = (low ^ EVERY_BYTE('\n')) + LOW_BITS;
 
-    return (comma & quote & cr & lf) | word;
+    return ~((comma & quote & cr & lf) | word) & HIGH_BITS;
 }
 
 /* The number of the lowest byte whose high bit is set: the bits below that bit, counted by bytes.
@@ -54,7 +55,7 @@ char *csv_find_special(char *p)
 {
     uint64_t special;
 
-    while ((special = ~ordinary_bytes(load_word(p)) & HIGH_BITS) == 0)
+    while ((special = special_bytes(p)) == 0)
         p += 8;
     return p + first_marked(special);
 }
@@ -124,12 +125,29 @@ static csv_result refill(csv_reader *reader)
     return result;
 }
 
-/* Where scan_row is. */
+/* Where scan_row is. The eight bytes before `ahead` were searched, and `special` marks those of
+ * them that were not yet come to. */
 typedef struct position {
     char *p;
+    char *ahead;
+    uint64_t special;
     const char *line_start;
     uint64_t line;
 } position;
+
+/* The next comma, quote, CR or LF, which is stepped over. */
+static inline char *next_special(position *at)
+{
+    char *p;
+
+    while (at->special == 0) {
+        at->special = special_bytes(at->ahead);
+        at->ahead += 8;
+    }
+    p = at->ahead - 8 + first_marked(at->special);
+    at->special &= at->special - 1;
+    return p;
+}
 
 /* What scan_row has come to. */
 typedef enum scan_step { AT_COMMA, AT_LINE_END, AT_EDGE, BROKEN } scan_step;
@@ -169,7 +187,7 @@ static inline scan_step scan_plain(csv_reader *reader, position *at, csv_field *
 {
     field->text = at->p;
     field->doubled = false;
-    at->p = csv_find_special(at->p);
+    at->p = next_special(at);
     field->n = (size_t)(at->p - field->text);
     return end_field(reader, at, CSV_INNER_QUOTE);
 }
@@ -186,6 +204,7 @@ static void count_lines(position *at, const char *p, const char *end)
 static scan_step scan_quoted(csv_reader *reader, position *at, csv_field *field)
 {
     char *p = at->p + 1;
+    scan_step result;
 
     field->text = p;
     field->doubled = false;
@@ -203,7 +222,34 @@ static scan_step scan_quoted(csv_reader *reader, position *at, csv_field *field)
     field->n = (size_t)(p - field->text);
     count_lines(at, field->text, p);
     at->p = p + 1;
-    return end_field(reader, at, CSV_AFTER_QUOTE);
+    result = end_field(reader, at, CSV_AFTER_QUOTE);
+    at->ahead = at->p;
+    at->special = 0;
+    return result;
+}
+
+/* The common case in as few steps as possible: unquoted fields that end with a comma. Stops before
+ * the first field that is anything else. */
+static void scan_commas(csv_reader *reader, position *at)
+{
+    csv_field *field = reader->fields + reader->count;
+    csv_field *fields_end = reader->fields + reader->config.fields_max;
+    position now = *at;
+    position next = now;
+    char *stop;
+
+    while (field < fields_end && *(stop = next_special(&next)) == ',') {
+        field->text = now.p;
+        field->n = (size_t)(stop - now.p);
+        field->line = now.line;
+        field->column = (uint64_t)(now.p - now.line_start) + 1;
+        field->doubled = false;
+        field++;
+        next.p = stop + 1;
+        now = next;
+    }
+    reader->count = (size_t)(field - reader->fields);
+    *at = now;
 }
 
 /* Scan the row that begins at reader->row; after AT_LINE_END `at` is where the next one begins. */
@@ -212,9 +258,11 @@ static scan_step scan_row(csv_reader *reader, position *at)
     csv_field field;
     scan_step step;
 
-    *at = (position){reader->row, reader->row, reader->row_line};
+    *at = (position){reader->row, reader->row, 0, reader->row, reader->row_line};
     reader->count = 0;
     do {
+        if (reader->count < reader->config.fields_max)
+            scan_commas(reader, at);
         reader->raw = at->p;
         field.line = reader->line = at->line;
         field.column = reader->column = (uint64_t)(at->p - at->line_start) + 1;

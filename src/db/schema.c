@@ -70,7 +70,7 @@ const slot_field *slot_schema_field(const slot_schema *schema, size_t i)
 
 const slot_field *slot_schema_find(const slot_schema *schema, const char *name, size_t n)
 {
-    return schema_find(schema, name, n);
+    return n > 0 ? schema_find(schema, name, n) : NULL; /* no name is empty; it may be NULL */
 }
 
 const char *slot_schema_text(const slot_schema *schema, size_t *n)

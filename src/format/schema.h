@@ -13,7 +13,8 @@
  *
  * SPEC, for people: name:type separated by commas or newlines; blanks (space, tab, CR) around names
  * and types, empty lines, and a newline after a comma do not matter; a byte order mark in front is
- * skipped. A name in double quotes may hold , and : and, doubled, ".
+ * skipped. A name in double quotes may hold , and : and, doubled, "; a first name that begins with
+ * "slotfile-schema " needs them, too, since a text that begins so is taken for the file form.
  *
  * Names: 1 .. SLOT_NAME_BYTES_MAX bytes of UTF-8, no control characters (U+0000 .. U+001F, U+007F
  * .. U+009F), no space at an end, unique. Names of pads need not be unique and cannot be looked up.
@@ -36,7 +37,7 @@ struct slot_schema {
     size_t text_bytes; /* without the NUL */
 };
 
-/* Bytes of memory that schema_decode needs for this text, whatever is in it: at most about 4 MiB.
+/* Bytes of memory that schema_decode needs for this text, whatever is in it: under 3 MiB.
  */
 size_t schema_decode_bound(const char *text, size_t n);
 
