@@ -89,7 +89,7 @@ int cli_stdout_failed(void)
     static bool said;
     int code = errno;
 
-    if (!said && code != EPIPE)
+    if (!said && !host_reader_is_gone(code))
         cli_say("cannot write to standard output: %s", strerror(code));
     said = true;
     return CLI_IO;

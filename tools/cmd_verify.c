@@ -49,8 +49,8 @@ static int verify(verify_job *job, slot_db *db)
     if (status == SLOT_OK)
         printf("%s: %" PRIu64 " records, no damage found\n", job->path, info.records);
     else
-        printf("%s: %" PRIu64 " records, damage found in %" PRIu64 " places\n", job->path,
-               info.records, job->findings);
+        printf("%s: %" PRIu64 " records, damage found in %" PRIu64 " place%s\n", job->path,
+               info.records, job->findings, job->findings == 1 ? "" : "s");
     return cli_exit_code(status);
 }
 

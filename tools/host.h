@@ -18,6 +18,9 @@ int slotfile_main(int argc, char **argv);
 /* The system's words for the os_code of a slot_error. */
 const char *host_text(int os_code);
 
+/* Whether this errno of a failed write means that the reader of our output has gone away. */
+bool host_reader_is_gone(int error);
+
 /* Open a file for reading. NULL on failure, and *reason says why. */
 FILE *host_open_input(const char *path, const char **reason);
 

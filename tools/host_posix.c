@@ -19,6 +19,11 @@ const char *host_text(int os_code)
     return strerror(os_code);
 }
 
+bool host_reader_is_gone(int error)
+{
+    return error == EPIPE;
+}
+
 FILE *host_open_input(const char *path, const char **reason)
 {
     FILE *file = fopen(path, "rb");

@@ -72,6 +72,12 @@ const char *host_text(int os_code)
     return text;
 }
 
+bool host_reader_is_gone(int error)
+{
+    /* Older C libraries do not know the system's code for a pipe that is being closed. */
+    return error == EPIPE || error == EINVAL;
+}
+
 static FILE *open_wide(const wchar_t *path, const wchar_t *mode, const char **reason)
 {
     FILE *file;

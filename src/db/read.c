@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "db/handle.h"
 
+#define BULK_BYTES_MIN UINT64_C(65536) /* from here on a range is read as a scan reads */
+
 slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err)
 {
     return error_set(err, SLOT_NOT_FOUND, FILE_RECORDS, SLOT_NO_OFFSET,
@@ -73,6 +75,28 @@ slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n
     return status;
 }
 
+/*
+ * Copy the records of the next `left` bytes that lie in one view; *n gets their bytes. Large pieces
+ * announce themselves as sequential; when no view can be had, a record is read from the file.
+ */
+static slot_status copy_piece(slot_txn *txn, uint64_t offset, uint8_t *to, uint64_t left,
+                              uint64_t *n, slot_error *err)
+{
+    slot_db *db = txn->db;
+    struct view *view;
+    os_result result;
+
+    if (left < BULK_BYTES_MIN ||
+        pins_run(&txn->pins, PINS_BULK, offset, offset + db->record_size, &view, NULL) != SLOT_OK) {
+        *n = db->record_size;
+        return copy_out(txn, offset, to, *n, err);
+    }
+    *n = (view->n - (offset - view->offset)) / db->record_size * db->record_size;
+    *n = min_u64(left, *n);
+    result = db->os->load(db->os, to, view->base + (offset - view->offset), (size_t)*n);
+    return os_ok(result) ? SLOT_OK : lost(offset, result, err);
+}
+
 slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *records,
                            slot_error *err)
 {
@@ -81,22 +105,13 @@ slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *
     uint64_t left = count * db->record_size;
     uint8_t *to = records;
     slot_status status;
+    uint64_t n;
 
     if (recno > txn->records || count > txn->records - recno)
         return db_not_found(txn, max_u64(recno, txn->records), err);
     status = make_readable(txn, offset + left, err);
-    while (left > 0 && status == SLOT_OK) {
-        /* As much as the view gives, or one record when there is none. */
-        uint64_t n = db->record_size;
-        struct pin *pin;
-
-        if (pins_get(&txn->pins, offset, n, &pin, NULL) == SLOT_OK)
-            n = min_u64(left, pin->n - (offset - pin->offset)) / n * n;
-        status = copy_out(txn, offset, to, n, err);
-        offset += n;
-        left -= n;
-        to += n;
-    }
+    for (; left > 0 && status == SLOT_OK; offset += n, to += n, left -= n)
+        status = copy_piece(txn, offset, to, left, &n, err);
     return status;
 }
 
@@ -130,7 +145,7 @@ slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run
         return db_not_found(txn, recno, err);
     status = make_readable(txn, end * n, err);
     if (status == SLOT_OK)
-        status = pins_scan(&txn->pins, offset, offset + n, &view, err);
+        status = pins_run(&txn->pins, PINS_SCAN, offset, offset + n, &view, err);
     if (status != SLOT_OK)
         return status;
     run->records = view->base + (offset - view->offset);

@@ -11,7 +11,8 @@
 #include "db/handle.h"
 #include "format/sums.h"
 
-#define SUMS_AT_ONCE 512u
+#define CHUNK_BYTES      (UINT64_C(1) << 20) /* read at once */
+#define CHUNK_BLOCKS_MAX 512u
 
 struct verify {
     slot_txn *txn;
@@ -21,9 +22,26 @@ struct verify {
     bool stopped;     /* the callback has had enough */
     uint64_t root;    /* of the checksums as they are read */
     uint64_t data_at; /* up to here a hole is known */
-    uint8_t *block;   /* one block */
-    uint8_t sums[SUMS_AT_ONCE * SUM_BYTES];
+    uint8_t *bytes;   /* of one chunk */
+    uint8_t sums[CHUNK_BLOCKS_MAX * SUM_BYTES];
 };
+
+/* Blocks in a chunk: as many as are read at once. */
+static uint64_t chunk_blocks(const slot_db *db)
+{
+    return max_u64(min_u64(CHUNK_BYTES / db->block_bytes, CHUNK_BLOCKS_MAX), 1);
+}
+
+/* Copy `count` blocks from `first` on; the last one may be cut by the end of the records. */
+static slot_status load_blocks(slot_txn *txn, uint64_t first, uint64_t count, uint8_t *bytes,
+                               slot_error *err)
+{
+    const slot_db *db = txn->db;
+    uint64_t recno = first * db->block_records;
+
+    return slot_get_range(txn, recno, min_u64(count * db->block_records, txn->records - recno),
+                          bytes, err);
+}
 
 static void found(struct verify *verify, const slot_finding *finding)
 {
@@ -89,38 +107,80 @@ static slot_status verify_size(struct verify *verify, struct os_file *file, cons
     return SLOT_OK;
 }
 
-/* Whether the block lies in a hole, so that it is zero without being read. */
-static bool in_hole(struct verify *verify, uint64_t offset, uint64_t n)
+/* Whether all n bytes from `offset` on lie in a hole, so that they are zero without being read. */
+static bool in_hole(const slot_db *db, uint64_t offset, uint64_t n, uint64_t *data_at)
+{
+    if (offset + n > *data_at)
+        *data_at = db->os->next_data(db->os, db->files.records, offset);
+    return offset + n <= *data_at;
+}
+
+static uint64_t sum_in(const struct verify *verify, uint64_t i)
+{
+    return get_u64(verify->sums + i * SUM_BYTES);
+}
+
+/* Whether the block has the checksum of zeros and lies in a hole. */
+static bool is_hole(struct verify *verify, uint64_t block, uint64_t sum)
 {
     const slot_db *db = verify->txn->db;
 
-    if (offset + n > verify->data_at)
-        verify->data_at = db->os->next_data(db->os, db->files.records, offset);
-    return offset + n <= verify->data_at;
+    return sum == 0 &&
+           in_hole(db, block * db->block_bytes, db_block_bytes(db, block), &verify->data_at);
 }
 
-static void verify_block(struct verify *verify, uint64_t block, uint64_t sum)
+static void verify_block(struct verify *verify, uint64_t block, const uint8_t *bytes, uint64_t sum)
 {
-    slot_db *db = verify->txn->db;
-    uint64_t offset = block * db->block_bytes;
+    const slot_db *db = verify->txn->db;
     uint64_t n = db_block_bytes(db, block);
 
-    if (sum == 0 && in_hole(verify, offset, n))
-        return;
-    if (slot_get_range(verify->txn, block * db->block_records, n / db->record_size, verify->block,
-                       NULL) != SLOT_OK)
-        found_block(verify, block, n, "the block cannot be read");
-    else if (sums_of_block(db->sums.seed, block, verify->block, (size_t)n) != sum)
+    if (sums_of_block(db->sums.seed, block, bytes, (size_t)n) != sum)
         found_block(verify, block, n, "the block does not fit its checksum");
+}
+
+/* Blocks first + from .. first + to - 1 of a chunk that begins with block `first`. */
+static void verify_run(struct verify *verify, uint64_t first, uint64_t from, uint64_t to)
+{
+    const slot_db *db = verify->txn->db;
+    bool whole = load_blocks(verify->txn, first + from, to - from, verify->bytes, NULL) == SLOT_OK;
+
+    for (uint64_t i = from; i < to && !verify->stopped; i++) {
+        const uint8_t *bytes = verify->bytes + (whole ? i - from : 0) * db->block_bytes;
+
+        if (whole || load_blocks(verify->txn, first + i, 1, verify->bytes, NULL) == SLOT_OK)
+            verify_block(verify, first + i, bytes, sum_in(verify, i));
+        else
+            found_block(verify, first + i, db_block_bytes(db, first + i),
+                        "the block cannot be read");
+    }
+}
+
+/* A chunk whose checksums have been read: what is not a hole is read, run by run. */
+static void verify_chunk(struct verify *verify, uint64_t first, uint64_t count)
+{
+    uint64_t from = 0;
+
+    for (uint64_t i = 0; i < count; i++)
+        verify->root += sums_root_term(first + i, sum_in(verify, i));
+    while (from < count && !verify->stopped) {
+        uint64_t to = from;
+
+        while (to < count && !is_hole(verify, first + to, sum_in(verify, to)))
+            to++;
+        if (to > from)
+            verify_run(verify, first, from, to);
+        from = to + 1; /* block `to` is a hole */
+    }
 }
 
 static slot_status verify_blocks(struct verify *verify, slot_error *err)
 {
     const slot_db *db = verify->txn->db;
     uint64_t blocks = db_blocks_of(db, verify->txn->records);
+    uint64_t step = chunk_blocks(db);
 
-    for (uint64_t first = 0; first < blocks && !verify->stopped; first += SUMS_AT_ONCE) {
-        uint64_t count = min_u64(SUMS_AT_ONCE, blocks - first);
+    for (uint64_t first = 0; first < blocks && !verify->stopped; first += step) {
+        uint64_t count = min_u64(step, blocks - first);
         os_result result = db->os->read_at(db->os, db->files.sums, first * SUM_BYTES, verify->sums,
                                            (size_t)(count * SUM_BYTES));
 
@@ -129,12 +189,7 @@ static slot_status verify_blocks(struct verify *verify, slot_error *err)
         if (!os_ok(result))
             return error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
                             "checksums cannot be read");
-        for (uint64_t i = 0; i < count && !verify->stopped; i++) {
-            uint64_t sum = get_u64(verify->sums + i * SUM_BYTES);
-
-            verify->root += sums_root_term(first + i, sum);
-            verify_block(verify, first + i, sum);
-        }
+        verify_chunk(verify, first, count);
     }
     if (!verify->stopped && verify->root != db->sums.root)
         found_in(verify, FILE_SUMS, SLOT_NO_OFFSET, blocks * SUM_BYTES,
@@ -175,8 +230,8 @@ slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context, slot
         return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     verify->report = report;
     verify->context = context;
-    verify->block = malloc((size_t)db->block_bytes);
-    if (verify->block == NULL)
+    verify->bytes = malloc((size_t)(chunk_blocks(db) * db->block_bytes));
+    if (verify->bytes == NULL)
         status = error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     else
         status = slot_begin(db, SLOT_READ, &verify->txn, err);
@@ -187,35 +242,47 @@ slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context, slot
     if (status == SLOT_OK && verify->findings > 0)
         status = error_set(err, SLOT_DAMAGED, "", SLOT_NO_OFFSET, "%llu findings",
                            (unsigned long long)verify->findings);
-    free(verify->block);
+    free(verify->bytes);
     free(verify);
     return status;
 }
 
 /* ---- renewal ---- */
 
-/* The checksums of all blocks that are not in a hole. */
-static slot_status sum_everything(slot_txn *txn, uint8_t *block_bytes, slot_error *err)
+static slot_status sum_chunk(slot_txn *txn, uint64_t first, uint64_t count, uint8_t *bytes,
+                             slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status = load_blocks(txn, first, count, bytes, err);
+
+    for (uint64_t i = 0; i < count && status == SLOT_OK; i++)
+        status = sums_set(&db->sums, first + i,
+                          sums_of_block(db->sums.seed, first + i, bytes + i * db->block_bytes,
+                                        (size_t)db_block_bytes(db, first + i)),
+                          err);
+    return status;
+}
+
+/* The checksums of all blocks; those in holes are 0 already. */
+static slot_status sum_everything(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
     uint64_t blocks = db_blocks_of(db, txn->records);
+    uint64_t step = chunk_blocks(db), data_at = 0;
+    uint8_t *bytes = malloc((size_t)(step * db->block_bytes));
     slot_status status = SLOT_OK;
 
-    for (uint64_t block = 0; block < blocks && status == SLOT_OK; block++) {
-        uint64_t offset = block * db->block_bytes;
-        uint64_t data_at = db->os->next_data(db->os, db->files.records, offset);
-        uint64_t n = db_block_bytes(db, block);
+    if (bytes == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    for (uint64_t first = 0; first < blocks && status == SLOT_OK; first += step) {
+        uint64_t count = min_u64(step, blocks - first);
+        uint64_t offset = first * db->block_bytes;
+        uint64_t n = min_u64(count * db->block_bytes, db->records.size - offset);
 
-        if (offset + n <= data_at) {
-            block = max_u64(data_at / db->block_bytes, block + 1) - 1;
-            continue;
-        }
-        status =
-            slot_get_range(txn, block * db->block_records, n / db->record_size, block_bytes, err);
-        if (status == SLOT_OK)
-            status = sums_set(&db->sums, block,
-                              sums_of_block(db->sums.seed, block, block_bytes, (size_t)n), err);
+        if (!in_hole(db, offset, n, &data_at))
+            status = sum_chunk(txn, first, count, bytes, err);
     }
+    free(bytes);
     return status;
 }
 
@@ -234,7 +301,7 @@ static slot_status rebuild(slot_txn *txn, slot_error *err)
         status = sums_clear(&db->sums, blocks, err);
     db->sync_needed = true; /* nobody has synced what a crash has left in the cache */
     if (status == SLOT_OK)
-        status = sum_everything(txn, db->scratch, err);
+        status = sum_everything(txn, err);
     if (status == SLOT_OK)
         status = sums_flush(&db->sums, blocks, err);
     if (status == SLOT_OK)

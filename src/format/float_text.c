@@ -136,21 +136,35 @@ static void multiply(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low)
     *low = carry << 32 | (uint32_t)low_part;
 }
 
-/* Long division bit by bit: for machines without 128 bits, where it is fast enough. */
+/*
+ * Schoolbook division in two digits of 32 bits: the upper half of a divisor whose highest bit is
+ * set gives each digit or at most 2 more.
+ */
 static uint64_t divide(uint64_t high, uint64_t low, uint64_t d, uint64_t *remainder)
 {
-    for (int i = 0; i < 64; i++) {
-        bool carry = high >> 63 != 0;
+    int align = 64 - bit_length(d);
+    uint64_t quotient = 0;
 
-        high = high << 1 | low >> 63;
-        low <<= 1;
-        if (carry || high >= d) {
-            high -= d;
-            low |= 1;
+    d <<= align;
+    if (align > 0)
+        high = high << align | low >> (64 - align);
+    low <<= align;
+    for (int i = 0; i < 2; i++) {
+        uint64_t next = low >> 32;
+        uint64_t digit = high / (d >> 32);
+        uint64_t rest = high % (d >> 32);
+
+        while (rest <= UINT32_MAX &&
+               (digit > UINT32_MAX || digit * (uint32_t)d > (rest << 32 | next))) {
+            digit--;
+            rest += d >> 32;
         }
+        high = (high << 32 | next) - digit * d;
+        low <<= 32;
+        quotient = quotient << 32 | digit;
     }
-    *remainder = high;
-    return low;
+    *remainder = high >> align;
+    return quotient;
 }
 
 #endif
@@ -322,9 +336,7 @@ static uint64_t big_divide(struct big *a, const struct big *d, bool *exact)
     uint32_t rest = 0;
 
     assert(top >> 31 != 0);
-    while (a->n < d->n + 1)
-        a->limb[a->n++] = 0;
-    assert(a->n < BIG_LIMBS);
+    assert(a->n > d->n && a->n < BIG_LIMBS); /* callers want quotients of 26 bits and more */
     a->limb[a->n] = 0;
     for (int at = a->n - d->n; at >= 0; at--) {
         uint32_t *part = a->limb + at;
@@ -365,10 +377,9 @@ static uint64_t scale_big(struct big *x, int e2, int e10, bool *exact)
         big_shift_left(x, align);
         result = big_divide(x, &divisor, exact);
     } else {
+        assert(shift <= 0); /* or the result would pass 64 bits */
         big_multiply_pow5(x, e10);
-        if (shift > 0)
-            big_shift_left(x, shift);
-        result = big_shift_right(x, shift < 0 ? -shift : 0, exact);
+        result = big_shift_right(x, -shift, exact);
     }
     return result;
 }
@@ -421,8 +432,9 @@ static uint64_t shortest_between(uint64_t low, uint64_t high, uint64_t twice, bo
         result++;
     if (result < low)
         result = low;
-    if (result > high)
-        result = high;
+    /* The number has at least as much room above as below: rounding up never leaves the interval.
+     */
+    assert(result <= high);
     *power = n;
     return result;
 }

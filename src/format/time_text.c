@@ -34,8 +34,7 @@ struct civil {
 
 static struct civil civil_from_days(int32_t days)
 {
-    uint64_t shifted =
-        (uint64_t)((int64_t)days + DAYS_TO_1970 + INT64_C(1) * CYCLES * DAYS_400_YEARS);
+    uint64_t shifted = (uint64_t)((int64_t)days + DAYS_TO_1970 + (int64_t)CYCLES * DAYS_400_YEARS);
     uint32_t cycle = (uint32_t)(shifted / DAYS_400_YEARS);
     uint32_t rest = (uint32_t)(shifted % DAYS_400_YEARS);
     /* Leave out the leap days before this day; then every year has 365. */

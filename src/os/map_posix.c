@@ -99,10 +99,16 @@ os_result os_map_populate(const struct os *os, void *address, size_t n, bool for
     return touch_pages(os, start, n, for_write);
 }
 
-void os_map_prefetch(const struct os *os, void *address, size_t n)
+void os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)
 {
+    static const int words[] = {
+        [OS_ADVICE_NORMAL] = POSIX_MADV_NORMAL,
+        [OS_ADVICE_SEQUENTIAL] = POSIX_MADV_SEQUENTIAL,
+        [OS_ADVICE_RANDOM] = POSIX_MADV_RANDOM,
+        [OS_ADVICE_WILLNEED] = POSIX_MADV_WILLNEED,
+    };
     void *start = page_range(address, &n);
 
     (void)os;
-    (void)posix_madvise(start, n, POSIX_MADV_WILLNEED);
+    (void)posix_madvise(start, n, words[advice]);
 }

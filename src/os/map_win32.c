@@ -78,7 +78,7 @@ os_result os_map_populate(const struct os *os, void *address, size_t n, bool for
     return result;
 }
 
-void os_map_prefetch(const struct os *os, void *address, size_t n)
+void os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)
 {
     /* Not in every version of Windows, so it is not linked but looked up. */
     typedef BOOL(WINAPI * prefetch_fn)(HANDLE, ULONG_PTR, WIN32_MEMORY_RANGE_ENTRY *, ULONG);
@@ -89,6 +89,6 @@ void os_map_prefetch(const struct os *os, void *address, size_t n)
     (void)os;
     if (kernel != NULL)
         prefetch = (prefetch_fn)(void (*)(void))GetProcAddress(kernel, "PrefetchVirtualMemory");
-    if (prefetch != NULL)
+    if (prefetch != NULL && advice == OS_ADVICE_WILLNEED)
         (void)prefetch(GetCurrentProcess(), 1, &range, 0);
 }

@@ -151,8 +151,8 @@ struct os {
      */
     os_result (*populate)(const struct os *os, void *address, size_t n, bool for_write);
 
-    /* Announce that a range of a mapping will be read. A hint. */
-    void (*prefetch)(const struct os *os, void *address, size_t n);
+    /* How a range of a mapping will be used, from now on; WILLNEED starts to read it. A hint. */
+    void (*advise_view)(const struct os *os, void *address, size_t n, os_advice advice);
 
     /* ---- lock ------------------------------------------------------------------------------ */
 

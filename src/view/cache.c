@@ -339,8 +339,15 @@ static slot_status replace(struct view_cache *cache, struct view *old, uint64_t 
 
 /* ---- what others call ---- */
 
+static void advise(struct view_cache *cache, struct view *view, os_advice advice)
+{
+    if (view->advice != advice)
+        cache->os->advise_view(cache->os, view->base, (size_t)view->n, advice);
+    view->advice = advice;
+}
+
 slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
-                         uint64_t end, struct view **view, slot_error *err)
+                         uint64_t end, os_advice advice, struct view **view, slot_error *err)
 {
     slot_status status = SLOT_OK;
     struct view *found, *mapped = NULL;
@@ -360,6 +367,7 @@ slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint6
             found = mapped;
         }
         order_append(cache, found);
+        advise(cache, found, advice);
         found->pins++;
         *view = found;
     }

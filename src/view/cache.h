@@ -55,6 +55,7 @@ struct view {
     uint64_t first_block; /* of the blocks that begin in the view's own view_size bytes */
     uint32_t blocks;
     uint32_t pins;
+    os_advice advice; /* as the system was told last */
     bool retired;
     bool is_dirty;
     uint64_t *dirty; /* one bit for each of `blocks`; NULL until the first */
@@ -96,11 +97,13 @@ void view_cache_release(struct view_cache *cache);
 
 /*
  * The view that owns byte `offset` of the file, mapped at least up to byte `end` (<= file->size),
- * with one more pin. SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY; what settle and
+ * with one more pin. `advice` tells the system what comes: OS_ADVICE_RANDOM keeps a fault from
+ * dragging in the device's whole read-ahead (8 MiB for 125 bytes), OS_ADVICE_SEQUENTIAL asks for
+ * it. SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY; what settle and
  * flush return. Cost: a lock and a look-up; on a miss map, unmap and page faults.
  */
 slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
-                         uint64_t end, struct view **view, slot_error *err);
+                         uint64_t end, os_advice advice, struct view **view, slot_error *err);
 
 /* One more pin of a view that is pinned already. */
 void view_pin(struct view_cache *cache, struct view *view);

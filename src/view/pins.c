@@ -30,9 +30,13 @@ static void drop_table(struct view_pins *pins)
 {
     for (uint32_t i = 0; i <= pins->mask; i++)
         drop_entry(pins, &pins->table[i]);
-    if (pins->scan != NULL)
-        view_unpin(pins->cache, pins->scan);
-    pins->scan = NULL;
+}
+
+static void drop_run(struct view_pins *pins, int user)
+{
+    if (pins->runs[user] != NULL)
+        view_unpin(pins->cache, pins->runs[user]);
+    pins->runs[user] = NULL;
 }
 
 void pins_unlend(struct view_pins *pins)
@@ -44,6 +48,8 @@ void pins_unlend(struct view_pins *pins)
     free(pins->lent);
     pins->lent = NULL;
     pins->lent_size = pins->lent_count = 0;
+    for (int user = 0; user < PINS_RUNS; user++)
+        drop_run(pins, user);
     drop_table(pins); /* its entries say which views were lent */
 }
 
@@ -60,11 +66,13 @@ slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struc
     slot_status status;
 
     drop_entry(pins, entry);
-    status = view_acquire(pins->cache, pins->file, offset, offset + n, &view, err);
+    status =
+        view_acquire(pins->cache, pins->file, offset, offset + n, OS_ADVICE_RANDOM, &view, err);
     if (status == SLOT_E_BUDGET) {
         /* What this transaction holds for speed alone may be just what is missing. */
         drop_table(pins);
-        status = view_acquire(pins->cache, pins->file, offset, offset + n, &view, err);
+        status =
+            view_acquire(pins->cache, pins->file, offset, offset + n, OS_ADVICE_RANDOM, &view, err);
     }
     if (status != SLOT_OK)
         return status;
@@ -133,24 +141,23 @@ static void drop_outdated(struct view_pins *pins, const struct view *current)
         drop_entry(pins, entry);
 }
 
-slot_status pins_scan(struct view_pins *pins, uint64_t offset, uint64_t end, struct view **view,
-                      slot_error *err)
+slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t end,
+                     struct view **view, slot_error *err)
 {
     struct view *found = NULL;
     slot_status status;
 
-    if (pins->scan != NULL)
-        view_unpin(pins->cache, pins->scan);
-    pins->scan = NULL;
-    status = view_acquire(pins->cache, pins->file, offset, end, &found, err);
+    drop_run(pins, user);
+    status = view_acquire(pins->cache, pins->file, offset, end, OS_ADVICE_SEQUENTIAL, &found, err);
     if (status == SLOT_E_BUDGET) {
         drop_table(pins);
-        status = view_acquire(pins->cache, pins->file, offset, end, &found, err);
+        status =
+            view_acquire(pins->cache, pins->file, offset, end, OS_ADVICE_SEQUENTIAL, &found, err);
     }
     if (status != SLOT_OK)
         return status;
     drop_outdated(pins, found);
-    pins->scan = found;
+    pins->runs[user] = found;
     *view = found;
     return SLOT_OK;
 }

@@ -14,6 +14,9 @@
 
 #define PINS_MAX 64u /* entries; a power of two */
 
+/* Sequential users, each with one view of its own that it may rely on until its next call. */
+enum { PINS_SCAN, PINS_BULK, PINS_RUNS };
+
 struct pin {
     uint64_t offset; /* of the view in the file */
     uint64_t n;      /* bytes from there that may be used; 0: empty */
@@ -29,7 +32,7 @@ struct view_pins {
     uint32_t lent_count;
     uint32_t lent_size; /* of the array, a power of two; 0: none */
     struct view **lent; /* open addressing by view number */
-    struct view *scan;  /* pinned for the run that was handed out last */
+    struct view *runs[PINS_RUNS];
     struct pin table[PINS_MAX];
 };
 
@@ -66,8 +69,11 @@ static inline slot_status pins_get(struct view_pins *pins, uint64_t offset, uint
 /* Keep the view of `pin` where it is until pins_unlend. SLOT_E_NO_MEMORY. */
 slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err);
 
-/* The view that owns `offset`, mapped up to at least `end`, pinned until the next pins_scan. */
-slot_status pins_scan(struct view_pins *pins, uint64_t offset, uint64_t end, struct view **view,
-                      slot_error *err);
+/*
+ * The view that owns `offset`, mapped up to at least `end`, for going through it from there on:
+ * pinned until the next pins_run of the same user (PINS_SCAN, PINS_BULK) or pins_unlend.
+ */
+slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t end,
+                     struct view **view, slot_error *err);
 
 #endif

@@ -12,10 +12,4 @@ void *lost_view_make(const char *path, size_t n);
 
 void lost_view_release(void *view, size_t n);
 
-/*
- * cmocka catches signals itself while a test runs, in place of the library. A test that loses pages
- * in a way of its own calls this first; lost_view_make has done it.
- */
-void lost_view_guard(void);
-
 #endif

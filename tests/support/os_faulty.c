@@ -211,11 +211,11 @@ static os_result faulty_populate(const struct os *os, void *address, size_t n, b
     return verdict.fails ? verdict.result : f->inner->populate(f->inner, address, n, for_write);
 }
 
-static void faulty_prefetch(const struct os *os, void *address, size_t n)
+static void faulty_advise_view(const struct os *os, void *address, size_t n, os_advice advice)
 {
     const struct os *inner = self(os)->inner;
 
-    inner->prefetch(inner, address, n);
+    inner->advise_view(inner, address, n, advice);
 }
 
 /* The place of a live lock, or a free place when it has none; file NULL asks for the latter. */
@@ -393,7 +393,7 @@ static const struct os table = {
     .unmap = faulty_unmap,
     .flush = faulty_flush,
     .populate = faulty_populate,
-    .prefetch = faulty_prefetch,
+    .advise_view = faulty_advise_view,
     .lock = faulty_lock,
     .unlock = faulty_unlock,
     .make_dir = faulty_make_dir,

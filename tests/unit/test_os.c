@@ -398,8 +398,8 @@ static void test_hints(void **state)
     os->advise(os, file, 4096, 100, OS_ADVICE_SEQUENTIAL);
     os->advise(os, file, 0, 2 * MIB, OS_ADVICE_WILLNEED);
     os->advise(os, file, 0, MIB, OS_ADVICE_NORMAL);
-    os->prefetch(os, view, MIB);
-    os->prefetch(os, view + 100, 1);
+    os->advise_view(os, view, MIB, OS_ADVICE_RANDOM);
+    os->advise_view(os, view + 100, 1, OS_ADVICE_WILLNEED);
     expect(os->read_at(os, file, 5, &byte, 1), SLOT_OK);
     assert_int_equal(byte, 'x');
     os->unmap(os, view, MIB);

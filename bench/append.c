@@ -1,0 +1,236 @@
+/*
+ * Bulk append: all records into a new file, durable at the end. In each pass everybody begins with
+ * an empty file; memory that the system may have to hand out was touched before.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contest.h"
+
+#define DATABASE        "append.slots"
+#define RAW_FILE        "append.raw"
+#define WRITEBACK_BYTES (UINT64_C(8) << 20)
+
+struct append {
+    struct bench *bench;
+    uint64_t size; /* of the whole file */
+    uint8_t *batch;
+    uint8_t *buffer; /* of the buffered way */
+    struct os_file *file;
+    slot_db *db;
+};
+
+/* Fill the batch with the records from `first` on; returns how many. */
+static uint64_t next_batch(struct append *append, uint64_t first)
+{
+    uint64_t left = append->bench->records - first;
+    uint64_t count = left < BATCH_RECORDS ? left : BATCH_RECORDS;
+
+    records_make(append->batch, first, count);
+    return count;
+}
+
+/* ---- raw ways ---- */
+
+static void raw_ready(void *state, const struct way *way)
+{
+    struct append *append = state;
+
+    (void)way;
+    warm_memory(append->bench, append->size + append->size / 4);
+    append->file = bench_open_file(append->bench, RAW_FILE, OS_READ | OS_WRITE | OS_CREATE_NEW);
+}
+
+static uint64_t raw_done(void *state, const struct way *way)
+{
+    struct append *append = state;
+    uint64_t sum = file_sum(append->bench, append->file);
+
+    (void)way;
+    append->bench->os->close(append->bench->os, append->file);
+    bench_remove_file(append->bench, RAW_FILE);
+    return sum;
+}
+
+/* way->setting: bytes after which the disk is told to begin; 0: it is not. */
+static void write_pass(void *state, const struct way *way)
+{
+    struct append *append = state;
+    const struct os *os = append->bench->os;
+    uint64_t fill = 0, written = 0, started = 0;
+
+    for (uint64_t n = 0, count; n < append->bench->records; n += count) {
+        uint64_t bytes;
+
+        count = next_batch(append, n);
+        bytes = count * RECORD_SIZE;
+        if (fill + bytes > BUFFER_BYTES) {
+            must_os(os->write_at(os, append->file, written, append->buffer, (size_t)fill), "write");
+            written += fill;
+            fill = 0;
+        }
+        memcpy(append->buffer + fill, append->batch, (size_t)bytes);
+        fill += bytes;
+        if (way->setting != 0 && written - started >= way->setting) {
+            os->start_writeback(os, append->file, started, written - started);
+            started = written;
+        }
+    }
+    must_os(os->write_at(os, append->file, written, append->buffer, (size_t)fill), "write");
+    must_os(os->sync(os, append->file), "sync");
+}
+
+static void map_pass(void *state, const struct way *way)
+{
+    struct append *append = state;
+    const struct os *os = append->bench->os;
+    void *base = NULL;
+    uint8_t *to;
+    os_result result = os->allocate(os, append->file, 0, append->size);
+
+    (void)way;
+    if (result.status == SLOT_E_UNSUPPORTED)
+        result = os->resize(os, append->file, append->size);
+    must_os(result, "allocate");
+    must_os(os->map(os, append->file, 0, (size_t)append->size, OS_MAP_WRITE, &base), "map");
+    to = base;
+    for (uint64_t n = 0, count; n < append->bench->records; n += count) {
+        count = next_batch(append, n);
+        memcpy(to, append->batch, (size_t)(count * RECORD_SIZE));
+        to += count * RECORD_SIZE;
+    }
+    must_os(os->flush(os, base, (size_t)append->size), "flush");
+    must_os(os->sync(os, append->file), "sync");
+    os->unmap(os, base, (size_t)append->size);
+}
+
+static void stdio_pass(void *state, const struct way *way)
+{
+    struct append *append = state;
+    char path[PATH_BYTES];
+    FILE *stream;
+
+    (void)way;
+    bench_path(append->bench, RAW_FILE, path);
+    stream = fopen(path, "wb");
+    if (stream == NULL || setvbuf(stream, NULL, _IOFBF, BUFFER_BYTES) != 0)
+        bench_die("%s: stdio cannot open it", path);
+    for (uint64_t n = 0, count; n < append->bench->records; n += count) {
+        count = next_batch(append, n);
+        for (uint64_t i = 0; i < count; i++)
+            fwrite(append->batch + i * RECORD_SIZE, RECORD_SIZE, 1, stream);
+    }
+    if (fclose(stream) != 0)
+        bench_die("%s: stdio cannot write it", path);
+    must_os(append->bench->os->sync(append->bench->os, append->file), "sync");
+}
+
+/* ---- slotfile ---- */
+
+static void slot_ready(void *state, const struct way *way)
+{
+    struct append *append = state;
+
+    warm_memory(append->bench, append->size + append->size / 4);
+    bench_create(append->bench, DATABASE);
+    append->db = bench_open(append->bench, DATABASE, way->setting);
+}
+
+static void slot_pass(void *state, const struct way *way)
+{
+    struct append *append = state;
+    slot_txn *txn = bench_begin(append->db, SLOT_WRITE);
+    slot_error err;
+
+    (void)way;
+    for (uint64_t n = 0, count; n < append->bench->records; n += count) {
+        count = next_batch(append, n);
+        must(slot_append(txn, append->batch, count, NULL, &err), &err, "append");
+    }
+    bench_commit(txn);
+}
+
+static uint64_t slot_done(void *state, const struct way *way)
+{
+    struct append *append = state;
+    struct os_file *file;
+    uint64_t sum;
+
+    (void)way;
+    bench_close(append->db);
+    file = bench_open_records(append->bench, DATABASE);
+    sum = file_sum(append->bench, file);
+    append->bench->os->close(append->bench->os, file);
+    bench_destroy(append->bench, DATABASE);
+    return sum;
+}
+
+/* ---- the contest ---- */
+
+#define EARLY "1 MiB writes, early write-back, sync"
+
+static const struct way ways[] = {
+    {.name = EARLY,
+     .raw = true,
+     .setting = WRITEBACK_BYTES,
+     .ready = raw_ready,
+     .pass = write_pass,
+     .done = raw_done},
+    {.name = "1 MiB writes, sync",
+     .against = EARLY,
+     .raw = true,
+     .ready = raw_ready,
+     .pass = write_pass,
+     .done = raw_done},
+    {.name = "stdio per record, sync",
+     .against = EARLY,
+     .raw = true,
+     .ready = raw_ready,
+     .pass = stdio_pass,
+     .done = raw_done},
+    {.name = "raw mapping, allocated file, sync",
+     .against = EARLY,
+     .raw = true,
+     .ready = raw_ready,
+     .pass = map_pass,
+     .done = raw_done},
+    {.name = "slotfile",
+     .against = EARLY,
+     .ready = slot_ready,
+     .pass = slot_pass,
+     .done = slot_done},
+    {.name = "slotfile, 4 MiB budget",
+     .against = EARLY,
+     .setting = SMALL_BUDGET,
+     .ready = slot_ready,
+     .pass = slot_pass,
+     .done = slot_done},
+};
+
+static const struct goal goals[] = {
+    {"slotfile", NULL, false, 1.3},
+};
+
+void bench_append(struct bench *bench)
+{
+    struct append append = {.bench = bench, .size = bench->records * RECORD_SIZE};
+    struct contest contest = {
+        .name = "append",
+        .what = "all records appended to an empty file in batches of 1000, durable at the end",
+        .unit = "record",
+        .count = bench->records,
+        .unit_bytes = RECORD_SIZE,
+        .writes = true,
+        .ways = ways,
+        .ways_count = COUNT_OF(ways),
+        .goals = goals,
+        .goals_count = COUNT_OF(goals),
+        .state = &append,
+    };
+
+    append.batch = must_malloc(BATCH_RECORDS * RECORD_SIZE);
+    append.buffer = must_malloc(BUFFER_BYTES);
+    contest_run(bench, &contest);
+    free(append.buffer);
+    free(append.batch);
+}

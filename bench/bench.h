@@ -1,0 +1,135 @@
+/*
+ * What all parts of the benchmark share: the options of a run, the groups of cases, and small
+ * helpers around files and databases. A call that fails ends the program: a measurement that went
+ * wrong half-way is no measurement.
+ *
+ * The raw ways go through os.h as well: read_at is pread or ReadFile, map is mmap or MapViewOfFile,
+ * flush and sync are msync and fdatasync or FlushViewOfFile and FlushFileBuffers. So there is one
+ * source for all systems.
+ */
+#ifndef SLOT_BENCH_BENCH_H
+#define SLOT_BENCH_BENCH_H
+
+#include <string.h>
+
+#include "base/status.h"
+#include "machine.h"
+#include "os/os.h"
+#include "slotfile/slotfile.h"
+
+#define RECORD_SIZE   125u
+#define BATCH_RECORDS 1000u               /* records of one slot_append, gets of a transaction */
+#define BUFFER_BYTES  (UINT64_C(1) << 20) /* of the buffered ways */
+#define SMALL_BUDGET  (UINT64_C(4) << 20)
+#define PATH_BYTES    4096u
+
+struct bench {
+    const struct os *os;
+    uint64_t records;
+    unsigned rounds;
+    bool smoke; /* does it run? one round, no ratios */
+    bool json;
+    bool first_case;           /* of the JSON list */
+    uint64_t round;            /* another number in each round of each case */
+    char dir[PATH_BYTES];      /* where the files go: made for this run, removed at its end */
+    char slotfile[PATH_BYTES]; /* the command, or "" */
+    char people[PATH_BYTES];   /* the program that makes CSV, or "" */
+    struct machine machine;
+};
+
+/* ---- groups of cases, one file each ---- */
+
+void bench_scan(struct bench *bench);
+void bench_get(struct bench *bench);
+void bench_put(struct bench *bench);
+void bench_append(struct bench *bench);
+void bench_csv(struct bench *bench);
+
+/* ---- support.c ---- */
+
+/* Say why on stderr and exit with 1. */
+_Noreturn void bench_die(const char *what, ...) SLOT_PRINTF(1, 2);
+
+/* End the program unless the call was successful. `what` names it. */
+void must(slot_status status, const slot_error *err, const char *what);
+void must_os(os_result result, const char *what);
+
+void *must_malloc(uint64_t n);
+
+/* Nanoseconds of a clock, from any beginning. */
+uint64_t clock_ns(const struct bench *bench);
+
+/* `name` in the directory of this run. */
+void bench_path(const struct bench *bench, const char *name, char *path);
+
+/* The file `records` of the database `name`. */
+struct os_file *bench_open_records(const struct bench *bench, const char *name);
+struct os_file *bench_open_file(const struct bench *bench, const char *name, int flags);
+void bench_remove_file(const struct bench *bench, const char *name);
+
+/* An empty database `name`; what is there already is removed first. */
+void bench_create(const struct bench *bench, const char *name);
+void bench_destroy(const struct bench *bench, const char *name);
+
+/* A database of bench->records records, appended in one transaction; made once, then kept. */
+void bench_have_database(const struct bench *bench, const char *name);
+
+/* A budget of 0 is the default. */
+slot_db *bench_open(const struct bench *bench, const char *name, uint64_t budget);
+slot_txn *bench_begin(slot_db *db, slot_mode mode);
+void bench_commit(slot_txn *txn);
+void bench_close(slot_db *db);
+
+/* Make the `count` records from `first` on, as all ways of appending write them. */
+void records_make(uint8_t *records, uint64_t first, uint64_t count);
+
+/* The 8-byte field that scans and gets add up, and its sum over `count` records. */
+static inline uint64_t record_field(const uint8_t *record)
+{
+    uint64_t field;
+
+    memcpy(&field, record, sizeof field);
+    return field;
+}
+
+static inline uint64_t records_sum(const void *records, uint64_t count)
+{
+    const uint8_t *record = records;
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < count; i++, record += RECORD_SIZE)
+        sum += record_field(record);
+    return sum;
+}
+
+/*
+ * Use a copied record: its field, and its last byte. Not inline, so that no compiler copies only
+ * the bytes that it sees used.
+ */
+uint64_t record_use(const uint8_t *record);
+
+/* The sum of a whole file, through a buffer. */
+uint64_t file_sum(const struct bench *bench, struct os_file *file);
+
+/*
+ * Write and free `n` bytes of memory: a virtual machine may have given free memory back to its
+ * host, and whoever allocates page cache next would pay for getting it again.
+ */
+void warm_memory(const struct bench *bench, uint64_t n);
+
+/* splitmix64, and one of `n` numbers from it without a bias that matters here. */
+static inline uint64_t random_next(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+static inline uint64_t random_below(uint64_t *state, uint64_t n)
+{
+    return (random_next(state) >> 32) * n >> 32; /* n is below 2^32 */
+}
+
+#endif

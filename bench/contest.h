@@ -1,0 +1,62 @@
+/*
+ * Several ways of doing the same thing, measured against each other. Each round lets every way do
+ * one pass, in an order that rotates, so that a disturbance from outside hits all of them alike;
+ * ratios are taken within a round, and what is shown is the median of all rounds with its range.
+ */
+#ifndef SLOT_BENCH_CONTEST_H
+#define SLOT_BENCH_CONTEST_H
+
+#include "bench.h"
+
+#define WAYS_MAX   12u
+#define ROUNDS_MAX 101u
+
+struct way {
+    const char *name;
+    const char *against; /* the way that its ratio is taken against; NULL: none */
+    bool raw;            /* no library: a candidate for "the fastest raw way" */
+    unsigned part;       /* it does only 1/part of the work, being slow; 0: all of it */
+    uint64_t setting;    /* of the callbacks: a map budget, say */
+    /* Before each pass, not measured; may be NULL. */
+    void (*ready)(void *state, const struct way *way);
+    /* What is measured. */
+    void (*pass)(void *state, const struct way *way);
+    /* After each pass, not measured. Returns a checksum of the result: equal for all ways of a
+     * round that did all of it, or the program ends. */
+    uint64_t (*done)(void *state, const struct way *way);
+};
+
+/* What a ratio of two medians should be: this way's time over the reference's. */
+struct goal {
+    const char *way;
+    const char *reference; /* NULL: the fastest raw way */
+    bool at_least;         /* the ratio may not be smaller than `limit`; else not larger */
+    double limit;
+};
+
+struct contest {
+    const char *name;
+    const char *what; /* what is done, and the state it begins in */
+    const char *unit; /* what a pass does `count` times */
+    uint64_t count;
+    double unit_bytes;
+    bool writes; /* show the bytes that reached the device */
+    const struct way *ways;
+    unsigned ways_count;
+    const struct goal *goals;
+    unsigned goals_count;
+    void *state;
+};
+
+/* Run and print it. */
+void contest_run(struct bench *bench, const struct contest *contest);
+
+/* How many of `count` the way does. */
+static inline uint64_t way_share(const struct way *way, uint64_t count)
+{
+    return way->part > 1 ? count / way->part : count;
+}
+
+#define COUNT_OF(array) ((unsigned)(sizeof(array) / sizeof *(array)))
+
+#endif

@@ -1,0 +1,310 @@
+/*
+ * CSV import and export, through the `slotfile` command as a user runs it, beside the least that
+ * anybody can do with such a file: count its lines as `wc -l` does, and copy it. The file is made
+ * by the `people` program of the tests. The raw ways run inside this program and so save the start
+ * of a process, one or two milliseconds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contest.h"
+#include "support/people.h"
+
+#define CSV         "people.csv"
+#define COPY        "copy.csv"
+#define DATABASE    "people.slots"
+#define COUNT_BYTES (UINT64_C(128) << 10) /* what wc reads at once */
+
+struct csv {
+    struct bench *bench;
+    struct os_file *file;
+    uint64_t size;
+    uint8_t *buffer;
+    uint64_t lines;
+};
+
+/*
+ * Run a program and wait; its output goes to `output`. The quotes are those that both shells have,
+ * and `cd .` is there because cmd.exe drops the quotes of a line that begins with one.
+ */
+static void run(const struct csv *csv, const char *program, const char *arguments,
+                const char *output)
+{
+    size_t room = strlen(program) + strlen(arguments) + 2 * PATH_BYTES;
+    char *line = must_malloc(room);
+    char out[PATH_BYTES], err[PATH_BYTES];
+
+    bench_path(csv->bench, output, out);
+    bench_path(csv->bench, "messages", err);
+    snprintf(line, room, "cd . && \"%s\" %s >\"%s\" 2>\"%s\"", program, arguments, out, err);
+    if (system(line) != 0)
+        bench_die("failed: %s", line);
+    free(line);
+    bench_remove_file(csv->bench, "messages");
+}
+
+static void run_import(const struct csv *csv, const char *more)
+{
+    char arguments[2 * PATH_BYTES + 512], from[PATH_BYTES], to[PATH_BYTES];
+
+    bench_path(csv->bench, CSV, from);
+    bench_path(csv->bench, DATABASE, to);
+    snprintf(arguments, sizeof arguments, "import \"%s\" \"%s\" --schema \"%s\"%s", to, from,
+             PEOPLE_SCHEMA, more);
+    run(csv, csv->bench->slotfile, arguments, "output");
+    bench_remove_file(csv->bench, "output");
+}
+
+static uint64_t count_lines(const struct csv *csv, struct os_file *file, uint64_t size)
+{
+    const struct os *os = csv->bench->os;
+    uint64_t lines = 0;
+
+    for (uint64_t at = 0; at < size; at += COUNT_BYTES) {
+        size_t n = (size_t)(size - at < COUNT_BYTES ? size - at : COUNT_BYTES);
+        const uint8_t *end = csv->buffer + n, *next = csv->buffer;
+
+        must_os(os->read_at(os, file, at, csv->buffer, n), "read");
+        while ((next = memchr(next, '\n', (size_t)(end - next))) != NULL) {
+            lines++;
+            next++;
+        }
+    }
+    return lines;
+}
+
+/* A checksum of all bytes of a file. */
+static uint64_t hash_file(const struct csv *csv, struct os_file *file)
+{
+    const struct os *os = csv->bench->os;
+    uint64_t size = 0, hash;
+
+    must_os(os->size(os, file, &size), "size");
+    hash = size;
+    for (uint64_t at = 0; at < size; at += BUFFER_BYTES) {
+        size_t n = (size_t)(size - at < BUFFER_BYTES ? size - at : BUFFER_BYTES);
+
+        must_os(os->read_at(os, file, at, csv->buffer, n), "read");
+        for (size_t i = 0; i < n; i++)
+            hash = (hash ^ csv->buffer[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+/* ---- counting lines ---- */
+
+static void count_pass(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+
+    (void)way;
+    csv->lines = count_lines(csv, csv->file, csv->size);
+}
+
+static uint64_t count_done(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+
+    (void)way;
+    return csv->lines;
+}
+
+/* ---- copying ---- */
+
+static void new_file_ready(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+
+    (void)way;
+    warm_memory(csv->bench, csv->size + csv->size / 4);
+}
+
+/* way->setting: whether the copy is durable at the end. */
+static void copy_pass(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+    const struct os *os = csv->bench->os;
+    struct os_file *to = bench_open_file(csv->bench, COPY, OS_WRITE | OS_CREATE_NEW);
+
+    for (uint64_t at = 0; at < csv->size; at += BUFFER_BYTES) {
+        size_t n = (size_t)(csv->size - at < BUFFER_BYTES ? csv->size - at : BUFFER_BYTES);
+
+        must_os(os->read_at(os, csv->file, at, csv->buffer, n), "read");
+        must_os(os->write_at(os, to, at, csv->buffer, n), "write");
+    }
+    if (way->setting != 0)
+        must_os(os->sync(os, to), "sync");
+    os->close(os, to);
+}
+
+static uint64_t copy_lines_done(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+    struct os_file *file = bench_open_file(csv->bench, COPY, OS_READ);
+    uint64_t size = 0, lines;
+
+    (void)way;
+    must_os(csv->bench->os->size(csv->bench->os, file, &size), "size");
+    lines = count_lines(csv, file, size);
+    csv->bench->os->close(csv->bench->os, file);
+    bench_remove_file(csv->bench, COPY);
+    return lines;
+}
+
+static uint64_t copy_hash_done(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+    struct os_file *file = bench_open_file(csv->bench, COPY, OS_READ);
+    uint64_t hash = hash_file(csv, file);
+
+    (void)way;
+    csv->bench->os->close(csv->bench->os, file);
+    bench_remove_file(csv->bench, COPY);
+    return hash;
+}
+
+/* ---- slotfile ---- */
+
+static const char *budget_option(const struct way *way)
+{
+    return way->setting != 0 ? " --map-budget 4M" : "";
+}
+
+static void import_pass(void *state, const struct way *way)
+{
+    run_import(state, budget_option(way));
+}
+
+/* The header is a line too. */
+static uint64_t import_done(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+    slot_db *db = bench_open(csv->bench, DATABASE, 0);
+    slot_txn *txn = bench_begin(db, SLOT_READ);
+    uint64_t lines = slot_records(txn) + 1;
+
+    (void)way;
+    slot_end(txn);
+    bench_close(db);
+    bench_destroy(csv->bench, DATABASE);
+    return lines;
+}
+
+static void export_pass(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+    char arguments[2 * PATH_BYTES + 64], from[PATH_BYTES], to[PATH_BYTES];
+
+    bench_path(csv->bench, DATABASE, from);
+    bench_path(csv->bench, COPY, to);
+    snprintf(arguments, sizeof arguments, "export \"%s\" -o \"%s\"%s", from, to,
+             budget_option(way));
+    run(csv, csv->bench->slotfile, arguments, "output");
+    bench_remove_file(csv->bench, "output");
+}
+
+/* ---- the contests ---- */
+
+#define COUNT "count lines, 128 KiB read calls"
+
+static const struct way import_ways[] = {
+    {.name = COUNT, .raw = true, .pass = count_pass, .done = count_done},
+    {.name = "copy, 1 MiB buffer, sync",
+     .against = COUNT,
+     .raw = true,
+     .setting = 1,
+     .ready = new_file_ready,
+     .pass = copy_pass,
+     .done = copy_lines_done},
+    {.name = "slotfile import",
+     .against = COUNT,
+     .ready = new_file_ready,
+     .pass = import_pass,
+     .done = import_done},
+    {.name = "slotfile import, 4 MiB budget",
+     .against = COUNT,
+     .setting = SMALL_BUDGET,
+     .ready = new_file_ready,
+     .pass = import_pass,
+     .done = import_done},
+};
+
+static uint64_t count_hash_done(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+
+    (void)way;
+    return hash_file(csv, csv->file);
+}
+
+static const struct way export_ways[] = {
+    {.name = COUNT, .raw = true, .pass = count_pass, .done = count_hash_done},
+    {.name = "copy, 1 MiB buffer",
+     .against = COUNT,
+     .raw = true,
+     .ready = new_file_ready,
+     .pass = copy_pass,
+     .done = copy_hash_done},
+    {.name = "slotfile export",
+     .against = COUNT,
+     .ready = new_file_ready,
+     .pass = export_pass,
+     .done = copy_hash_done},
+    {.name = "slotfile export, 4 MiB budget",
+     .against = COUNT,
+     .setting = SMALL_BUDGET,
+     .ready = new_file_ready,
+     .pass = export_pass,
+     .done = copy_hash_done},
+};
+
+static const struct goal import_goals[] = {
+    {"slotfile import", COUNT, false, 25},
+};
+
+static void run_contests(struct csv *csv)
+{
+    struct contest contest = {
+        .name = "import",
+        .what = "CSV of people into a new database, durable; the file in a warm page cache",
+        .unit = "row",
+        .count = csv->bench->records,
+        .unit_bytes = (double)csv->size / (double)csv->bench->records,
+        .ways = import_ways,
+        .ways_count = COUNT_OF(import_ways),
+        .goals = import_goals,
+        .goals_count = COUNT_OF(import_goals),
+        .state = csv,
+    };
+
+    contest_run(csv->bench, &contest);
+    contest.name = "export";
+    contest.what = "the same database to a new CSV file, equal to the first one byte by byte";
+    contest.ways = export_ways;
+    contest.ways_count = COUNT_OF(export_ways);
+    contest.goals_count = 0;
+    run_import(csv, "");
+    contest_run(csv->bench, &contest);
+    bench_destroy(csv->bench, DATABASE);
+}
+
+void bench_csv(struct bench *bench)
+{
+    struct csv csv = {.bench = bench};
+    char count[32];
+
+    if (bench->slotfile[0] == 0 || bench->people[0] == 0) {
+        fprintf(stderr, "slotfile_bench: csv is left out: no %s beside this program\n",
+                bench->slotfile[0] == 0 ? "slotfile" : "people");
+        return;
+    }
+    csv.buffer = must_malloc(BUFFER_BYTES);
+    snprintf(count, sizeof count, "%llu", (unsigned long long)bench->records);
+    run(&csv, bench->people, count, CSV);
+    csv.file = bench_open_file(bench, CSV, OS_READ);
+    must_os(bench->os->size(bench->os, csv.file, &csv.size), "size");
+    run_contests(&csv);
+    bench->os->close(bench->os, csv.file);
+    bench_remove_file(bench, CSV);
+    free(csv.buffer);
+}

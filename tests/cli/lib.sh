@@ -1,0 +1,122 @@
+# What all scripts here share. A script sources this file, makes its checks in a fresh directory, and
+# ends with `finish`. $SLOTFILE is the command to test, $PEOPLE the generator of people; both may be
+# several words (an emulator and a program).
+
+set -u
+: "${SLOTFILE:?the command to test}"
+LC_ALL=C.UTF-8
+WINEDEBUG=${WINEDEBUG:--all}
+# A sanitizer's report must not look like an exit code of ours.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}exitcode=99
+UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}exitcode=99
+LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}exitcode=99
+export LC_ALL WINEDEBUG ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/slotfile-cli.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$work" || exit 1
+
+checks=0
+failures=0
+last=
+
+people_schema='id:u64,first:text[20],last:text[20],email:text[40],born:date,joined:timestamp,'
+people_schema=$people_schema'balance:decimal[2],score:f64,visits:u32,active:bool,pad:pad[4]'
+
+# passed TRUTH TEXT: count a check; TRUTH is an exit code.
+passed() {
+    checks=$((checks + 1))
+    [ "$1" -eq 0 ] && return
+    failures=$((failures + 1))
+    printf 'FAILED: %s\n  after: slotfile %s\n' "$2" "$last"
+    sed 's/^/  stdout: /' out | head -n 5
+    sed 's/^/  stderr: /' err | head -n 5
+}
+
+# run CODE ARGUMENTS...: run the command; its exit code must be CODE. What it wrote is in the files
+# out and err, the latter without carriage returns.
+run() {
+    want=$1
+    shift
+    last="$*"
+    $SLOTFILE "$@" >out 2>err.raw
+    got=$?
+    tr -d '\r' <err.raw >err
+    [ "$got" -eq "$want" ]
+    passed $? "exit code $got, not $want"
+    if grep -q -e 'runtime error' -e 'Sanitizer' err; then
+        passed 1 'a sanitizer has found something'
+    fi
+}
+
+# people ARGUMENTS...: made-up people on stdout.
+people() {
+    $PEOPLE "$@"
+}
+
+# out_is TEXT, err_is TEXT: exactly that, and a line feed.
+out_is() {
+    printf '%s\n' "$1" | cmp -s - out
+    passed $? "stdout is not: $1"
+}
+
+err_is() {
+    printf '%s\n' "$1" | cmp -s - err
+    passed $? "stderr is not: $1"
+}
+
+# out_has TEXT, err_has TEXT: that text somewhere.
+out_has() {
+    grep -q -F -e "$1" out
+    passed $? "stdout lacks: $1"
+}
+
+err_has() {
+    grep -q -F -e "$1" err
+    passed $? "stderr lacks: $1"
+}
+
+# out_empty, err_empty: nothing.
+out_empty() {
+    [ ! -s out ]
+    passed $? "stdout is not empty"
+}
+
+err_empty() {
+    [ ! -s err ]
+    passed $? "stderr is not empty"
+}
+
+# same FILE FILE: byte for byte.
+same() {
+    cmp "$1" "$2" >differ 2>&1
+    passed $? "$1 is not $2: $(cat differ)"
+}
+
+# absent PATH, present PATH
+absent() {
+    [ ! -e "$1" ]
+    passed $? "$1 exists"
+}
+
+present() {
+    [ -e "$1" ]
+    passed $? "$1 is missing"
+}
+
+# fingerprint DB: something that changes when any byte of any file of the database does.
+fingerprint() {
+    (cd "$1" && for f in *; do
+        printf '%s ' "$f"
+        [ -f "$f" ] && cksum <"$f"
+    done)
+}
+
+finish() {
+    if [ "$failures" -gt 0 ]; then
+        echo "FAILED $failures of $checks checks"
+        exit 1
+    fi
+    echo "PASSED $checks checks"
+}
