@@ -1,6 +1,6 @@
 /*
  * Bulk append: all records into a new file, durable at the end. In each pass everybody begins with
- * an empty file; memory that the system may have to hand out was touched before.
+ * an empty file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,6 @@ static void raw_ready(void *state, const struct way *way)
     struct append *append = state;
 
     (void)way;
-    warm_memory(append->bench, append->size + append->size / 4);
     append->file = bench_open_file(append->bench, RAW_FILE, OS_READ | OS_WRITE | OS_CREATE_NEW);
 }
 
@@ -52,32 +51,49 @@ static uint64_t raw_done(void *state, const struct way *way)
     return sum;
 }
 
-/* way->setting: bytes after which the disk is told to begin; 0: it is not. */
+struct writer {
+    struct append *append;
+    uint64_t fill;    /* bytes in the buffer */
+    uint64_t written; /* bytes in the file */
+    uint64_t started; /* bytes that the disk was told to begin with */
+    uint64_t early;   /* after how many it is told; 0: it is not */
+};
+
+static void write_buffer(struct writer *writer)
+{
+    const struct os *os = writer->append->bench->os;
+    struct os_file *file = writer->append->file;
+
+    must_os(os->write_at(os, file, writer->written, writer->append->buffer, (size_t)writer->fill),
+            "write");
+    writer->written += writer->fill;
+    writer->fill = 0;
+    if (writer->early != 0 && writer->written - writer->started >= writer->early) {
+        os->start_writeback(os, file, writer->started, writer->written - writer->started);
+        writer->started = writer->written;
+    }
+}
+
 static void write_pass(void *state, const struct way *way)
 {
     struct append *append = state;
-    const struct os *os = append->bench->os;
-    uint64_t fill = 0, written = 0, started = 0;
+    struct writer writer = {.append = append, .early = way->setting};
 
     for (uint64_t n = 0, count; n < append->bench->records; n += count) {
-        uint64_t bytes;
+        const uint8_t *from = append->batch;
+        uint64_t left, part;
 
         count = next_batch(append, n);
-        bytes = count * RECORD_SIZE;
-        if (fill + bytes > BUFFER_BYTES) {
-            must_os(os->write_at(os, append->file, written, append->buffer, (size_t)fill), "write");
-            written += fill;
-            fill = 0;
-        }
-        memcpy(append->buffer + fill, append->batch, (size_t)bytes);
-        fill += bytes;
-        if (way->setting != 0 && written - started >= way->setting) {
-            os->start_writeback(os, append->file, started, written - started);
-            started = written;
+        for (left = count * RECORD_SIZE; left > 0; left -= part, from += part) {
+            part = left < BUFFER_BYTES - writer.fill ? left : BUFFER_BYTES - writer.fill;
+            memcpy(append->buffer + writer.fill, from, (size_t)part);
+            writer.fill += part;
+            if (writer.fill == BUFFER_BYTES)
+                write_buffer(&writer);
         }
     }
-    must_os(os->write_at(os, append->file, written, append->buffer, (size_t)fill), "write");
-    must_os(os->sync(os, append->file), "sync");
+    write_buffer(&writer);
+    must_os(append->bench->os->sync(append->bench->os, append->file), "sync");
 }
 
 static void map_pass(void *state, const struct way *way)
@@ -131,7 +147,6 @@ static void slot_ready(void *state, const struct way *way)
 {
     struct append *append = state;
 
-    warm_memory(append->bench, append->size + append->size / 4);
     bench_create(append->bench, DATABASE);
     append->db = bench_open(append->bench, DATABASE, way->setting);
 }
@@ -221,6 +236,7 @@ void bench_append(struct bench *bench)
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,
         .writes = true,
+        .new_files = true,
         .ways = ways,
         .ways_count = COUNT_OF(ways),
         .goals = goals,

@@ -112,10 +112,12 @@ uint64_t record_use(const uint8_t *record);
 uint64_t file_sum(const struct bench *bench, struct os_file *file);
 
 /*
- * Write and free `n` bytes of memory: a virtual machine may have given free memory back to its
- * host, and whoever allocates page cache next would pay for getting it again.
+ * Have the system find page cache for several times the `n` bytes that a pass will write, in pieces
+ * of the sizes that it may want, and let go of it again. A virtual machine gives free memory back
+ * to its host, and getting it again costs whoever writes a file up to five times what the writing
+ * does, or nothing. The files are removed before they reach the disk.
  */
-void warm_memory(const struct bench *bench, uint64_t n);
+void warm_page_cache(const struct bench *bench, uint64_t n);
 
 /* splitmix64, and one of `n` numbers from it without a bias that matters here. */
 static inline uint64_t random_next(uint64_t *state)

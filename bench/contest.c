@@ -119,6 +119,8 @@ static void run_round(struct bench *bench, struct results *results, unsigned tur
     for (unsigned n = 0; n < contest->ways_count; n++) {
         unsigned i = (n + turn) % contest->ways_count;
 
+        if (contest->new_files && !bench->smoke)
+            warm_page_cache(bench, (uint64_t)((double)contest->count * contest->unit_bytes));
         sums[i] = run_pass(bench, contest, i, &results->ways[i], round);
     }
     for (unsigned i = 1; i < contest->ways_count; i++) {

@@ -40,7 +40,8 @@ struct contest {
     const char *unit; /* what a pass does `count` times */
     uint64_t count;
     double unit_bytes;
-    bool writes; /* show the bytes that reached the device */
+    bool writes;    /* show the bytes that reached the device */
+    bool new_files; /* passes write new files: have page cache at hand for them */
     const struct way *ways;
     unsigned ways_count;
     const struct goal *goals;

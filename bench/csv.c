@@ -111,14 +111,6 @@ static uint64_t count_done(void *state, const struct way *way)
 
 /* ---- copying ---- */
 
-static void new_file_ready(void *state, const struct way *way)
-{
-    struct csv *csv = state;
-
-    (void)way;
-    warm_memory(csv->bench, csv->size + csv->size / 4);
-}
-
 /* way->setting: whether the copy is durable at the end. */
 static void copy_pass(void *state, const struct way *way)
 {
@@ -213,18 +205,12 @@ static const struct way import_ways[] = {
      .against = COUNT,
      .raw = true,
      .setting = 1,
-     .ready = new_file_ready,
      .pass = copy_pass,
      .done = copy_lines_done},
-    {.name = "slotfile import",
-     .against = COUNT,
-     .ready = new_file_ready,
-     .pass = import_pass,
-     .done = import_done},
+    {.name = "slotfile import", .against = COUNT, .pass = import_pass, .done = import_done},
     {.name = "slotfile import, 4 MiB budget",
      .against = COUNT,
      .setting = SMALL_BUDGET,
-     .ready = new_file_ready,
      .pass = import_pass,
      .done = import_done},
 };
@@ -242,18 +228,12 @@ static const struct way export_ways[] = {
     {.name = "copy, 1 MiB buffer",
      .against = COUNT,
      .raw = true,
-     .ready = new_file_ready,
      .pass = copy_pass,
      .done = copy_hash_done},
-    {.name = "slotfile export",
-     .against = COUNT,
-     .ready = new_file_ready,
-     .pass = export_pass,
-     .done = copy_hash_done},
+    {.name = "slotfile export", .against = COUNT, .pass = export_pass, .done = copy_hash_done},
     {.name = "slotfile export, 4 MiB budget",
      .against = COUNT,
      .setting = SMALL_BUDGET,
-     .ready = new_file_ready,
      .pass = export_pass,
      .done = copy_hash_done},
 };
@@ -270,6 +250,7 @@ static void run_contests(struct csv *csv)
         .unit = "row",
         .count = csv->bench->records,
         .unit_bytes = (double)csv->size / (double)csv->bench->records,
+        .new_files = true,
         .ways = import_ways,
         .ways_count = COUNT_OF(import_ways),
         .goals = import_goals,

@@ -192,8 +192,10 @@ static void prepare(struct bench *bench, const struct arguments *arguments, cons
 
 static const char *compiler(void)
 {
-#if defined(__VERSION__)
+#if defined(__clang__)
     return __VERSION__;
+#elif defined(__GNUC__)
+    return "gcc " __VERSION__;
 #else
     return "unknown";
 #endif

@@ -6,9 +6,9 @@
 
 /* Some with letters of several bytes, some with commas and quotes, for which CSV needs quotes. */
 static const char *const first_names[] = {
-    "Ada",      "Grace",      "Edsger",   "Barbara", "Donald", "Frances", "Ken",   "Radia",
+    "悠斗",     "Grace",      "Edsger",   "Barbara", "Donald", "Frances", "Анна",  "Radia",
     "Dennis",   "Margaret",   "Niklaus",  "Sophie",  "Alan",   "Jean",    "Tony",  "Shafi",
-    "José",     "Zoë",        "Łukasz",   "Søren",   "Анна",   "悠斗",    "Ωmega", "Jürgen",
+    "José",     "Zoë",        "Łukasz",   "Søren",   "Ken",    "Ada",     "Ωmega", "Jürgen",
     "Mary Ann", "J. \"Bob\"", "Kim, Jr.", "\"Q\"",   "Björk",  "Li",      "Noor",  "Xi"};
 static const char *const last_names[] = {"Lovelace",
                                          "Hopper",

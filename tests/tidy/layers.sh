@@ -1,0 +1,63 @@
+#!/bin/sh
+# layers.sh ROOT: dependencies point downward only (docs/architecture.md), the command line uses the
+# public header alone, nobody but src/os and the tests' support asks for the operating system, and
+# only src/base/checksum.c knows xxHash.
+set -u
+cd "$1" || exit 2
+bad=0
+
+complain() {
+    printf '%s\n' "$1"
+    bad=1
+}
+
+# includes FILES...: lines "file: included" for what is included with quotes
+includes() {
+    grep -HE '^#include "' "$@" | sed 's/:#include "/: /; s/".*//'
+}
+
+# allow LAYER REGEX: files of src/LAYER include only what matches
+allow() {
+    out=$(includes src/"$1"/*.[ch] | grep -vE ": ($2)")
+    [ -z "$out" ] || complain "src/$1 may include only $2:
+$out"
+}
+
+allow base 'slotfile/|base/'
+allow os 'slotfile/|base/|os/'
+allow format 'slotfile/|base/|format/'
+allow view 'slotfile/|base/|os/os\.h|view/'
+allow db 'slotfile/|base/|os/os\.h|format/|view/|db/'
+
+for layer in src/*/; do
+    case $layer in
+    src/base/ | src/os/ | src/format/ | src/view/ | src/db/ | src/install/) ;;
+    *) complain "$layer is a layer that tests/tidy/layers.sh does not know" ;;
+    esac
+done
+
+# format is pure: no input or output, no allocation.
+out=$(grep -nE '\b(malloc|calloc|realloc|free|printf|fopen|fread|fwrite) *\(|<(stdio|stdlib)\.h>' src/format/*.[ch])
+[ -z "$out" ] || complain "src/format must not allocate or do i/o:
+$out"
+
+out=$(includes tools/*.[ch] | grep -vE ': (slotfile/slotfile\.h|[a-z0-9_]+\.h)$')
+[ -z "$out" ] || complain "tools may include only the public header and their own:
+$out"
+
+out=$(grep -rnE '#\s*(if|ifdef|ifndef|elif)\b.*(_WIN32|__linux__|__APPLE__|__unix__|_MSC_VER)' \
+    include src tools tests bench --include='*.[ch]' | grep -vE '^(src/os/|tests/support/)')
+[ -z "$out" ] || complain "operating system tests outside src/os:
+$out"
+
+out=$(grep -rn 'xxhash' src tools bench --include='*.[ch]' | grep -v '^src/base/checksum\.c:')
+[ -z "$out" ] || complain "only src/base/checksum.c may include xxHash:
+$out"
+
+# The system is called through the table only.
+out=$(grep -nE '\b(open|close|read|write|pread|pwrite|mmap|munmap|msync|fsync|fdatasync|ftruncate|rename|unlink|mkdir|rmdir|fcntl|madvise|CreateFile[AW]|ReadFile|WriteFile) *\(' \
+    src/base/*.c src/format/*.c src/view/*.c src/db/*.c | grep -vE 'os->|^[^:]*:[0-9]+: *(/?\*|static)')
+[ -z "$out" ] || complain "system calls outside src/os:
+$out"
+
+exit $bad
