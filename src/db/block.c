@@ -2,7 +2,7 @@
  * Blocks on their way in: what must hold before the first byte of a block is changed in place, and
  * what follows before the change leaves for the disk.
  *
- *   touch   view pinned -> bytes fit their checksum -> pages ready for stores -> marked dirty
+ *   touch   view pinned -> pages ready for stores -> bytes fit their checksum -> marked dirty
  *   settle  dirty blocks of a view -> new checksums; called by the view cache before each flush
  *
  * Invariant: a block whose bytes differ from its checksum is dirty in some view.
@@ -61,23 +61,34 @@ static slot_status check_sum(slot_db *db, const struct view *view, uint64_t bloc
     return status;
 }
 
+/*
+ * Why a page could not be had: the file was cut, or the disk has no space for a hole. Asks for the
+ * space, and for the pages once more. (Asking first would make a file that was cut long again.)
+ */
+static os_result fill_hole(slot_db *db, uint8_t *address, uint64_t offset, uint64_t n,
+                           os_result result)
+{
+    const struct os *os = db->os;
+    uint64_t size = 0;
+    os_result space = os->size(os, db->files.records, &size);
+
+    if (!os_ok(space) || size < offset + n)
+        return result;
+    space = os->allocate(os, db->files.records, offset, n);
+    if (os_ok(space))
+        return os->populate(os, address, (size_t)n, true);
+    return space.status == SLOT_E_NO_SPACE ? space : result;
+}
+
 /* Make stores to the block's pages safe: present, writable, with space on the disk behind them. */
 static slot_status make_ready(slot_db *db, struct view *view, uint64_t offset, uint64_t n,
                               slot_error *err)
 {
-    const struct os *os = db->os;
     uint8_t *address = view->base + (offset - view->offset);
-    os_result result = os->populate(os, address, (size_t)n, true);
-    os_result space;
+    os_result result = db->os->populate(db->os, address, (size_t)n, true);
 
-    if (os_ok(result))
-        return SLOT_OK;
-    /* No page: for lack of space, or because the bytes are gone? Asking for space tells. */
-    space = os->allocate(os, db->files.records, offset, n);
-    if (os_ok(space))
-        result = os->populate(os, address, (size_t)n, true);
-    else if (space.status == SLOT_E_NO_SPACE)
-        result = space;
+    if (!os_ok(result))
+        result = fill_hole(db, address, offset, n, result);
     if (!os_ok(result))
         return error_os(err, result.status, result.code, FILE_RECORDS, offset,
                         result.status == SLOT_E_NO_SPACE
@@ -95,9 +106,11 @@ slot_status db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin, slot
     slot_status status = pins_get(&txn->pins, offset, n, &entry, err);
 
     if (status == SLOT_OK && !view_block_is_dirty(entry->view, block)) {
-        status = check_sum(db, entry->view, block, err);
+        /* Pages first: reading them for the checksum would map them for reading only, and make
+         * them ready a second time. */
+        status = make_ready(db, entry->view, offset, n, err);
         if (status == SLOT_OK)
-            status = make_ready(db, entry->view, offset, n, err);
+            status = check_sum(db, entry->view, block, err);
         if (status == SLOT_OK)
             status = view_mark_dirty(&db->cache, entry->view, block, err);
         if (status == SLOT_OK)
@@ -113,12 +126,11 @@ slot_status db_block_settle(void *context, struct view *view, slot_error *err)
     slot_db *db = context;
     slot_status status = SLOT_OK;
 
-    for (uint64_t i = 0; i < view->blocks && status == SLOT_OK; i++) {
+    for (uint64_t i = view_next_dirty(view, 0); i < view->blocks && status == SLOT_OK;
+         i = view_next_dirty(view, i + 1)) {
         uint64_t block = view->first_block + i;
         uint64_t sum = 0;
 
-        if (!view_block_is_dirty(view, block))
-            continue;
         if (block * db->block_bytes >= db->records.size)
             break; /* an abort has taken the rest back */
         status = sum_now(db, view, block, &sum, err);

@@ -45,7 +45,8 @@ static slot_status copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n
     return os_ok(result) ? SLOT_OK : lost(offset, result, err);
 }
 
-slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
+/* A record whose view this transaction does not have at hand, or that is not there. */
+static slot_status get_slowly(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
 {
     uint64_t n = txn->db->record_size;
     slot_status status;
@@ -56,6 +57,20 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
     if (status == SLOT_OK)
         status = copy_out(txn, recno * n, record, n, err);
     return status;
+}
+
+slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
+{
+    const slot_db *db = txn->db;
+    uint64_t n = db->record_size;
+    uint64_t offset = recno * n;
+    struct pin *pin;
+    os_result result;
+
+    if (recno >= txn->records || !pins_hit(&txn->pins, offset, n, &pin))
+        return get_slowly(txn, recno, record, err);
+    result = db->os->load(db->os, record, pin->base + (offset - pin->offset), (size_t)n);
+    return os_ok(result) ? SLOT_OK : lost(offset, result, err);
 }
 
 slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, void *buf,

@@ -2,9 +2,14 @@
  * Guarded copies on POSIX systems.
  *
  * Touching a mapped page that the file no longer has (truncated by another program, failing disk,
- * full disk behind a hole) raises SIGBUS. While a thread copies under the guard, `landing` of that
- * thread says where to go on; the handler jumps there. A SIGBUS at any other time belongs to
- * somebody else: it goes to the handler that was there before ours, or to the default.
+ * full disk behind a hole) raises SIGBUS. Our handler gets the thread out of the copy, in one of
+ * two ways; a SIGBUS anywhere else belongs to somebody else and goes to the handler that was there
+ * before ours, or to the default.
+ *
+ * On x86-64 Linux the copy is a leaf in assembler that touches neither the stack nor any lasting
+ * register. A fault between its first and its last instruction continues at its failure exit, and a
+ * copy that succeeds pays nothing for it: that is half the time of reading a record. Elsewhere
+ * there is a sigsetjmp before each copy, and `landing` of the thread says where to go on.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -14,13 +19,116 @@
 
 #include "os/posix.h"
 
-#if defined(__GNUC__)
-#define INITIAL_EXEC __attribute__((tls_model("initial-exec"))) /* no call on the hot path */
+#if defined(__linux__) && defined(__x86_64__) && defined(__GNUC__)
+#define COPY_IS_LEAF 1
 #else
-#define INITIAL_EXEC
+#define COPY_IS_LEAF 0
 #endif
 
-static _Thread_local sigjmp_buf *volatile landing INITIAL_EXEC;
+#if COPY_IS_LEAF
+
+#include <ucontext.h>
+
+/*
+ * int guard_copy(void *to, const void *from, size_t n): 0, or 1 when a page was lost.
+ * 16 bytes at a time, the last 16 overlapping; less in two halves that may overlap; very much or
+ * very little by rep movsb.
+ */
+__asm__(".text\n"
+        ".p2align 5\n"
+        ".type guard_copy, @function\n"
+        "guard_copy:\n"
+        "    .cfi_startproc\n"
+        "    cmp $16, %rdx\n"
+        "    jb 2f\n"
+        "    cmp $1024, %rdx\n"
+        "    ja 6f\n"
+        "    movups -16(%rsi, %rdx), %xmm1\n"
+        "    lea -16(%rdx), %rcx\n"
+        "    xor %eax, %eax\n"
+        "    jmp 8f\n"
+        ".p2align 4\n"
+        "1:  movups (%rsi, %rax), %xmm0\n"
+        "    movups %xmm0, (%rdi, %rax)\n"
+        "    add $16, %rax\n"
+        "8:  cmp %rcx, %rax\n"
+        "    jb 1b\n"
+        "    movups %xmm1, -16(%rdi, %rdx)\n"
+        "    xor %eax, %eax\n"
+        "    ret\n"
+        "2:  cmp $8, %edx\n"
+        "    jb 3f\n"
+        "    mov (%rsi), %rax\n"
+        "    mov -8(%rsi, %rdx), %rcx\n"
+        "    mov %rax, (%rdi)\n"
+        "    mov %rcx, -8(%rdi, %rdx)\n"
+        "    xor %eax, %eax\n"
+        "    ret\n"
+        "3:  cmp $4, %edx\n"
+        "    jb 6f\n"
+        "    mov (%rsi), %eax\n"
+        "    mov -4(%rsi, %rdx), %ecx\n"
+        "    mov %eax, (%rdi)\n"
+        "    mov %ecx, -4(%rdi, %rdx)\n"
+        "    xor %eax, %eax\n"
+        "    ret\n"
+        "6:  mov %rdx, %rcx\n"
+        "    rep movsb\n"
+        "    xor %eax, %eax\n"
+        "    ret\n"
+        "guard_copy_failed:\n"
+        "    mov $1, %eax\n"
+        "    ret\n"
+        "    .cfi_endproc\n"
+        ".size guard_copy, . - guard_copy\n");
+
+int guard_copy(void *to, const void *from, size_t n) __attribute__((visibility("hidden")));
+extern const char guard_copy_failed[] __attribute__((visibility("hidden")));
+
+/* Whether the fault was in guard_copy; then the thread goes on at its failure exit. */
+static bool leave_copy(void *context)
+{
+    ucontext_t *thread = context;
+    uintptr_t at = (uintptr_t)thread->uc_mcontext.gregs[REG_RIP];
+
+    if (at < (uintptr_t)guard_copy || at >= (uintptr_t)guard_copy_failed)
+        return false;
+    thread->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)guard_copy_failed;
+    return true;
+}
+
+#else
+
+static _Thread_local sigjmp_buf *volatile landing;
+
+static bool leave_copy(void *context)
+{
+    sigjmp_buf *target = landing;
+
+    (void)context;
+    if (target != NULL) {
+        landing = NULL;
+        siglongjmp(*target, 1);
+    }
+    return false;
+}
+
+static int guard_copy(void *to, const void *from, size_t n)
+{
+    sigjmp_buf here;
+
+    if (sigsetjmp(here, 0) != 0)
+        return 1;
+    landing = &here;
+    atomic_signal_fence(memory_order_seq_cst);
+    memcpy(to, from, n);
+    atomic_signal_fence(memory_order_seq_cst);
+    landing = NULL;
+    return 0;
+}
+
+#endif
+
 static _Thread_local volatile sig_atomic_t passing_on; /* a fault that is not ours */
 
 static pthread_mutex_t install_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -46,13 +154,8 @@ static void pass_on(int number, siginfo_t *info, void *context)
 
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
-    sigjmp_buf *target = landing;
-
-    if (target != NULL) {
-        landing = NULL;
-        siglongjmp(*target, 1);
-    }
-    pass_on(number, info, context);
+    if (!leave_copy(context))
+        pass_on(number, info, context);
 }
 
 /* Whoever has installed a handler since the last call is called for what is not ours. */
@@ -77,16 +180,11 @@ void os_guard_install(void)
 
 static os_result guarded_copy(void *to, const void *from, size_t n)
 {
-    sigjmp_buf here;
+    os_result result = {SLOT_OK, 0};
 
-    if (sigsetjmp(here, 0) != 0)
-        return (os_result){SLOT_E_LOST, 0};
-    landing = &here;
-    atomic_signal_fence(memory_order_seq_cst);
-    memcpy(to, from, n);
-    atomic_signal_fence(memory_order_seq_cst);
-    landing = NULL;
-    return os_success();
+    if (guard_copy(to, from, n) != 0)
+        result.status = SLOT_E_LOST;
+    return result;
 }
 
 os_result os_guard_load(const struct os *os, void *to, const void *view, size_t n)

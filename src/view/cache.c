@@ -144,15 +144,30 @@ static void dirty_remove(struct view_cache *cache, struct view *view)
     memset(view->dirty, 0, dirty_words(view) * sizeof *view->dirty);
 }
 
+uint32_t view_next_dirty(const struct view *view, uint64_t from)
+{
+    while (from < view->blocks) {
+        uint64_t rest = view->dirty[from / 64] >> (from % 64);
+
+        if ((rest & 1) != 0)
+            return (uint32_t)from;
+        from = rest != 0 ? from + 1 : (from / 64 + 1) * 64; /* mostly, words are empty */
+    }
+    return view->blocks;
+}
+
 /* The bytes from the first dirty block to the end of the last one, within the view. */
 static void dirty_range(const struct view *view, uint64_t *start, uint64_t *end)
 {
-    uint64_t first = 0, last = view->blocks - 1;
+    uint64_t first = view_next_dirty(view, 0);
+    uint64_t word = (view->blocks - 1) / 64;
+    uint64_t last = 63;
 
-    while (!view_block_is_dirty(view, view->first_block + first))
-        first++;
-    while (!view_block_is_dirty(view, view->first_block + last))
+    while (view->dirty[word] == 0)
+        word--;
+    while ((view->dirty[word] >> last & 1) == 0)
         last--;
+    last += word * 64;
     *start = (view->first_block + first) * view->file->block_bytes - view->offset;
     *end = (view->first_block + last + 1) * view->file->block_bytes - view->offset;
     *end = min_u64(*end, view->n);

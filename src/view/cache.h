@@ -114,6 +114,9 @@ void view_unpin(struct view_cache *cache, struct view *view);
 /* Whether this block, which begins in the view, is marked as changed since the last flush. */
 bool view_block_is_dirty(const struct view *view, uint64_t block);
 
+/* The first dirty block at or after the view's own block `from`, or view->blocks: none is left. */
+uint32_t view_next_dirty(const struct view *view, uint64_t from);
+
 /* Mark it. SLOT_E_NO_MEMORY, and then nothing changed. */
 slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_t block,
                             slot_error *err);

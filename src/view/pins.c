@@ -1,5 +1,6 @@
 #include "view/pins.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +14,15 @@ void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_fil
     /* A quarter of the budget at most, so that some threads can work side by side. */
     while (entries > 1 && entries > cache->capacity / 4)
         entries /= 2;
-    memset(pins, 0, sizeof *pins);
+    /* And no more than the file has views: clearing the table is most of what a begin costs. */
+    while (entries > 1 && (uint64_t)(entries / 2) << cache->view_shift >= file->size)
+        entries /= 2;
+    memset(pins, 0, offsetof(struct view_pins, table) + entries * sizeof pins->table[0]);
     pins->cache = cache;
     pins->file = file;
     pins->mask = entries - 1;
+    pins->view_shift = cache->view_shift;
+    pins->view_size = cache->view_size;
 }
 
 static void drop_entry(struct view_pins *pins, struct pin *entry)

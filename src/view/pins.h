@@ -28,6 +28,8 @@ struct pin {
 struct view_pins {
     struct view_cache *cache;
     struct view_file *file;
+    uint64_t view_size; /* the cache's, close at hand */
+    uint32_t view_shift;
     uint32_t mask; /* entries in use - 1 */
     uint32_t lent_count;
     uint32_t lent_size; /* of the array, a power of two; 0: none */
@@ -48,6 +50,17 @@ void pins_unlend(struct view_pins *pins);
 slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
                       slot_error *err);
 
+/* The entry for byte `offset`, and whether its view owns that byte and reaches over n from there.
+ */
+static inline bool pins_hit(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin)
+{
+    struct pin *entry = &pins->table[(offset >> pins->view_shift) & pins->mask];
+    uint64_t at = offset - entry->offset;
+
+    *pin = entry;
+    return at < pins->view_size && at + n <= entry->n;
+}
+
 /*
  * The entry whose view owns byte `offset` and reaches over n bytes (at most a block) from there;
  * they are at pin->base + (offset - pin->offset) until the next pins_get of this transaction.
@@ -56,14 +69,7 @@ slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struc
 static inline slot_status pins_get(struct view_pins *pins, uint64_t offset, uint64_t n,
                                    struct pin **pin, slot_error *err)
 {
-    struct pin *entry = &pins->table[(offset >> pins->cache->view_shift) & pins->mask];
-    uint64_t at = offset - entry->offset;
-
-    if (at < pins->cache->view_size && at + n <= entry->n) {
-        *pin = entry;
-        return SLOT_OK;
-    }
-    return pins_miss(pins, offset, n, pin, err);
+    return pins_hit(pins, offset, n, pin) ? SLOT_OK : pins_miss(pins, offset, n, pin, err);
 }
 
 /* Keep the view of `pin` where it is until pins_unlend. SLOT_E_NO_MEMORY. */
