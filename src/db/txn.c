@@ -42,8 +42,10 @@ static slot_status cut_tails(slot_db *db, slot_error *err)
     uint64_t size = 0;
     os_result result = db->os->size(db->os, db->files.records, &size);
 
-    if (os_ok(result) && size > db->records.size)
+    if (os_ok(result) && size > db->records.size) {
+        view_drop_all(&db->cache, &db->records); /* a file that is mapped cannot be cut */
         result = db->os->resize(db->os, db->files.records, db->records.size);
+    }
     if (!os_ok(result))
         return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
                         "what lies behind the last record cannot be cut off");

@@ -10,7 +10,8 @@
 #include "support/fixture.h"
 
 #define N       125
-#define SPREAD  10000u
+#define SPREAD  10000u /* records changed, and read again */
+#define FEW     500u   /* the same where each of them drags in the whole read-ahead of the device */
 #define RECORDS UINT64_C(800000000)
 
 /* Whether holes can be told, so that verifying 100 GB of them takes no time. */
@@ -29,13 +30,13 @@ static bool knows_holes(struct fixture *f)
     return knows;
 }
 
-static void change_spread(struct fixture *f, uint64_t records)
+static void change_spread(struct fixture *f, uint64_t records, uint64_t spread)
 {
     slot_txn *txn = fixture_begin(f, SLOT_WRITE);
     uint64_t seed = 3;
     uint8_t record[N];
 
-    for (uint64_t i = 0; i < SPREAD; i++) {
+    for (uint64_t i = 0; i < spread; i++) {
         uint64_t recno = random_next(&seed) % records;
 
         record_fill(record, N, recno, 0);
@@ -44,13 +45,13 @@ static void change_spread(struct fixture *f, uint64_t records)
     fixture_commit(f, txn);
 }
 
-static void check_spread(struct fixture *f, uint64_t records)
+static void check_spread(struct fixture *f, uint64_t records, uint64_t spread)
 {
     slot_txn *txn = fixture_begin(f, SLOT_READ);
     uint64_t seed = 3;
     uint8_t record[N];
 
-    for (uint64_t i = 0; i < SPREAD; i++) {
+    for (uint64_t i = 0; i < spread; i++) {
         uint64_t recno = random_next(&seed) % records;
 
         assert_ok(f, slot_get(txn, recno, record, &f->err));
@@ -65,21 +66,24 @@ static void test_extend__a_hundred_gigabytes_in_4_mib(void **state)
 {
     struct fixture *f = *state;
     slot_stat_info info = {.size = sizeof info};
-    uint64_t first = 1;
+    uint64_t first = 1, spread = SPREAD;
     slot_txn *txn;
 
     f->options.map_budget = 4 << 20;
-    f->damaged = !knows_holes(f); /* then verifying would read all of it */
+    if (!knows_holes(f)) {
+        f->damaged = true; /* verifying would read all of it */
+        spread = FEW;
+    }
     fixture_create(f, N);
     txn = fixture_begin(f, SLOT_WRITE);
     assert_ok(f, slot_extend(txn, RECORDS, &first, &f->err));
     assert_int_equal(first, 0);
     fixture_commit(f, txn);
-    change_spread(f, RECORDS);
-    check_spread(f, RECORDS);
+    change_spread(f, RECORDS, spread);
+    check_spread(f, RECORDS, spread);
     fixture_close(f);
     fixture_open(f);
-    check_spread(f, RECORDS);
+    check_spread(f, RECORDS, spread);
     assert_ok(f, slot_stat(f->db, &info, &f->err));
     assert_true(info.records_bytes == RECORDS * N);
     assert_true(info.mapped_peak <= 4 << 20);

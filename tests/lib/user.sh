@@ -36,11 +36,11 @@ user_tree() {
     fi
 }
 
-# user_ctest BUILD [OPTION...]: run the tests of a build.
+# user_ctest BUILD [OPTION...]: run the tests of a build. It becomes the user's: ctest, an install and
+# the benchmark write into it.
 user_ctest() {
     build=$1
     shift
-    mkdir -p "$build/Testing/Temporary"
-    [ -z "$user_prefix" ] || chown -R nobody "$build/Testing"
+    [ -z "$user_prefix" ] || chown -R nobody "$build"
     (cd "$build" && as_user ctest -j "$(nproc)" --output-on-failure --no-tests=error "$@")
 }
