@@ -159,8 +159,8 @@ typedef struct slot_schema slot_schema;
  * Make a schema from text, in either of two forms.
  *
  *   SPEC       name:type,name:type,...   White space around names, types and line ends is skipped;
- *              a newline does as well as a comma. A name that holds , : " or white space at an end
- *              stands in double quotes, with "" for a quote. Fields follow each other without gaps.
+ *              a newline does as well as a comma. A name that holds , : or " stands in double
+ *              quotes, with "" for a quote. Fields follow each other without gaps.
  *   file form  what slot_schema_text returns and the file `schema` of a database holds; it is
  *              recognised by its first line, `slotfile-schema 1 record_size N`.
  *
@@ -425,8 +425,9 @@ typedef struct slot_run {
  *     for (uint64_t n = 0; (st = slot_scan(txn, n, UINT64_MAX, &run, &err)) == SLOT_OK;
  *          n = run.first + run.count) ...
  *
- * Lifetime   until the next slot_scan of this transaction, its end, or slot_unpin.
- * Returns    as slot_ref; SLOT_NOT_FOUND when no record is left.
+ * Lifetime   until the next slot_scan of this transaction, its end, or slot_unpin. (slot_get and
+ * all others may be called in between.) Returns    as slot_ref; SLOT_NOT_FOUND when no record is
+ * left.
  */
 SLOT_API slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run,
                                slot_error *err);

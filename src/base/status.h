@@ -19,6 +19,13 @@
 #define SLOT_PRINTF(at, first)
 #endif
 
+/* A function off the hot path, kept out of its callers. */
+#if defined(__GNUC__)
+#define SLOT_COLD __attribute__((noinline, cold))
+#else
+#define SLOT_COLD
+#endif
+
 /*
  * Fill *err (NULL: nothing to fill) and return `status`. `file` is a static name or "". `what` is a
  * printf format of a sentence without a full stop that says what is wrong and, where it can, what

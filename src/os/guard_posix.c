@@ -30,87 +30,121 @@
 #include <ucontext.h>
 
 /*
- * int guard_copy(void *to, const void *from, size_t n): 0, or 1 when a page was lost.
- * Both ends in pieces of 16 bytes that may overlap in the middle, with a loop for what is between
- * them from 128 bytes on; 4 to 15 bytes in two overlapping halves; the rest by rep movsb. Few
- * instructions, so that the cache misses of independent reads overlap.
+ * os_guard_load and os_guard_store (os, to, from, n) in one: the os_result is {0, 0}, or
+ * {SLOT_E_LOST, 0} when a page was lost. Both ends in pieces of 16 or 32 bytes that may overlap in
+ * the middle, a loop for what is between them, rep movsb for very much and very little. A random
+ * read waits for memory: it is the number of stores and instructions here that decides how many of
+ * such waits overlap, so records of 65 to 128 bytes take four loads and four stores.
  */
 __asm__(".text\n"
         ".p2align 5\n"
-        ".type guard_copy, @function\n"
-        "guard_copy:\n"
+        ".globl os_guard_load, os_guard_store\n"
+        ".hidden os_guard_load, os_guard_store\n"
+        ".type os_guard_load, @function\n"
+        ".type os_guard_store, @function\n"
+        "guard_copy_begin:\n"
+        "os_guard_load:\n"
+        "os_guard_store:\n"
         "    .cfi_startproc\n"
-        "    cmp $16, %rdx\n"
-        "    jb 2f\n"
-        "    cmp $1024, %rdx\n"
+        "    cmp $32, %rcx\n"
+        "    jb 4f\n"
+        "    cmp $64, %rcx\n"
+        "    jbe 2f\n"
+        "    cmp $1024, %rcx\n"
         "    ja 6f\n"
-        "    movups (%rsi), %xmm0\n"
-        "    movups -16(%rsi, %rdx), %xmm1\n"
-        "    cmp $32, %edx\n"
-        "    jbe 1f\n"
-        "    movups 16(%rsi), %xmm2\n"
-        "    movups -32(%rsi, %rdx), %xmm3\n"
-        "    cmp $64, %edx\n"
-        "    jbe 4f\n"
-        "    movups 32(%rsi), %xmm4\n"
-        "    movups 48(%rsi), %xmm5\n"
-        "    movups -48(%rsi, %rdx), %xmm6\n"
-        "    movups -64(%rsi, %rdx), %xmm7\n"
-        "    lea -64(%rdx), %rcx\n"
+        "    cmpb $0, guard_has_avx(%rip)\n"
+        "    je 3f\n"
+        "    vmovups (%rdx), %ymm0\n"
+        "    vmovups 32(%rdx), %ymm1\n"
+        "    vmovups -64(%rdx, %rcx), %ymm2\n"
+        "    vmovups -32(%rdx, %rcx), %ymm3\n"
+        "    lea -64(%rcx), %r8\n"
         "    mov $64, %eax\n"
         "    jmp 8f\n"
         ".p2align 4\n"
-        "7:  movups (%rsi, %rax), %xmm8\n" /* over 128 bytes: the middle */
-        "    movups %xmm8, (%rdi, %rax)\n"
-        "    add $16, %rax\n"
-        "8:  cmp %rcx, %rax\n"
+        "7:  vmovups (%rdx, %rax), %ymm4\n"
+        "    vmovups %ymm4, (%rsi, %rax)\n"
+        "    add $32, %rax\n"
+        "8:  cmp %r8, %rax\n"
         "    jb 7b\n"
-        "    movups %xmm4, 32(%rdi)\n"
-        "    movups %xmm5, 48(%rdi)\n"
-        "    movups %xmm6, -48(%rdi, %rdx)\n"
-        "    movups %xmm7, -64(%rdi, %rdx)\n"
-        "4:  movups %xmm2, 16(%rdi)\n"
-        "    movups %xmm3, -32(%rdi, %rdx)\n"
-        "1:  movups %xmm0, (%rdi)\n"
-        "    movups %xmm1, -16(%rdi, %rdx)\n"
+        "    vmovups %ymm0, (%rsi)\n"
+        "    vmovups %ymm1, 32(%rsi)\n"
+        "    vmovups %ymm2, -64(%rsi, %rcx)\n"
+        "    vmovups %ymm3, -32(%rsi, %rcx)\n"
+        "    vzeroupper\n"
         "    xor %eax, %eax\n"
         "    ret\n"
-        "2:  cmp $8, %edx\n"
-        "    jb 3f\n"
-        "    mov (%rsi), %rax\n"
-        "    mov -8(%rsi, %rdx), %rcx\n"
-        "    mov %rax, (%rdi)\n"
-        "    mov %rcx, -8(%rdi, %rdx)\n"
+        "2:  movups (%rdx), %xmm0\n"
+        "    movups 16(%rdx), %xmm1\n"
+        "    movups -32(%rdx, %rcx), %xmm2\n"
+        "    movups -16(%rdx, %rcx), %xmm3\n"
+        "    movups %xmm0, (%rsi)\n"
+        "    movups %xmm1, 16(%rsi)\n"
+        "    movups %xmm2, -32(%rsi, %rcx)\n"
+        "    movups %xmm3, -16(%rsi, %rcx)\n"
         "    xor %eax, %eax\n"
         "    ret\n"
-        "3:  cmp $4, %edx\n"
+        "3:  movups -16(%rdx, %rcx), %xmm1\n"
+        "    lea -16(%rcx), %r8\n"
+        "    xor %eax, %eax\n"
+        "9:  movups (%rdx, %rax), %xmm0\n"
+        "    movups %xmm0, (%rsi, %rax)\n"
+        "    add $16, %rax\n"
+        "    cmp %r8, %rax\n"
+        "    jb 9b\n"
+        "    movups %xmm1, -16(%rsi, %rcx)\n"
+        "    xor %eax, %eax\n"
+        "    ret\n"
+        "4:  cmp $8, %ecx\n"
         "    jb 6f\n"
-        "    mov (%rsi), %eax\n"
-        "    mov -4(%rsi, %rdx), %ecx\n"
-        "    mov %eax, (%rdi)\n"
-        "    mov %ecx, -4(%rdi, %rdx)\n"
+        "    cmp $16, %ecx\n"
+        "    jae 5f\n"
+        "    mov (%rdx), %rax\n"
+        "    mov -8(%rdx, %rcx), %r8\n"
+        "    mov %rax, (%rsi)\n"
+        "    mov %r8, -8(%rsi, %rcx)\n"
         "    xor %eax, %eax\n"
         "    ret\n"
-        "6:  mov %rdx, %rcx\n"
+        "5:  movups (%rdx), %xmm0\n"
+        "    movups -16(%rdx, %rcx), %xmm1\n"
+        "    movups %xmm0, (%rsi)\n"
+        "    movups %xmm1, -16(%rsi, %rcx)\n"
+        "    xor %eax, %eax\n"
+        "    ret\n"
+        "6:  mov %rsi, %rdi\n"
+        "    mov %rdx, %rsi\n"
         "    rep movsb\n"
         "    xor %eax, %eax\n"
         "    ret\n"
         "guard_copy_failed:\n"
-        "    mov $1, %eax\n"
+        "    mov $47, %eax\n"
         "    ret\n"
         "    .cfi_endproc\n"
-        ".size guard_copy, . - guard_copy\n");
+        ".size os_guard_load, . - os_guard_load\n"
+        ".size os_guard_store, . - os_guard_store\n");
 
-int guard_copy(void *to, const void *from, size_t n) __attribute__((visibility("hidden")));
+_Static_assert(SLOT_E_LOST == 47, "guard_copy_failed returns it");
+_Static_assert(sizeof(os_result) == 8, "it is returned in one register");
+
+/* Whether 32-byte registers may be used; read above. */
+extern uint8_t guard_has_avx __attribute__((visibility("hidden")));
+uint8_t guard_has_avx;
+
+extern const char guard_copy_begin[] __attribute__((visibility("hidden")));
 extern const char guard_copy_failed[] __attribute__((visibility("hidden")));
 
-/* Whether the fault was in guard_copy; then the thread goes on at its failure exit. */
+static void prepare_copy(void)
+{
+    guard_has_avx = __builtin_cpu_supports("avx") != 0;
+}
+
+/* Whether the fault was in the copy; then the thread goes on at its failure exit. */
 static bool leave_copy(void *context)
 {
     ucontext_t *thread = context;
     uintptr_t at = (uintptr_t)thread->uc_mcontext.gregs[REG_RIP];
 
-    if (at < (uintptr_t)guard_copy || at >= (uintptr_t)guard_copy_failed)
+    if (at < (uintptr_t)guard_copy_begin || at >= (uintptr_t)guard_copy_failed)
         return false;
     thread->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)guard_copy_failed;
     return true;
@@ -132,18 +166,34 @@ static bool leave_copy(void *context)
     return false;
 }
 
-static int guard_copy(void *to, const void *from, size_t n)
+static void prepare_copy(void)
+{
+}
+
+static os_result guarded_copy(void *to, const void *from, size_t n)
 {
     sigjmp_buf here;
 
     if (sigsetjmp(here, 0) != 0)
-        return 1;
+        return (os_result){SLOT_E_LOST, 0};
     landing = &here;
     atomic_signal_fence(memory_order_seq_cst);
     memcpy(to, from, n);
     atomic_signal_fence(memory_order_seq_cst);
     landing = NULL;
-    return 0;
+    return os_success();
+}
+
+os_result os_guard_load(const struct os *os, void *to, const void *view, size_t n)
+{
+    (void)os;
+    return guarded_copy(to, view, n);
+}
+
+os_result os_guard_store(const struct os *os, void *view, const void *from, size_t n)
+{
+    (void)os;
+    return guarded_copy(view, from, n);
 }
 
 #endif
@@ -183,6 +233,7 @@ void os_guard_install(void)
     struct sigaction action, now;
 
     pthread_mutex_lock(&install_mutex);
+    prepare_copy();
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_bus_error;
     /* SA_NODEFER: the jump leaves the handler without returning, so nothing would unblock SIGBUS.
@@ -195,25 +246,4 @@ void os_guard_install(void)
         (void)sigaction(SIGBUS, &action, NULL);
     }
     pthread_mutex_unlock(&install_mutex);
-}
-
-static os_result guarded_copy(void *to, const void *from, size_t n)
-{
-    os_result result = {SLOT_OK, 0};
-
-    if (guard_copy(to, from, n) != 0)
-        result.status = SLOT_E_LOST;
-    return result;
-}
-
-os_result os_guard_load(const struct os *os, void *to, const void *view, size_t n)
-{
-    (void)os;
-    return guarded_copy(to, view, n);
-}
-
-os_result os_guard_store(const struct os *os, void *view, const void *from, size_t n)
-{
-    (void)os;
-    return guarded_copy(view, from, n);
 }
