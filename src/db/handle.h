@@ -62,8 +62,10 @@ struct append_buffer {
 
 struct slot_txn {
     slot_db *db;
+    const struct os *os;  /* the database's, close at hand */
+    uint64_t record_size; /* likewise */
+    uint64_t records;     /* as this transaction sees them */
     bool writing;
-    uint64_t records; /* as this transaction sees them */
     struct view_pins pins;
     struct append_buffer append;
     bool changed;       /* bytes of `records` were changed */

@@ -64,14 +64,14 @@ static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *rec
  */
 slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
 {
-    const slot_db *db = txn->db;
-    uint64_t offset = recno * db->record_size;
+    uint64_t offset = recno * txn->record_size;
     struct pin *pin;
     os_result result;
 
-    if (recno >= txn->records || !pins_hit(&txn->pins, offset, db->record_size, &pin))
+    if (recno >= txn->records || !pins_hit(&txn->pins, offset, txn->record_size, &pin))
         return get_slowly(txn, recno, record, err);
-    result = db->os->load(db->os, record, pin->base + (offset - pin->offset), db->record_size);
+    result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
+                           (size_t)txn->record_size);
     return os_ok(result) ? SLOT_OK : lost(offset, result, err);
 }
 

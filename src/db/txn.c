@@ -112,6 +112,8 @@ slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *
         return status;
     }
     begun->db = db;
+    begun->os = db->os;
+    begun->record_size = db->record_size;
     begun->writing = writing;
     begun->records = db->meta.records;
     begun->changed = false;

@@ -25,11 +25,17 @@ void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_fil
     pins->view_size = cache->view_size;
 }
 
+static uint64_t entry_bit(const struct view_pins *pins, const struct pin *entry)
+{
+    return UINT64_C(1) << (entry - pins->table);
+}
+
 static void drop_entry(struct view_pins *pins, struct pin *entry)
 {
     if (entry->view != NULL)
         view_unpin(pins->cache, entry->view);
     memset(entry, 0, sizeof *entry);
+    pins->entries_lent &= ~entry_bit(pins, entry);
 }
 
 static void drop_table(struct view_pins *pins)
@@ -86,7 +92,6 @@ slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struc
     entry->n = view->n;
     entry->base = view->base;
     entry->view = view;
-    entry->lent = false;
     *pin = entry;
     return SLOT_OK;
 }
@@ -124,7 +129,7 @@ slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err)
 {
     struct view **place;
 
-    if (pin->lent)
+    if ((pins->entries_lent & entry_bit(pins, pin)) != 0)
         return SLOT_OK;
     if (pins->lent_count >= pins->lent_size / 2 && !lent_grow(pins))
         return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
@@ -134,7 +139,7 @@ slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err)
         *place = pin->view;
         pins->lent_count++;
     }
-    pin->lent = true;
+    pins->entries_lent |= entry_bit(pins, pin);
     return SLOT_OK;
 }
 

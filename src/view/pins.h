@@ -22,7 +22,6 @@ struct pin {
     uint64_t n;      /* bytes from there that may be used; 0: empty */
     uint8_t *base;
     struct view *view; /* NULL: empty */
-    bool lent;         /* is in the set `lent` */
 };
 
 struct view_pins {
@@ -30,7 +29,8 @@ struct view_pins {
     struct view_file *file;
     uint64_t view_size; /* the cache's, close at hand */
     uint32_t view_shift;
-    uint32_t mask; /* entries in use - 1 */
+    uint32_t mask;         /* entries in use - 1 */
+    uint64_t entries_lent; /* bit i: the view of entry i is in the set `lent` */
     uint32_t lent_count;
     uint32_t lent_size; /* of the array, a power of two; 0: none */
     struct view **lent; /* open addressing by view number */
