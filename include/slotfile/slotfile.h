@@ -385,7 +385,8 @@ SLOT_API uint64_t slot_records(const slot_txn *txn);
  * Copy record `recno` into `record` (record_size bytes).
  *
  * Returns SLOT_OK; SLOT_NOT_FOUND at or beyond the end; SLOT_E_LOST when another program has
- * truncated the file or the disk failed; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * truncated the file or the disk failed (without the offset: keeping it would cost every get);
+ * SLOT_E_NO_MEMORY; SLOT_E_IO.
  * Cost: a copy when the view is mapped; no lock, no system call.
  */
 SLOT_API slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err);

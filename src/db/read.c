@@ -72,7 +72,7 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
                            (size_t)txn->record_size);
-    return os_ok(result) ? SLOT_OK : lost(offset, result, err);
+    return os_ok(result) ? SLOT_OK : lost(SLOT_NO_OFFSET, result, err);
 }
 
 slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, void *buf,

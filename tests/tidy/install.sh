@@ -1,6 +1,7 @@
 #!/bin/sh
 # install.sh CMAKE BUILD HERE CC CFLAGS: install into a folder of our own, then build and run a small
-# program against it, once found by CMake and once by pkg-config.
+# program against it, once found by CMake and once by pkg-config, and the program of README.md.
+# shellcheck disable=SC2086 # flags are words
 set -eu
 cmake=$1 build=$2 here=$3 cc=$4 cflags=$5
 work=$(mktemp -d)
@@ -17,6 +18,11 @@ trap 'rm -rf "$work"' EXIT
     exit 1
 }
 "$work/consumer/consumer" "$work/by-cmake.slots"
+# The program in README.md, as it stands there.
+sed -n '/^```c$/,/^```$/p' "$here/../../README.md" | sed '/^```/d' >"$work/readme.c"
+"$cc" $cflags -std=c11 -I "$work/installed/include" "$work/readme.c" -o "$work/readme" \
+    "$(find "$work/installed" -name libslotfile.a)" -pthread
+(cd "$work" && ./readme && "$work/installed/bin/slotfile" get people.slots 0 | grep -qx 'name=Ada')
 if command -v pkg-config >/dev/null; then
     PKG_CONFIG_PATH=$(dirname "$(find "$work/installed" -name slotfile.pc)")
     export PKG_CONFIG_PATH
