@@ -1,9 +1,9 @@
 #!/bin/sh
-# install.sh CMAKE BUILD HERE CC CFLAGS: install into a folder of our own, then build and run a small
+# install.sh CMAKE BUILD HERE CC CFLAGS GENERATOR: install into a folder of our own, then build and run a small
 # program against it, once found by CMake and once by pkg-config, and the program of README.md.
 # shellcheck disable=SC2086 # flags are words
 set -eu
-cmake=$1 build=$2 here=$3 cc=$4 cflags=$5
+cmake=$1 build=$2 here=$3 cc=$4 cflags=$5 generator=$6
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$cmake" --install "$build" --prefix "$work/installed" >"$work/log" 2>&1 || {
@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
     exit 1
 }
 "$work/installed/bin/slotfile" --version
-"$cmake" -S "$here/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$work/installed" \
+"$cmake" -S "$here/consumer" -G "$generator" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$work/installed" \
     -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$cflags" >"$work/log" 2>&1 &&
     "$cmake" --build "$work/consumer" >>"$work/log" 2>&1 || {
     cat "$work/log"
