@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh CMAKE BUILD HERE CC CFLAGS GENERATOR: install into a folder of our own, then build and run a small
-# program against it, once found by CMake and once by pkg-config, and the program of README.md.
+# install.sh CMAKE BUILD HERE CC CFLAGS GENERATOR: install into a folder of our own, then build and
+# run a small program against it, once found by CMake and once by pkg-config, and that of README.md.
 # shellcheck disable=SC2086 # flags are words
 set -eu
 cmake=$1 build=$2 here=$3 cc=$4 cflags=$5 generator=$6
