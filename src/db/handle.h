@@ -11,7 +11,8 @@
  *             changes (`meta`, `records.size`, `sums`, `scratch`) changes in the write transaction.
  *   lock      the kernel's lock of byte 0 of the file `lock`: exclusive for a writing handle,
  *             shared for read-only ones; held from open to close.
- *   stat_mutex  copies of `meta` for slot_stat, which asks from outside of transactions.
+ *   stat_mutex  changes of `meta` and `marked`, for slot_stat, which asks from outside of
+ *               transactions.
  *
  * Invariants while no write transaction is open: `records` has at least meta.records records, its
  * size is records.size; every view is clean; `sums` has one entry for each block, unless they are
@@ -83,6 +84,12 @@ slot_status db_destroy_on(const struct os *os, const char *path, const slot_opti
 
 /* The options of a caller, checked, or the defaults for NULL. SLOT_E_ARG. */
 slot_status db_options(const slot_options *given, slot_options *used, slot_error *err);
+
+/*
+ * Whether nobody can tell if the checksums fit: meta says so, or says open and it was not this
+ * handle that opened it for writing.
+ */
+bool db_sums_stale(const slot_db *db, const struct meta *meta);
 
 /* ---- meta_file.c: the record of the state on disk ---- */
 

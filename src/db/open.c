@@ -305,6 +305,11 @@ const slot_schema *slot_db_schema(const slot_db *db)
     return db->schema;
 }
 
+bool db_sums_stale(const slot_db *db, const struct meta *meta)
+{
+    return meta->sums_stale || (!db->marked && meta->access != META_ACCESS_CLEAN);
+}
+
 slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
 {
     struct view_counters counters = view_cache_counters(&db->cache);
@@ -315,6 +320,7 @@ slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
                          "info of %zu bytes: set its size before the call", info->size);
     os_mutex_lock(&db->stat_mutex);
     meta = db->meta;
+    info->sums_stale = db_sums_stale(db, &meta);
     os_mutex_unlock(&db->stat_mutex);
     info->records = meta.records;
     info->deleted = meta.deleted;
@@ -323,7 +329,6 @@ slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
     info->record_size = meta.record_size;
     info->block_records = db->block_records;
     info->clean = meta.access == META_ACCESS_CLEAN;
-    info->sums_stale = meta.sums_stale || (!db->marked && !info->clean);
     memcpy(info->file_id, meta.file_id, sizeof info->file_id);
     info->map_budget = db->cache.budget;
     info->view_bytes = db->cache.view_size + round_up(db->block_bytes, OS_PAGE_SIZE);

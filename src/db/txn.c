@@ -67,8 +67,11 @@ static slot_status mark_open(slot_db *db, slot_error *err)
         next.sums_stale = true;
     next.access = META_ACCESS_DIRECT;
     status = db_meta_write(db, &next, err);
-    if (status == SLOT_OK)
+    if (status == SLOT_OK) {
+        os_mutex_lock(&db->stat_mutex);
         db->marked = true;
+        os_mutex_unlock(&db->stat_mutex);
+    }
     return status;
 }
 

@@ -201,7 +201,7 @@ static slot_status verify_all(struct verify *verify, slot_error *err)
 {
     const slot_db *db = verify->txn->db;
     uint64_t records = verify->txn->records;
-    bool stale = db->meta.sums_stale || (!db->marked && db->meta.access != META_ACCESS_CLEAN);
+    bool stale = db_sums_stale(db, &db->meta);
     slot_status status = verify_meta(verify, err);
 
     if (status == SLOT_OK && !verify->stopped)

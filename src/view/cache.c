@@ -178,6 +178,9 @@ static slot_status flush_view(struct view_cache *cache, struct view *view, slot_
     uint64_t start, end;
     os_result result;
 
+    if (cache->flush_failed)
+        return error_set(err, SLOT_E_POISONED, view->file->name, view->offset,
+                         "an earlier flush of a view failed: close and open again");
     if (view->file->settle != NULL) {
         slot_status status = view->file->settle(view->file->context, view, err);
 
@@ -186,9 +189,11 @@ static slot_status flush_view(struct view_cache *cache, struct view *view, slot_
     }
     dirty_range(view, &start, &end);
     result = cache->os->flush(cache->os, view->base + start, (size_t)(end - start));
-    if (!os_ok(result))
+    if (!os_ok(result)) {
+        cache->flush_failed = true;
         return error_os(err, result.status, result.code, view->file->name, view->offset + start,
-                        "a view cannot be flushed");
+                        "a view cannot be flushed: it is unknown what is on disk");
+    }
     dirty_remove(cache, view);
     cache->counters.flushes++;
     return SLOT_OK;

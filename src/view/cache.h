@@ -17,6 +17,8 @@
  *   - a view with pins is never unmapped, and its bytes stay at their address;
  *   - a dirty view is settled (its file's callback) and flushed before it is unmapped, and the file
  *     stays to be synced;
+ *   - a flush that has failed is never tried again, for no view: a second try may succeed and prove
+ *     nothing about the first;
  *   - `settle` and all changes of the table happen under the mutex; hits do not come here at all:
  *     transactions keep what they use in their view_pins (pins.h).
  *
@@ -82,6 +84,7 @@ struct view_cache {
     struct view *buckets[VIEW_BUCKETS];
     struct view *oldest, *newest;
     struct view *dirty;
+    bool flush_failed; /* once: nothing is flushed any more */
     struct view_counters counters;
 };
 

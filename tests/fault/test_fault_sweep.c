@@ -271,6 +271,53 @@ static void test_fault_sweep__failed_sync_poisons(void **state)
     assert_ok(f, slot_rebuild_sums(f->db, &f->err));
 }
 
+/*
+ * The same for a view that cannot be flushed, at commit or when it is evicted: flushing it again
+ * may well succeed and prove nothing. A commit that forgets to flush views does not pass either.
+ */
+static void failed_flush(struct fixture *f, uint64_t records, uint64_t step)
+{
+    struct os_faulty faulty;
+    slot_status status = SLOT_OK;
+    uint8_t record[N];
+    slot_db *db = NULL;
+    slot_txn *txn = NULL;
+
+    fixture_create(f, N);
+    fixture_append(f, records);
+    fixture_close(f);
+    os_faulty_init(&faulty, os_native());
+    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
+    assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
+    os_faulty_fail_only(&faulty, "flush", 1, OS_FAULTY_ONCE, SLOT_E_IO, 5);
+    for (uint64_t recno = 0; recno < records && status == SLOT_OK; recno += step) {
+        record_fill(record, N, recno, 0);
+        status = slot_put(txn, recno, record, &f->err);
+    }
+    assert_int_not_equal(slot_commit(txn, &f->err), SLOT_OK);
+    assert_int_equal(faulty.failed, 1);
+    assert_int_equal(os_faulty_count(&faulty, "flush"), 1); /* not once more */
+    assert_status(f, slot_begin(db, SLOT_WRITE, &txn, &f->err), SLOT_E_POISONED);
+    assert_status(f, slot_close(db, &f->err), SLOT_E_POISONED);
+    assert_true(os_faulty_is_clean(&faulty));
+    os_faulty_release(&faulty);
+    fixture_open(f);
+    assert_ok(f, slot_rebuild_sums(f->db, &f->err));
+}
+
+static void test_fault_sweep__failed_flush_poisons(void **state)
+{
+    failed_flush(*state, BASE, BASE);
+}
+
+static void test_fault_sweep__failed_flush_at_eviction_poisons(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.map_budget = 700 << 10; /* two views of 256 KiB */
+    failed_flush(f, 20000, 2500);
+}
+
 /* A disk that is full is an error that says so, and takes nothing of what was there. */
 static void test_fault_sweep__no_space_while_appending(void **state)
 {
@@ -345,6 +392,8 @@ int main(void)
         fixture_test(test_fault_sweep__commit),
         fixture_test(test_fault_sweep__abort),
         fixture_test(test_fault_sweep__failed_sync_poisons),
+        fixture_test(test_fault_sweep__failed_flush_poisons),
+        fixture_test(test_fault_sweep__failed_flush_at_eviction_poisons),
         fixture_test(test_fault_sweep__no_space_while_appending),
         fixture_test(test_fault_sweep__budget_is_hard),
     };
