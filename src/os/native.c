@@ -22,6 +22,7 @@ static const struct os native = {
     .advise_view = os_map_advise,
     .lock = os_lock_try,
     .unlock = os_lock_release,
+    .downgrade = os_lock_downgrade,
     .make_dir = os_dir_make,
     .remove_dir = os_dir_remove,
     .remove_file = os_dir_remove_file,
@@ -34,6 +35,9 @@ static const struct os native = {
     .yield = os_seam_yield,
     .clock_ms = os_seam_clock_ms,
     .sleep_us = os_seam_sleep_us,
+    .park = os_seam_park,
+    .unpark = os_seam_unpark,
+    .process = os_seam_process,
     .random = os_seam_random,
 };
 

@@ -21,6 +21,7 @@
 #ifndef SLOT_OS_OS_H
 #define SLOT_OS_OS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +32,7 @@
 #define OS_PAGE_SIZE   UINT64_C(4096)  /* unit in which mapped bytes are counted */
 
 typedef struct os_result {
-    slot_status status; /* SLOT_OK, or one of the 20..49 below */
+    slot_status status; /* SLOT_OK, or one of the 20..59 of slotfile.h */
     int code;           /* errno or GetLastError(); 0 when the system had no part in it */
 } os_result;
 
@@ -42,13 +43,17 @@ enum {
     OS_READ = 1,
     OS_WRITE = 2,      /* implies reading */
     OS_CREATE_NEW = 4, /* must not exist yet; needs OS_WRITE */
+    OS_LOCKS = 8,      /* will be used for locks: a child made by fork lets go of it at once, so that
+                          it cannot hold its parent's locks */
 };
 
 /* Protection of a mapping. */
 typedef enum os_map_mode {
     OS_MAP_READ,   /* stores fault */
     OS_MAP_WRITE,  /* stores reach the file and everybody who maps it */
-    OS_MAP_PRIVATE /* stores are seen by this mapping alone (copy-on-write), never by the file */
+    OS_MAP_PRIVATE, /* stores are seen by this mapping alone (copy-on-write), never by the file */
+    OS_MAP_WORDS    /* as OS_MAP_WRITE, for atomic words that processes share while they live: never
+                       flushed, and what the file holds when all have gone means nothing */
 } os_map_mode;
 
 /* How a range will be used. A hint: nothing depends on it. */
@@ -166,6 +171,12 @@ struct os {
 
     void (*unlock)(const struct os *os, struct os_file *file, uint64_t byte);
 
+    /*
+     * Turn the exclusive lock that this opening has of a byte into a shared one, with no moment in
+     * between at which another opening could have it exclusively. SLOT_E_IO.
+     */
+    os_result (*downgrade)(const struct os *os, struct os_file *file, uint64_t byte);
+
     /* ---- dir ------------------------------------------------------------------------------- */
 
     /* SLOT_E_EXISTS, SLOT_E_NO_FILE (no parent), SLOT_E_PERMISSION, SLOT_E_NO_SPACE. */
@@ -214,6 +225,18 @@ struct os {
 
     /* Let others run for about `us` microseconds. */
     void (*sleep_us)(const struct os *os, uint32_t us);
+
+    /*
+     * Sleep until a thread of this process calls unpark for `word`, at most `us` microseconds, and
+     * not at all when *word is not `seen` any more. May wake for no reason. unpark wakes all who
+     * sleep there; *word was changed before.
+     */
+    void (*park)(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us);
+    void (*unpark)(const struct os *os, _Atomic uint32_t *word);
+
+    /* The number of this process, as the system shows it; another one in a child made by fork.
+     * Costs a load. */
+    uint64_t (*process)(const struct os *os);
 
     /* n random bytes that no other call returns: for ids and temporary names. */
     os_result (*random)(const struct os *os, void *bytes, size_t n);
