@@ -80,6 +80,8 @@ extern "C" {
     X(SLOT_E_BUDGET, 25, "the map budget is too small")                                            \
     X(SLOT_E_LIMIT, 26, "a limit of the format would be passed")                                   \
     X(SLOT_E_UNSUPPORTED, 27, "not supported by this version")                                     \
+    X(SLOT_E_TXN_TOO_LARGE, 28, "the transaction is larger than the log may get")                  \
+    X(SLOT_E_FORKED, 29, "opened by the parent of this process")                                   \
     X(SLOT_E_IO, 40, "input or output failed")                                                     \
     X(SLOT_E_NO_SPACE, 41, "no space left")                                                        \
     X(SLOT_E_NO_MEMORY, 42, "no memory or address space left")                                     \
@@ -88,6 +90,10 @@ extern "C" {
     X(SLOT_E_PERMISSION, 45, "permission denied")                                                  \
     X(SLOT_E_NO_FILE, 46, "no such file or directory")                                             \
     X(SLOT_E_LOST, 47, "a mapped page is gone")                                                    \
+    X(SLOT_E_LOG_FULL, 48, "the log is full")                                                      \
+    X(SLOT_E_READERS_FULL, 49, "all reader slots are in use")                                      \
+    X(SLOT_E_UNKNOWN, 50, "the outcome of the commit is unknown")                                  \
+    X(SLOT_E_NEEDS_RECOVERY, 51, "not closed cleanly: open it for writing once")                   \
     X(SLOT_E_NOT_SLOTFILE, 60, "not a Slotfile database")                                          \
     X(SLOT_E_VERSION, 61, "written by a version that this one does not know")                      \
     X(SLOT_E_CORRUPT, 62, "damaged")                                                               \
@@ -253,24 +259,48 @@ typedef struct slot_db slot_db;
 /* How a database is opened. */
 typedef enum slot_access {
     /*
+     * Any number of processes and threads read and write in transactions that are atomic, isolated
+     * and durable. Changes go to a log first and into `records` at a checkpoint; readers see the
+     * state of their beginning and are never blocked.
+     */
+    SLOT_TRANSACTIONAL = 0,
+    /*
      * One process alone reads and changes the records in place, in writable views. A commit is the
      * flush of what changed. It is durable when it has returned, but not atomic: after a crash in
      * between, some of a transaction's changes may be there and others not, and slot_abort cannot
      * take back what slot_put and slot_edit have changed (it does take back appended records).
      */
-    SLOT_DIRECT = 0,
+    SLOT_DIRECT = 1,
     /* Any number of processes read; needs read permission only; writes nothing anywhere. */
-    SLOT_READ_ONLY = 1
+    SLOT_READ_ONLY = 2
 } slot_access;
+
+/* What slot_commit waits for, in transactional access. */
+typedef enum slot_sync {
+    /* Until the changes are on disk: they survive a power cut. Threads of a process share a flush.
+     */
+    SLOT_SYNC_FULL = 0,
+    /*
+     * For nothing: the changes are published at once and reach the disk with the next checkpoint or
+     * full commit. Atomic and in order all the same; they survive the end of the process, and a
+     * power cut takes the last transactions, whole ones.
+     */
+    SLOT_SYNC_NORMAL = 1
+} slot_sync;
 
 /* Options of slot_open and slot_create. Always start from slot_options_init. */
 typedef struct slot_options {
     size_t size; /* sizeof(slot_options) of the caller's header: how later versions tell */
     slot_access access;
+    slot_sync sync;      /* of this handle's commits */
     uint32_t wait_ms;    /* longest wait for another process or transaction, then SLOT_E_BUSY;
                             5000; 0 never waits */
     uint64_t map_budget; /* most bytes that this handle ever has mapped; 0 = the default:
                             1 TiB of address space on 64-bit systems, 128 MiB on 32-bit ones */
+    uint64_t log_limit_bytes;  /* most bytes that the log takes on disk; 0 = 1 GiB. Decided by the
+                                  first who has the database open; at most 4 GiB */
+    uint64_t checkpoint_bytes; /* a commit of this handle that finds so much in the log makes a
+                                  checkpoint; 0 = a quarter of log_limit_bytes, at most 64 MiB */
 } slot_options;
 
 SLOT_API void slot_options_init(slot_options *options);
@@ -289,12 +319,15 @@ SLOT_API slot_status slot_create(const char *path, const slot_schema *schema,
                                  const slot_options *options, slot_error *err);
 
 /*
- * Open the database at `path`.
+ * Open the database at `path`. In transactional access the first who opens it after a crash
+ * recovers it: whole transactions that are in the log go into `records`, the torn rest is
+ * forgotten.
  *
  * Returns SLOT_OK; SLOT_E_NO_FILE; SLOT_E_NOT_SLOTFILE; SLOT_E_VERSION, SLOT_E_CORRUPT or
  * SLOT_E_TRUNCATED with the file and the offset in it; SLOT_E_BUSY when others had it for wait_ms;
- * SLOT_E_BUDGET with the number of bytes needed; SLOT_E_PERMISSION; SLOT_E_NO_MEMORY; SLOT_E_IO.
- * Cost: independent of the size of the database. Writes nothing.
+ * SLOT_E_NEEDS_RECOVERY (read-only access); SLOT_E_BUDGET with the number of bytes needed;
+ * SLOT_E_PERMISSION; SLOT_E_NO_SPACE; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * Cost: independent of the size of the database; recovery reads the log, and writes what is in it.
  */
 SLOT_API slot_status slot_open(const char *path, const slot_options *options, slot_db **db,
                                slot_error *err);
@@ -302,7 +335,9 @@ SLOT_API slot_status slot_open(const char *path, const slot_options *options, sl
 /*
  * Close. All transactions must have ended. The handle is gone whatever is returned; when it is not
  * SLOT_OK, the database was not marked clean, and nothing that was committed is lost by that.
- * NULL is allowed. Cost: 3 syncs when something was written; nothing walks the records.
+ * NULL is allowed. The last one to close makes a checkpoint and removes the log: then `records`
+ * holds everything, in exactly records * record_size bytes. In a child made by fork it only frees
+ * memory. Cost: the checkpoint, or 3 syncs in direct access, when something was written.
  */
 SLOT_API slot_status slot_close(slot_db *db, slot_error *err);
 
@@ -334,9 +369,30 @@ typedef struct slot_stat_info {
     uint64_t views_mapped; /* how often a view was mapped, since open */
     uint64_t views_evicted;
     uint64_t views_flushed;
+    /* Transactional access; 0 in others. Positions in the endless log, in bytes: */
+    uint64_t published_lsn;  /* S: what a transaction that begins now sees */
+    uint64_t durable_lsn;    /* up to here the log is on disk */
+    uint64_t checkpoint_lsn; /* K: what `records` holds */
+    uint64_t log_bytes;      /* of the segments in use */
+    uint64_t log_limit_bytes;
+    uint64_t oldest_reader_lsn; /* of the live snapshots; UINT64_MAX: there are none */
+    uint32_t segments;          /* in use */
+    uint32_t readers;           /* read transactions now, in all processes */
+    uint32_t reader_slots;      /* how many there can be at once */
 } slot_stat_info;
 
 SLOT_API slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err);
+
+/*
+ * Copy what is in the log into `records`, up to the oldest live snapshot, and make it durable; then
+ * segments of the log that nobody needs can be used again. Commits do it by themselves (see
+ * checkpoint_bytes). Direct access: nothing to do.
+ *
+ * Returns SLOT_OK, also when there was nothing to copy; SLOT_E_READ_ONLY; SLOT_E_BUSY;
+ * SLOT_E_POISONED; SLOT_E_CORRUPT when the log is damaged; SLOT_E_NO_SPACE, SLOT_E_NO_MEMORY,
+ * SLOT_E_IO: nothing that was committed is lost. Cost: writes each changed block once; 3 syncs.
+ */
+SLOT_API slot_status slot_checkpoint(slot_db *db, slot_error *err);
 
 /* ---------------------------------------------------------------------------------------------
  * Transactions
@@ -347,25 +403,41 @@ typedef struct slot_txn slot_txn;
 typedef enum slot_mode { SLOT_READ = 0, SLOT_WRITE = 1 } slot_mode;
 
 /*
- * Begin a transaction. Direct access: any number of read transactions, or one write transaction;
- * each kind waits for the other up to wait_ms.
+ * Begin a transaction.
  *
- * Returns SLOT_OK; SLOT_E_BUSY; SLOT_E_READ_ONLY; SLOT_E_POISONED; SLOT_E_NO_MEMORY; and for the
- * first write transaction of a handle, which marks the database as not clean (2 syncs), SLOT_E_IO
- * and SLOT_E_NO_SPACE.
+ * Transactional access: any number of read transactions, each of which sees the database as the
+ * last commit before it has left it, and one write transaction of all processes, for whose turn
+ * others wait up to wait_ms. Neither kind waits for the other. A read transaction costs no system
+ * call once the handle has had as many at the same time before; as long as it lives, the log that
+ * it needs is kept, so end it.
+ * Direct access: any number of read transactions, or one write transaction; each kind waits for the
+ * other up to wait_ms.
+ *
+ * Returns SLOT_OK; SLOT_E_BUSY; SLOT_E_READ_ONLY; SLOT_E_POISONED; SLOT_E_READERS_FULL;
+ * SLOT_E_FORKED; SLOT_E_NEEDS_RECOVERY (read-only access); SLOT_E_NO_MEMORY; and for the first
+ * write transaction, which marks the database as not clean (2 syncs), or takes over from a writer
+ * that was killed, SLOT_E_IO, SLOT_E_NO_SPACE and SLOT_E_CORRUPT.
  */
 SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
 
 /*
- * Make all changes of a write transaction durable and end it. The transaction is gone whatever is
- * returned. SLOT_OK: everything is on disk. SLOT_E_NO_SPACE and SLOT_E_LIMIT before the flush:
+ * Make all changes of a write transaction durable (SLOT_SYNC_FULL) and visible, and end it. The
+ * transaction is gone whatever is returned.
+ *
+ * Transactional access: all changes or none. SLOT_OK; SLOT_E_UNKNOWN: the flush failed, nobody
+ * knows whether the changes are on disk, the next to open the database will see it, and until then
+ * nobody can write (SLOT_E_POISONED). All others: nothing was changed; among them SLOT_E_NO_SPACE,
+ * SLOT_E_LOG_FULL (the message names the oldest reader, who keeps the log from being used again),
+ * SLOT_E_TXN_TOO_LARGE, and whatever had failed before in this transaction.
+ * Direct access: SLOT_OK: everything is on disk. SLOT_E_NO_SPACE and SLOT_E_LIMIT before the flush:
  * appended records are taken back. SLOT_E_IO, SLOT_E_LOST, SLOT_E_TRUNCATED: it is unknown what is
  * on disk; the handle is poisoned and takes no more writes.
- * Cost: one flush of the changed ranges; one sync more when the number of records changed.
+ * Cost: one flush of what was changed; transactional access with 1 MiB or more of appended records
+ * two more, for `records` and their checksums; now and then a checkpoint, see checkpoint_bytes.
  */
 SLOT_API slot_status slot_commit(slot_txn *txn, slot_error *err);
 
-/* End a write transaction without its appended records (see SLOT_DIRECT for what stays). */
+/* End a write transaction without its changes (see SLOT_DIRECT for what stays there). */
 SLOT_API void slot_abort(slot_txn *txn);
 
 /* End a read transaction. NULL is allowed, here and in slot_abort. */
@@ -374,8 +446,12 @@ SLOT_API void slot_end(slot_txn *txn);
 /* Take back all pointers that this transaction has lent, so that their views can be evicted. */
 SLOT_API void slot_unpin(slot_txn *txn);
 
-/* The number of records that this transaction sees, its own appended ones included. */
+/* The number of records that this transaction sees, its own appended ones included and deleted ones
+ * too: one more than the largest record number. */
 SLOT_API uint64_t slot_records(const slot_txn *txn);
+
+/* The same without deleted ones. */
+SLOT_API uint64_t slot_count(const slot_txn *txn);
 
 /* ---------------------------------------------------------------------------------------------
  * Reading. In every transaction; a write transaction sees its own changes.
@@ -384,15 +460,15 @@ SLOT_API uint64_t slot_records(const slot_txn *txn);
 /*
  * Copy record `recno` into `record` (record_size bytes).
  *
- * Returns SLOT_OK; SLOT_NOT_FOUND at or beyond the end; SLOT_E_LOST when another program has
- * truncated the file or the disk failed (without the offset: keeping it would cost every get);
+ * Returns SLOT_OK; SLOT_DELETED; SLOT_NOT_FOUND at or beyond the end; SLOT_E_LOST when another
+ * program has truncated the file or the disk failed (without the offset: keeping it would cost every get);
  * SLOT_E_NO_MEMORY; SLOT_E_IO.
  * Cost: a copy when the view is mapped; no lock, no system call.
  */
 SLOT_API slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err);
 
 /* Copy the `count` records from `recno` on into `records` (count * record_size bytes). As slot_get;
- * SLOT_NOT_FOUND when any of them is beyond the end. */
+ * SLOT_NOT_FOUND when any of them is beyond the end; deleted ones are zeros. */
 SLOT_API slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *records,
                                     slot_error *err);
 
@@ -421,7 +497,7 @@ typedef struct slot_run {
 
 /*
  * Lend the longest run of records that starts at `recno`, ends before `end` (or the last record)
- * and lies in one view. A whole scan is
+ * and lies in one piece. Deleted records are among them, as zeros; slot_get tells them apart. A whole scan is
  *
  *     for (uint64_t n = 0; (st = slot_scan(txn, n, UINT64_MAX, &run, &err)) == SLOT_OK;
  *          n = run.first + run.count) ...
@@ -440,9 +516,9 @@ SLOT_API slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot
 /*
  * Replace record `recno` by the record_size bytes at `record`.
  *
- * Returns SLOT_OK; SLOT_NOT_FOUND beyond the end; SLOT_E_CORRUPT when the block's checksum does not
- * fit the bytes that are there (it is checked before a block is first changed); SLOT_E_NO_SPACE
- * when a hole cannot be filled; SLOT_E_BUDGET; SLOT_E_LOST; SLOT_E_NO_MEMORY; SLOT_E_IO. Other than
+ * Returns SLOT_OK; SLOT_NOT_FOUND beyond the end; SLOT_DELETED; SLOT_E_CORRUPT when the block's
+ * checksum does not fit the bytes that are there (it is checked before a block is first changed);
+ * SLOT_E_NO_SPACE when a hole cannot be filled; SLOT_E_LOG_FULL; SLOT_E_TXN_TOO_LARGE; SLOT_E_BUDGET; SLOT_E_LOST; SLOT_E_NO_MEMORY; SLOT_E_IO. Other than
  * after SLOT_E_LOST, nothing was changed when it is not SLOT_OK.
  */
 SLOT_API slot_status slot_put(slot_txn *txn, uint64_t recno, const void *record, slot_error *err);
@@ -476,6 +552,24 @@ SLOT_API slot_status slot_append(slot_txn *txn, const void *records, uint64_t co
  * hole. Returns as slot_append. Cost: independent of `count`.
  */
 SLOT_API slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_error *err);
+
+/*
+ * Delete record `recno`: its bytes become zeros and its number is marked. Numbers never move; this
+ * one is there again when slot_insert takes it.
+ *
+ * Returns as slot_put; SLOT_E_UNSUPPORTED in direct access.
+ */
+SLOT_API slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err);
+
+/*
+ * Store a record under the lowest deleted number, or append it when there is none; *recno, when not
+ * NULL, gets the number.
+ *
+ * Returns as slot_put and slot_append; SLOT_E_UNSUPPORTED in direct access. Cost: as slot_put; the
+ * first of a transaction looks for the number in the marks, one bit for each record.
+ */
+SLOT_API slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno,
+                                 slot_error *err);
 
 /* ---------------------------------------------------------------------------------------------
  * Checking

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
@@ -22,6 +23,13 @@
 
 #define APPEND_BYTES    (UINT64_C(1) << 20)
 #define WRITEBACK_BYTES (UINT64_C(8) << 20)
+
+/* Where the next appended byte goes, when the buffer is empty. */
+static uint64_t records_end(const slot_txn *txn)
+{
+    return txn->db->access == SLOT_TRANSACTIONAL ? txn->records * txn->record_size
+                                                 : txn->db->records.size;
+}
 
 static slot_status buffer_start(slot_txn *txn, slot_error *err)
 {
@@ -33,10 +41,10 @@ static slot_status buffer_start(slot_txn *txn, slot_error *err)
         append->bytes = malloc((size_t)append->capacity);
         if (append->bytes == NULL)
             return error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
-        append->started = txn->db->records.size;
+        append->started = records_end(txn);
     }
     if (append->fill == 0)
-        append->start = txn->db->records.size;
+        append->start = records_end(txn);
     return SLOT_OK;
 }
 
@@ -77,7 +85,8 @@ static void start_writeback(slot_txn *txn)
     }
 }
 
-slot_status db_append_flush(slot_txn *txn, slot_error *err)
+/* In direct access: behind the last record of the file. */
+static slot_status flush_direct(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
     struct append_buffer *append = &txn->append;
@@ -85,8 +94,6 @@ slot_status db_append_flush(slot_txn *txn, slot_error *err)
     struct pin *pin;
     os_result result;
 
-    if (append->fill == 0)
-        return SLOT_OK;
     /* The block that the file ends in gets longer: its checksum changes like that of any other. */
     if (append->start % db->block_bytes != 0)
         status = db_block_touch(txn, append->start / db->block_bytes, &pin, err);
@@ -110,6 +117,117 @@ slot_status db_append_flush(slot_txn *txn, slot_error *err)
     return SLOT_OK;
 }
 
+/* ---- transactional access: new blocks go into the log, or many of them into `records` ---- */
+
+/* Write n bytes of whole blocks from the buffer to their place, and their checksums to theirs. */
+static slot_status write_blocks(slot_txn *txn, uint64_t n, slot_error *err)
+{
+    slot_db *db = txn->db;
+    struct append_buffer *append = &txn->append;
+    uint64_t first = append->start / db->block_bytes;
+    uint64_t blocks = n / db->block_bytes;
+    uint8_t *sums = malloc((size_t)(blocks * SUM_BYTES));
+    slot_status status = SLOT_OK;
+    os_result result;
+
+    if (sums == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
+    for (uint64_t i = 0; i < blocks; i++)
+        put_u64(sums + i * SUM_BYTES,
+                sums_of_block(db->sums.seed, first + i, append->bytes + i * db->block_bytes,
+                              (size_t)db->block_bytes));
+    result = db->os->write_at(db->os, db->files.records, append->start, append->bytes, (size_t)n);
+    if (!os_ok(result))
+        status = error_os(err, result.status, result.code, FILE_RECORDS, append->start,
+                          "records cannot be appended");
+    else
+        result = db->os->write_at(db->os, db->files.sums, first * SUM_BYTES, sums,
+                                  (size_t)(blocks * SUM_BYTES));
+    if (status == SLOT_OK && !os_ok(result))
+        status = error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
+                          "checksums cannot be appended");
+    free(sums);
+    if (status != SLOT_OK)
+        return status;
+    txn->direct_end = append->start + n;
+    txn->direct_blocks += (uint32_t)blocks;
+    return SLOT_OK;
+}
+
+/* Bytes of records into the frames of their blocks, from a record boundary on. */
+static slot_status write_frames(slot_txn *txn, uint64_t offset, const uint8_t *from, uint64_t n,
+                                slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status = SLOT_OK;
+    uint64_t piece;
+
+    for (; n > 0 && status == SLOT_OK; offset += piece, from += piece, n -= piece) {
+        uint8_t *body = NULL;
+        struct pin *pin = NULL;
+        os_result result = os_success();
+
+        piece = min_u64(n, db->block_bytes - offset % db->block_bytes);
+        status = db_touch(txn, key_of_records(offset / db->block_bytes), &pin, &body, err);
+        if (status == SLOT_OK)
+            result = db->os->store(db->os, body + offset % db->block_bytes, from, (size_t)piece);
+        if (!os_ok(result))
+            status = error_os(err, result.status, result.code, FILE_RECORDS, offset,
+                              "records cannot be appended: was the log truncated?");
+    }
+    return status;
+}
+
+/* Have the disk start on what was appended directly: the commit will wait for all of it. */
+static void start_direct(slot_txn *txn)
+{
+    slot_db *db = txn->db;
+    struct append_buffer *append = &txn->append;
+
+    while (txn->direct_end >= append->started + WRITEBACK_BYTES) {
+        db->os->start_writeback(db->os, db->files.records, append->started, WRITEBACK_BYTES);
+        append->started += WRITEBACK_BYTES;
+    }
+}
+
+/*
+ * In transactional access: whole blocks beside the log when there are many of them, because their
+ * two flushes then cost less than writing them twice; the rest, and the last block, into frames.
+ */
+static slot_status flush_new_blocks(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    struct append_buffer *append = &txn->append;
+    bool many = txn->direct_blocks > 0 || append->fill == append->capacity;
+    uint64_t whole = many ? append->fill / db->block_bytes * db->block_bytes : 0;
+    slot_status status = SLOT_OK;
+
+    if (txn->direct_blocks > UINT32_MAX - append->capacity)
+        status = error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
+                           "more than %u new blocks in one transaction: commit more often",
+                           (unsigned)UINT32_MAX);
+    if (status == SLOT_OK && whole > 0)
+        status = write_blocks(txn, whole, err);
+    if (status == SLOT_OK)
+        status = write_frames(txn, append->start + whole, append->bytes + whole,
+                              append->fill - whole, err);
+    if (status == SLOT_OK) {
+        append->fill = 0;
+        start_direct(txn);
+    } else {
+        txn->doomed = status;
+    }
+    return status;
+}
+
+slot_status db_append_flush(slot_txn *txn, slot_error *err)
+{
+    if (txn->append.fill == 0)
+        return SLOT_OK;
+    return txn->db->access == SLOT_TRANSACTIONAL ? flush_new_blocks(txn, err)
+                                                 : flush_direct(txn, err);
+}
+
 /* Whether `count` more records are within the limits of the format. */
 static slot_status check_count(const slot_txn *txn, uint64_t count, slot_error *err)
 {
@@ -123,64 +241,178 @@ static slot_status check_count(const slot_txn *txn, uint64_t count, slot_error *
     return SLOT_OK;
 }
 
+/* An append that failed in the middle: none of its records are there. */
+static void take_back(slot_txn *txn, uint64_t before)
+{
+    uint64_t appended = (txn->records - before) * txn->record_size;
+
+    if (appended > txn->append.fill)
+        return; /* written already: the transaction is doomed */
+    txn->append.fill -= appended;
+    txn->records = before;
+}
+
+/* Into the buffer, as much as there is room for; *n gets the bytes that were taken. */
+static slot_status fill_buffer(slot_txn *txn, const uint8_t *from, uint64_t left, uint64_t *n,
+                               slot_error *err)
+{
+    struct append_buffer *append = &txn->append;
+    slot_status status = SLOT_OK;
+
+    if (append->fill > 0 && buffer_room(txn) == 0)
+        status = db_append_flush(txn, err);
+    if (status == SLOT_OK)
+        status = buffer_start(txn, err);
+    if (status != SLOT_OK)
+        return status;
+    *n = min_u64(left, buffer_room(txn));
+    memcpy(append->bytes + append->fill, from, (size_t)*n);
+    append->fill += *n;
+    return SLOT_OK;
+}
+
+/* Into the block that the records end in, through the log; the buffer begins with a block. */
+static slot_status fill_last_block(slot_txn *txn, const uint8_t *from, uint64_t left, uint64_t *n,
+                                   slot_error *err)
+{
+    uint64_t block_bytes = txn->db->block_bytes;
+    uint64_t end = txn->records * txn->record_size;
+    slot_status status;
+
+    *n = min_u64(left, block_bytes - end % block_bytes);
+    status = write_frames(txn, end, from, *n, err);
+    if (status != SLOT_OK && txn->changed)
+        txn->doomed = status;
+    return status;
+}
+
 slot_status slot_append(slot_txn *txn, const void *records, uint64_t count, uint64_t *first,
                         slot_error *err)
 {
-    struct append_buffer *append = &txn->append;
+    bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
     const uint8_t *from = records;
     uint64_t before = txn->records;
-    slot_status status;
-    uint64_t n;
+    slot_status status = db_may_write(txn, err);
+    uint64_t n = 0;
 
-    status = db_may_write(txn, err);
     if (status == SLOT_OK)
         status = check_count(txn, count, err);
-    if (status != SLOT_OK)
-        return status;
-    for (uint64_t left = count * txn->db->record_size; left > 0; left -= n, from += n) {
-        n = 0;
-        if (append->fill > 0 && buffer_room(txn) == 0)
-            status = db_append_flush(txn, err);
+    for (uint64_t left = count * txn->record_size; left > 0 && status == SLOT_OK;
+         left -= n, from += n) {
+        bool partial =
+            in_log && txn->append.fill == 0 && txn->records % txn->db->block_records != 0;
+
+        status = partial ? fill_last_block(txn, from, left, &n, err)
+                         : fill_buffer(txn, from, left, &n, err);
         if (status == SLOT_OK)
-            status = buffer_start(txn, err);
-        if (status != SLOT_OK)
-            break;
-        n = min_u64(left, buffer_room(txn));
-        memcpy(append->bytes + append->fill, from, (size_t)n);
-        append->fill += n;
+            txn->records += n / txn->record_size;
     }
-    if (status != SLOT_OK)
+    if (status != SLOT_OK) {
+        take_back(txn, before);
         return status;
-    txn->records += count;
+    }
     if (first != NULL)
         *first = before;
     return SLOT_OK;
 }
 
-slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_error *err)
+/* Zeros over what an abort or a crash has left in [from, to) of a file, which may end before. */
+static slot_status clear_range(slot_db *db, struct os_file *file, const char *name, uint64_t from,
+                               uint64_t to, slot_error *err)
+{
+    static const uint8_t zeros[4096];
+    const struct os *os = db->os;
+    uint64_t size = 0;
+    os_result result = os->size(os, file, &size);
+
+    while (os_ok(result) && from < min_u64(to, size)) {
+        uint64_t data = os->next_data(os, file, from);
+        uint64_t n = min_u64(sizeof zeros, min_u64(to, size) - from);
+
+        if (data > from)
+            n = data - from;
+        else
+            result = os->write_at(os, file, from, zeros, (size_t)n);
+        from += n;
+    }
+    if (os_ok(result) && size < to)
+        result = os->resize(os, file, to);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, name, from,
+                        "the file cannot be made longer");
+    return SLOT_OK;
+}
+
+/* New blocks of zeros beside the log: a hole, where the file ended before. */
+static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
 {
     slot_db *db = txn->db;
-    uint64_t before = txn->records;
-    slot_status status;
+    uint64_t end = (txn->records + count) * txn->record_size;
+    uint64_t first = db_blocks_of(db, txn->records);
+    uint64_t blocks = db_blocks_of(db, txn->records + count);
+    struct pin *pin = NULL;
+    uint8_t *body = NULL;
+    slot_status status = SLOT_OK;
+
+    if (blocks - first > UINT32_MAX - txn->direct_blocks)
+        return error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
+                         "more than %u new blocks in one transaction: commit more often",
+                         (unsigned)UINT32_MAX);
+    /* In the log, the bytes behind the last record are zeros; in the file they can be anything. */
+    if (txn->records % db->block_records != 0)
+        status = db_touch(txn, key_of_records(txn->records / db->block_records), &pin, &body, err);
+    if (status != SLOT_OK || blocks == first)
+        return status;
+    status = clear_range(db, db->files.records, FILE_RECORDS, first * db->block_bytes, end, err);
+    if (status == SLOT_OK)
+        status =
+            clear_range(db, db->files.sums, FILE_SUMS, first * SUM_BYTES, blocks * SUM_BYTES, err);
+    if (status != SLOT_OK) {
+        txn->doomed = status;
+        return status;
+    }
+    txn->direct_end = end;
+    txn->direct_blocks += (uint32_t)(blocks - first);
+    txn->changed = true;
+    return SLOT_OK;
+}
+
+static slot_status extend_in_place(slot_txn *txn, uint64_t count, slot_error *err)
+{
+    slot_db *db = txn->db;
+    uint64_t end = (txn->records + count) * txn->record_size;
+    slot_status status = SLOT_OK;
     struct pin *pin;
     os_result result;
 
-    status = db_may_write(txn, err);
+    if (count > 0 && db->records.size % db->block_bytes != 0)
+        status = db_block_touch(txn, db->records.size / db->block_bytes, &pin, err);
+    if (status != SLOT_OK)
+        return status;
+    result = db->os->resize(db->os, db->files.records, end);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
+                        "the file cannot be made longer");
+    db->records.size = end;
+    txn->changed = true;
+    return SLOT_OK;
+}
+
+slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_error *err)
+{
+    bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
+    uint64_t before = txn->records;
+    slot_status status = db_may_write(txn, err);
+
     if (status == SLOT_OK)
         status = check_count(txn, count, err);
     if (status == SLOT_OK)
         status = db_append_flush(txn, err);
-    if (status == SLOT_OK && count > 0 && db->records.size % db->block_bytes != 0)
-        status = db_block_touch(txn, db->records.size / db->block_bytes, &pin, err);
+    if (status == SLOT_OK)
+        status = in_log ? extend_in_log(txn, count, err) : extend_in_place(txn, count, err);
     if (status != SLOT_OK)
         return status;
-    result = db->os->resize(db->os, db->files.records, (before + count) * db->record_size);
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
-                        "the file cannot be made longer");
-    db->records.size = (before + count) * db->record_size;
     txn->records += count;
-    txn->changed = true;
     if (first != NULL)
         *first = before;
     return SLOT_OK;

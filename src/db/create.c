@@ -10,6 +10,7 @@
 #include "base/checksum.h"
 #include "base/status.h"
 #include "db/handle.h"
+#include "log/log.h"
 
 #define TEMPORARY_SUFFIX_BYTES 22u /* ".tmp-", 16 hexadecimal digits, NUL */
 
@@ -107,6 +108,23 @@ static slot_status write_files(const struct os *os, const char *directory,
     return status;
 }
 
+static void remove_log(const struct os *os, const char *directory, os_result *first)
+{
+    char *log = db_path(directory, DIR_LOG);
+    os_result result = {SLOT_E_NO_MEMORY, 0};
+    slot_error err;
+
+    if (log != NULL)
+        result = os->kind(os, log) == OS_KIND_DIR ? os_success() : (os_result){SLOT_E_NO_FILE, 0};
+    if (os_ok(result) && log_remove_segments(os, log, &err) != SLOT_OK)
+        result = (os_result){err.status, err.os_code};
+    if (os_ok(result))
+        result = os->remove_dir(os, log);
+    if (os_ok(*first) && !os_ok(result) && result.status != SLOT_E_NO_FILE)
+        *first = result;
+    free(log);
+}
+
 /* Remove our files and the directory. The first failure is returned; all is tried. */
 static os_result remove_all(const struct os *os, const char *directory)
 {
@@ -121,6 +139,7 @@ static os_result remove_all(const struct os *os, const char *directory)
             first = result;
         free(path);
     }
+    remove_log(os, directory, &first);
     result = os->remove_dir(os, directory);
     return os_ok(first) ? result : first;
 }
@@ -223,7 +242,9 @@ static slot_status may_destroy(const struct os *os, const char *path, uint32_t w
         status = db_file_open(os, path, FILE_LOCK, OS_READ | OS_WRITE, &lock, err);
     if (status != SLOT_OK)
         return status;
-    status = db_lock(os, lock, true, wait_ms, err);
+    status = db_lock(os, lock, LOCK_BYTE_ALIVE, true, wait_ms, err);
+    if (status == SLOT_OK)
+        status = db_lock(os, lock, LOCK_BYTE_RECOVERY, true, wait_ms, err);
     os->close(os, lock);
     return status;
 }

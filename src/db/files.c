@@ -7,8 +7,8 @@
 #include "base/status.h"
 #include "db/gate.h"
 
-const char *const db_file_names[] = {FILE_RECORDS, FILE_SCHEMA, FILE_META,
-                                     FILE_SUMS,    FILE_LOCK,   NULL};
+const char *const db_file_names[] = {FILE_RECORDS, FILE_SCHEMA, FILE_META, FILE_SUMS,
+                                     FILE_DELETED, FILE_SHARED, FILE_LOCK, NULL};
 
 char *db_path(const char *directory, const char *name)
 {
@@ -58,7 +58,8 @@ slot_status db_file_open(const struct os *os, const char *directory, const char 
 
 void db_files_close(const struct os *os, struct db_files *files)
 {
-    struct os_file *const open[] = {files->records, files->sums, files->meta, files->lock};
+    struct os_file *const open[] = {files->records, files->sums,   files->deleted,
+                                    files->meta,    files->shared, files->lock};
 
     /* The lock goes last: until then nobody else may find the others half closed. */
     for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) {
@@ -68,22 +69,36 @@ void db_files_close(const struct os *os, struct db_files *files)
     memset(files, 0, sizeof *files);
 }
 
-slot_status db_lock(const struct os *os, struct os_file *lock, bool exclusive, uint32_t wait_ms,
-                    slot_error *err)
+/* What it means that somebody else has the byte. */
+static const char *holder(uint64_t byte)
+{
+    switch (byte) {
+    case LOCK_BYTE_ALIVE:
+        return "the database is in use by another process or handle";
+    case LOCK_BYTE_WRITER:
+        return "another process writes";
+    case LOCK_BYTE_CHECKPOINTER:
+        return "another checkpoint is being made";
+    default:
+        return "others read the database, or make it ready";
+    }
+}
+
+slot_status db_lock(const struct os *os, struct os_file *lock, uint64_t byte, bool exclusive,
+                    uint32_t wait_ms, slot_error *err)
 {
     struct wait wait;
     os_result result;
 
     wait_init(&wait, os, wait_ms);
     do
-        result = os->lock(os, lock, LOCK_BYTE_ALIVE, exclusive);
+        result = os->lock(os, lock, byte, exclusive);
     while (result.status == SLOT_E_BUSY && wait_more(&wait, "db_lock"));
     if (result.status == SLOT_E_BUSY)
-        return error_os(err, SLOT_E_BUSY, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
-                        "the database is in use by another process or handle (waited %u ms)",
-                        wait_ms);
+        return error_os(err, SLOT_E_BUSY, result.code, FILE_LOCK, byte, "%s (waited %u ms)",
+                        holder(byte), wait_ms);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
+        return error_os(err, result.status, result.code, FILE_LOCK, byte,
                         "the database cannot be locked: does this file system support locks?");
     return SLOT_OK;
 }

@@ -10,18 +10,31 @@
 #define FILE_SCHEMA  "schema"
 #define FILE_META    "meta"
 #define FILE_SUMS    "sums"
+#define FILE_DELETED "deleted"
 #define FILE_LOCK    "lock"
+#define FILE_SHARED  "shared"
+#define DIR_LOG      "log"
 
-#define LOCK_BYTE_ALIVE UINT64_C(0) /* of `lock`: shared or exclusive by every opener */
+/*
+ * The bytes of `lock`. Who wants several takes them in this order: writer, checkpointer, slot.
+ * Liveness of a process is whether its bytes can be locked, never its number.
+ */
+#define LOCK_BYTE_ALIVE        UINT64_C(0) /* shared: has it open. Exclusive: alone, or first */
+#define LOCK_BYTE_WRITER       UINT64_C(1)
+#define LOCK_BYTE_CHECKPOINTER UINT64_C(2)
+#define LOCK_BYTE_RECOVERY     UINT64_C(4)  /* exclusive: makes it ready; shared: reads only */
+#define LOCK_BYTE_SLOT         UINT64_C(64) /* + i: owns reader slot i */
 
 struct db_files {
     struct os_file *lock;
     struct os_file *meta;
     struct os_file *records;
     struct os_file *sums;
+    struct os_file *deleted; /* NULL: nothing was ever deleted, as far as this handle knows */
+    struct os_file *shared;
 };
 
-/* The names above, each once, `lock` last; NULL ends the list. */
+/* The files above, each once, `lock` last; NULL ends the list. */
 extern const char *const db_file_names[];
 
 /* "directory/name" in fresh memory, or NULL without memory. The caller frees it. */
@@ -37,10 +50,8 @@ slot_status db_file_open(const struct os *os, const char *directory, const char 
 /* Close those that are open. */
 void db_files_close(const struct os *os, struct db_files *files);
 
-/*
- * Lock byte LOCK_BYTE_ALIVE of an open lock file, trying again for wait_ms. SLOT_E_BUSY.
- */
-slot_status db_lock(const struct os *os, struct os_file *lock, bool exclusive, uint32_t wait_ms,
-                    slot_error *err);
+/* Lock a byte of an open lock file, trying again for wait_ms. SLOT_E_BUSY. */
+slot_status db_lock(const struct os *os, struct os_file *lock, uint64_t byte, bool exclusive,
+                    uint32_t wait_ms, slot_error *err);
 
 #endif

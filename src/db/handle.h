@@ -1,22 +1,27 @@
 /*
  * An open database and its transactions: the parts, who guards what, and what the files of src/db
- * provide to each other. A reader of this directory starts here, then follows one record:
+ * provide to each other. A reader of this directory starts here, then follows one record. In
+ * transactional access:
  *
- *   in   write.c (put, edit) or append.c -> block.c (view, checksum, dirty mark) -> txn.c (commit)
- *   out  read.c -> view/pins.h
+ *   in    write.c (put, edit) or append.c -> touch.c (its block copied into a frame of the log)
+ *         -> commit.c (sealed, flushed, published)
+ *   out   read.c -> version.c (in the log, or in `records`?) -> view/pins.h
+ *   home  checkpoint.c -> home.c (from the log into `records`)
+ *   again recover.c, after a crash; writer.c takes over from a writer that was killed
  *
- * Who guards what in direct access:
+ * In direct access: write.c or append.c -> block.c (in place) -> direct.c; read.c.
  *
- *   gate      in memory: many read transactions or one write transaction. Everything below that
- *             changes (`meta`, `records.size`, `sums`, `scratch`) changes in the write transaction.
- *   lock      the kernel's lock of byte 0 of the file `lock`: exclusive for a writing handle,
- *             shared for read-only ones; held from open to close.
- *   stat_mutex  changes of `meta` and `marked`, for slot_stat, which asks from outside of
- *               transactions.
+ * Who guards what:
  *
- * Invariants while no write transaction is open: `records` has at least meta.records records, its
- * size is records.size; every view is clean; `sums` has one entry for each block, unless they are
- * stale.
+ *   direct    gate: many read transactions or one write transaction of this handle; everything that
+ *             changes, changes in the write transaction. Locks: bytes 0 and 4 exclusive, from open
+ *             to close. Read-only: byte 4 shared.
+ *   transact. byte 0 shared from open to close; `shared` holds what processes agree on
+ *             (log/shared.h). In the handle: `writer` and `checkpointer` say what is theirs;
+ *             `pool_mutex` guards the idle transactions; a transaction belongs to its user.
+ *   stat_mutex  `meta` and `marked`, for those who ask from outside.
+ *
+ * Lock order: writer < checkpointer < reader slot < mutexes.
  */
 #ifndef SLOT_DB_HANDLE_H
 #define SLOT_DB_HANDLE_H
@@ -27,32 +32,82 @@
 #include "db/gate.h"
 #include "db/sums_file.h"
 #include "format/meta.h"
+#include "log/batch.h"
+#include "log/log.h"
 #include "os/os.h"
 #include "view/cache.h"
 #include "view/pins.h"
 
+/* A transaction that is in the log and not yet published: its flush is under way. */
+struct pending {
+    struct log_batch batch;
+    struct snapshot state; /* that it makes */
+    struct pending *next;  /* the one that was appended after it */
+};
+
+/* What this handle needs to write in transactional access: writer.c. */
+struct writer {
+    _Atomic uint32_t turn;  /* 1: a write transaction of this handle is open */
+    struct os_mutex mutex;  /* guards what follows, down to `flushes` */
+    bool locked;            /* the lock of byte LOCK_BYTE_WRITER is ours */
+    uint32_t users;         /* open write transaction + pending ones */
+    struct pending *oldest; /* in the order of the log */
+    struct pending *newest;
+    bool flushing;            /* a thread flushes for all */
+    slot_status failed;       /* of a flush, once */
+    uint64_t failed_from;     /* transactions that end there or behind are unknown */
+    _Atomic uint32_t flushes; /* finished: what others wait for */
+    /* The holder of the turn: */
+    bool settled;           /* head and state were loaded once */
+    struct log_head head;   /* behind all that was appended */
+    struct snapshot state;  /* the state that the newest appended transaction makes */
+    uint64_t own_from;      /* all of the log from here to the head was appended by this handle */
+    uint64_t insert_from;   /* bitmap blocks below have no mark, in `state` */
+    uint8_t *scratch;       /* one block, the largest of both files */
+    uint64_t records_space; /* bytes of `records` that surely have their space on disk */
+};
+
 struct slot_db {
     const struct os *os;
     slot_access access;
+    slot_sync sync;
     uint32_t wait_ms;
     uint32_t record_size;
     uint32_t block_records; /* records in a block */
     uint64_t block_bytes;
+    uint64_t process; /* that opened it */
+    char *path;
     struct db_files files;
     slot_schema *schema;
     struct os_mutex stat_mutex;
-    struct meta meta; /* in force, on disk and here */
+    struct meta meta; /* in force, on disk and here, as far as this handle knows */
     struct gate gate;
     struct view_cache cache;
+    bool opened_cache; /* it is initialised */
     struct view_file records;
     struct sums_file sums;
-    bool marked;      /* meta on disk says that we have it open for writing */
+    bool marked;      /* meta on disk says that we have it open for writing in direct access */
     bool sync_needed; /* an abort has left flushed but unsynced changes in `records` */
     atomic_bool poisoned;
-    uint8_t *scratch; /* one block; the write transaction's */
+    bool sums_stale;  /* the checksums vouched for nothing when the database was opened */
+    uint8_t *scratch; /* one block; the direct write transaction's */
+
+    /* Transactional access */
+    uint64_t log_limit_bytes;
+    uint64_t checkpoint_bytes;
+    struct shared_map shared;
+    struct log log;
+    struct writer writer;
+    _Atomic uint32_t checkpointer; /* turn, as in writer */
+    struct os_mutex pool_mutex;
+    _Atomic uint64_t checkpoint_due; /* LSN: not before the log has grown to it */
+    slot_txn *all;          /* transactions that were ever made, each with its reader slot */
+    slot_txn *idle;         /* those that are not open now */
+    uint32_t next_slot;     /* where to look for another slot */
+    _Atomic int open_count; /* transactions */
 };
 
-/* Records that were appended and not yet written to `records`: see append.c. */
+/* Records that were appended and not yet written: see append.c. */
 struct append_buffer {
     uint8_t *bytes;    /* NULL until the first append */
     uint64_t capacity; /* a multiple of the block size */
@@ -65,12 +120,30 @@ struct slot_txn {
     slot_db *db;
     const struct os *os;  /* the database's, close at hand */
     uint64_t record_size; /* likewise */
+    uint64_t plain;       /* records below this number are in `records` as they are, not deleted */
     uint64_t records;     /* as this transaction sees them */
+    uint64_t deleted;
     bool writing;
     struct view_pins pins;
     struct append_buffer append;
-    bool changed;       /* bytes of `records` were changed */
+    bool changed;       /* something that a commit has to make durable */
     slot_status doomed; /* SLOT_OK, or why this transaction can only be aborted */
+
+    /* Transactional access */
+    uint32_t slot;        /* the reader slot, ours from the first use to close */
+    struct snapshot seen; /* the snapshot; a writer's: the head, as it was at begin */
+    uint64_t c;           /* what `records` holds at least, and at most for us */
+    bool live_known;
+    bool lent; /* pointers that are not into own frames were lent */
+    struct log_live live;
+    struct view_pins log_pins;   /* frames, for reading */
+    struct view_pins frame_pins; /* own frames, for writing */
+    struct log_batch batch;
+    uint32_t direct_blocks;  /* of the appended ones: those written to `records` itself */
+    uint64_t direct_end;     /* bytes of `records`: up to here direct blocks were written */
+    struct pending *pending; /* made at begin, so that nothing can fail between flush and publish */
+    slot_txn *next_idle;
+    slot_txn *next_of_all;
 };
 
 /* ---- open.c, create.c: what tests call with their own os ---- */
@@ -103,7 +176,105 @@ slot_status db_meta_write(slot_db *db, struct meta *next, slot_error *err);
 slot_status db_meta_read(const struct os *os, struct os_file *file, struct meta *meta,
                          slot_error *err);
 
-/* ---- block.c: a block that is about to be changed, and one that was ---- */
+/* The same, into db->meta: another process may have written it. Under the checkpointer lock. */
+slot_status db_meta_refresh(slot_db *db, slot_error *err);
+
+/* ---- session.c: joining the processes that have the database open, and leaving them ---- */
+
+/*
+ * Take byte 0, map `shared`. *first: nobody else has the database open; `ready` is 0 and byte 4
+ * locked until session_ready or close. SLOT_E_BUSY; SLOT_E_CORRUPT.
+ */
+slot_status session_join(slot_db *db, bool *first, slot_error *err);
+
+/* The first: build `shared` from what meta says, and let others in. */
+slot_status session_ready(slot_db *db, slot_error *err);
+
+/* The values that a joining handle takes from `shared`: segment size, log limit. */
+slot_status session_geometry(slot_db *db, bool first, slot_error *err);
+
+/*
+ * Whether this handle is the last: then bytes 0 and 4 are locked exclusively, and nobody can come
+ * before it has closed.
+ */
+bool session_last(slot_db *db);
+
+void session_leave(slot_db *db);
+
+/* ---- reader.c: snapshots ---- */
+
+/* A transaction object with a reader slot of its own: one that was used before, or a new one. */
+slot_status reader_take(slot_db *db, slot_txn **txn, slot_error *err);
+void reader_give(slot_txn *txn);
+
+/* Take a snapshot of now; let go of it. */
+void reader_begin(slot_txn *txn);
+void reader_end(slot_txn *txn);
+
+/* Free all transactions, which have ended, and unlock their slots. */
+void reader_release_all(slot_db *db, bool unlock);
+
+/* The oldest live snapshot (or SHARED_FREE), the oldest checkpoint that a reader still needs, and
+ * whose they are; slots of the dead are cleared on the way. `except`: a slot that does not count,
+ * or SHARED_SLOTS. After a fence. */
+struct oldest_reader {
+    uint64_t snap;
+    uint64_t c;
+    uint32_t slot;
+    uint64_t process;
+    uint32_t readers;
+};
+struct oldest_reader reader_oldest(slot_db *db, uint32_t except);
+
+/* ---- version.c: where the bytes of a block are ---- */
+
+/*
+ * Where the newest version of a block is that this transaction sees: the address of its frame, or
+ * LOG_NO_ADDRESS when it is in the file (or nowhere: it is new). *lsn, when not NULL, gets its LSN.
+ */
+slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
+                         slot_error *err);
+
+/* Whether no block of `records` has a version in the log that this transaction sees. */
+bool version_none(slot_txn *txn);
+
+/* The n bytes from `offset` of the body of the frame at `address`. Good until the next call. */
+slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
+                         struct pin **pin, const uint8_t **bytes, slot_error *err);
+
+/* ---- read.c ---- */
+
+/* Copy n bytes (at most a block) of `records` from `offset`, whatever the log says. */
+slot_status db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err);
+
+/* ---- write.c ---- */
+
+/* slot_write for records that may be deleted, within the record. */
+slot_status db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, const void *buf,
+                     slot_error *err);
+
+/* ---- touch.c: a block that is about to be changed, in transactional access ---- */
+
+/*
+ * The body of a frame of this transaction that holds the block, its newest version copied into it
+ * at the first touch. Good until the next call, unless the pin is lent.
+ */
+slot_status db_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **body,
+                     slot_error *err);
+
+/* ---- deleted.c ---- */
+
+/* SLOT_OK; SLOT_DELETED. */
+slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err);
+
+/* The file open for writing, made if need be, its name durable. Under the checkpointer lock. */
+slot_status deleted_create(slot_db *db, slot_error *err);
+
+/* Bytes [offset, offset + n) of bitmap block `block`, as this transaction sees it. */
+slot_status deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits, uint32_t n,
+                         slot_error *err);
+
+/* ---- block.c: the same in direct access; and what a block is ---- */
 
 /*
  * The entry whose view owns block `block`, its bytes checked against its checksum, its pages ready
@@ -122,13 +293,103 @@ uint64_t db_blocks_of(const slot_db *db, uint64_t records);
 
 /* ---- append.c ---- */
 
-/* Write what is buffered, so that all records of the transaction are in the file. */
+/* Write what is buffered, so that all records of the transaction are in the file, or in the log. */
 slot_status db_append_flush(slot_txn *txn, slot_error *err);
 
 /* ---- txn.c ---- */
 
 /* SLOT_OK when this transaction may change something. SLOT_E_ARG: it only reads; or its doom. */
 slot_status db_may_write(const slot_txn *txn, slot_error *err);
+
+/* ---- direct.c: transactions in direct access, and reading in read-only access ---- */
+
+slot_status direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
+slot_status direct_commit(slot_txn *txn, slot_error *err);
+void direct_abort(slot_txn *txn);
+void direct_end(slot_txn *txn);
+slot_status direct_close(slot_db *db, slot_error *err);
+
+/* ---- writer.c: the right to write ---- */
+
+/* Wait for the turn and the lock; take over what a dead writer has left. Then db->writer.head and
+ * .state are those of now. */
+slot_status writer_begin(slot_db *db, slot_error *err);
+
+/* Give both back. */
+void writer_end(slot_db *db);
+
+/*
+ * The transaction is sealed: put it behind the pending ones, give the turn back, and return when it
+ * is durable and published, or SLOT_E_UNKNOWN. With SLOT_SYNC_NORMAL it is published at once.
+ */
+slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err);
+
+/* Make the log durable up to `to`, what others have stored and not flushed included. */
+slot_status writer_flush(slot_db *db, uint64_t to, slot_error *err);
+
+/* A word that one thread of the handle has at a time. SLOT_E_BUSY with `what`. */
+slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
+                      const char *what, slot_error *err);
+void turn_give(const struct os *os, _Atomic uint32_t *turn);
+
+/* The entry of a block in the newest pending transaction that has it. */
+bool writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry);
+
+/* ---- commit.c ---- */
+
+slot_status commit_begin(slot_db *db, slot_txn **txn, slot_error *err);
+slot_status commit_now(slot_txn *txn, slot_error *err);
+void commit_abort(slot_txn *txn);
+
+/* How many segments the log may have. */
+uint32_t db_log_limit(const slot_db *db);
+
+/* More space in the log for this transaction: a checkpoint now, or the reason why not. */
+slot_status commit_make_room(slot_txn *txn, slot_error *err);
+
+/* ---- checkpoint.c ---- */
+
+/* Wait up to wait_ms for other checkpoints, then make one. */
+slot_status checkpoint_now(slot_db *db, uint32_t wait_ms, slot_error *err);
+
+/* No checkpoint is made between these two. SLOT_E_BUSY. */
+slot_status checkpoint_lock(slot_db *db, uint32_t wait_ms, slot_error *err);
+void checkpoint_unlock(slot_db *db);
+
+/* Say in meta that there may be a log from now on. */
+slot_status checkpoint_mark(slot_db *db, slot_error *err);
+
+/* After a commit: make one if the log has grown enough and nobody else does. */
+void checkpoint_if_due(slot_db *db);
+
+/* The last one to close: everything home, the log removed, meta says clean. */
+slot_status checkpoint_close(slot_db *db, slot_error *err);
+
+/* ---- home.c: from the log into `records` ---- */
+
+/* The newest version of each block in a part of the log. */
+struct home {
+    struct log_batch blocks;
+    struct snapshot end; /* the state that they make */
+};
+
+void home_init(struct home *home);
+void home_release(struct home *home);
+
+/* Take frame by frame what `scan` finds, up to the commit that ends at `lsn`. SLOT_E_CORRUPT when
+ * there is none. */
+struct log_scan;
+slot_status home_collect(struct home *home, struct log_scan *scan, uint64_t lsn, slot_error *err);
+
+/* Copy all of it home: `records` and `deleted` durable first, then `sums`; then *next says so.
+ * `whole_root`: compute the root from all checksums, because those on disk may be half renewed. */
+slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool whole_root,
+                      slot_error *err);
+
+/* ---- recover.c ---- */
+
+/* The first opener: if the log may hold what `records` does not, bring it home. */
+slot_status recover(slot_db *db, slot_error *err);
 
 /* ---- errors that many places report ---- */
 
@@ -137,5 +398,8 @@ slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err);
 
 /* After a failed flush nobody knows what is on disk: take no more writes. Returns `status`. */
 slot_status db_poison(slot_db *db, slot_status status);
+
+/* What the first to use it after a fork gets. */
+slot_status db_check_process(const slot_db *db, slot_error *err);
 
 #endif

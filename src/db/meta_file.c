@@ -20,6 +20,22 @@ slot_status db_meta_read(const struct os *os, struct os_file *file, struct meta 
     return meta_pick(slots, meta, err);
 }
 
+slot_status db_meta_refresh(slot_db *db, slot_error *err)
+{
+    struct meta meta;
+    slot_status status = db_meta_read(db->os, db->files.meta, &meta, err);
+
+    if (status != SLOT_OK)
+        return status;
+    if (memcmp(meta.file_id, db->meta.file_id, sizeof meta.file_id) != 0)
+        return error_set(err, SLOT_E_CORRUPT, FILE_META, 0,
+                         "another program has replaced the file by that of another database");
+    os_mutex_lock(&db->stat_mutex);
+    db->meta = meta;
+    os_mutex_unlock(&db->stat_mutex);
+    return SLOT_OK;
+}
+
 slot_status db_meta_write(slot_db *db, struct meta *next, slot_error *err)
 {
     const struct os *os = db->os;

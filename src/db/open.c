@@ -1,7 +1,7 @@
 /*
  * Opening and closing. Open believes nothing: meta, schema and the sizes of all files are checked
- * against each other before the handle exists. It walks no file and writes nothing; the first write
- * transaction does (txn.c).
+ * against each other before the handle exists. It walks no file and, but for recovery after a crash
+ * (recover.c), writes nothing; the first write transaction does.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -13,7 +13,10 @@
 #include "db/handle.h"
 #include "format/sums.h"
 
-#define WAIT_MS_DEFAULT 5000u
+#define WAIT_MS_DEFAULT          5000u
+#define LOG_LIMIT_DEFAULT        (UINT64_C(1) << 30)
+#define LOG_LIMIT_MAX            (LOG_SEGMENTS * LOG_SEGMENT_BYTES_MAX)
+#define CHECKPOINT_BYTES_DEFAULT (UINT64_C(64) << 20) /* or a quarter of the limit */
 
 /* ---- options ---- */
 
@@ -32,9 +35,18 @@ slot_status db_options(const slot_options *given, slot_options *used, slot_error
     if (given->size != sizeof *given)
         return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
                          "options of %zu bytes: call slot_options_init first", given->size);
-    if (given->access != SLOT_DIRECT && given->access != SLOT_READ_ONLY)
+    if (given->access != SLOT_TRANSACTIONAL && given->access != SLOT_DIRECT &&
+        given->access != SLOT_READ_ONLY)
         return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET, "there is no access %d",
                          (int)given->access);
+    if (given->sync != SLOT_SYNC_FULL && given->sync != SLOT_SYNC_NORMAL)
+        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET, "there is no sync %d",
+                         (int)given->sync);
+    if (given->log_limit_bytes > LOG_LIMIT_MAX)
+        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                         "a log of %llu bytes is more than the %llu there can be",
+                         (unsigned long long)given->log_limit_bytes,
+                         (unsigned long long)LOG_LIMIT_MAX);
     *used = *given;
     return SLOT_OK;
 }
@@ -68,21 +80,57 @@ static slot_status check_directory(const struct os *os, const char *path, slot_e
     return status;
 }
 
-static slot_status open_files(slot_db *db, const char *path, slot_error *err)
+/* Read-only: nobody can come and change the files while we are here, and nobody is there. */
+static slot_status lock_read_only(slot_db *db, slot_error *err)
 {
     const struct os *os = db->os;
-    bool writing = db->access != SLOT_READ_ONLY;
-    int flags = writing ? OS_READ | OS_WRITE : OS_READ;
-    slot_status status = db_file_open(os, path, FILE_LOCK, flags, &db->files.lock, err);
+    bool held = false;
+    slot_status status = db_lock(os, db->files.lock, LOCK_BYTE_RECOVERY, false, db->wait_ms, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = os->held(os, db->files.lock, LOCK_BYTE_ALIVE, &held);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
+                        "the database cannot be locked: does this file system support locks?");
+    if (held)
+        return error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
+                         "the database is in use by another process or handle, which may write: "
+                         "read it in transactional access");
+    return SLOT_OK;
+}
+
+/* Direct access is for one alone: neither openers nor readers beside it. */
+static slot_status lock_direct(slot_db *db, slot_error *err)
+{
+    slot_status status = db_lock(db->os, db->files.lock, LOCK_BYTE_ALIVE, true, db->wait_ms, err);
 
     if (status == SLOT_OK)
-        status = db_lock(os, db->files.lock, writing, db->wait_ms, err);
+        status = db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms, err);
+    return status;
+}
+
+static slot_status open_files(slot_db *db, bool *first, slot_error *err)
+{
+    const struct os *os = db->os;
+    int flags = db->access != SLOT_READ_ONLY ? OS_READ | OS_WRITE : OS_READ;
+    slot_status status =
+        db_file_open(os, db->path, FILE_LOCK, flags | OS_LOCKS, &db->files.lock, err);
+
+    *first = true;
+    if (status == SLOT_OK && db->access == SLOT_READ_ONLY)
+        status = lock_read_only(db, err);
+    else if (status == SLOT_OK && db->access == SLOT_DIRECT)
+        status = lock_direct(db, err);
+    else if (status == SLOT_OK)
+        status = session_join(db, first, err);
     if (status == SLOT_OK)
-        status = db_file_open(os, path, FILE_META, flags, &db->files.meta, err);
+        status = db_file_open(os, db->path, FILE_META, flags, &db->files.meta, err);
     if (status == SLOT_OK)
-        status = db_file_open(os, path, FILE_RECORDS, flags, &db->files.records, err);
+        status = db_file_open(os, db->path, FILE_RECORDS, flags, &db->files.records, err);
     if (status == SLOT_OK)
-        status = db_file_open(os, path, FILE_SUMS, flags, &db->files.sums, err);
+        status = db_file_open(os, db->path, FILE_SUMS, flags, &db->files.sums, err);
     return status;
 }
 
@@ -92,11 +140,11 @@ static slot_status read_meta(slot_db *db, slot_error *err)
 
     if (status != SLOT_OK)
         return status;
-    if (db->meta.attached || db->meta.data_offset != 0 || db->meta.deleted != 0 ||
-        db->meta.access == META_ACCESS_TRANSACTIONAL)
+    if (db->meta.attached || db->meta.data_offset != 0)
         return error_set(err, SLOT_E_UNSUPPORTED, FILE_META, SLOT_NO_OFFSET,
-                         "the database uses what this version does not have: attached files, "
-                         "deleted records or a log");
+                         "the database is attached to a file, which this version cannot do");
+    if (db->meta.access == META_ACCESS_TRANSACTIONAL && db->access == SLOT_READ_ONLY)
+        return error_set(err, SLOT_E_NEEDS_RECOVERY, FILE_META, SLOT_NO_OFFSET, NULL);
     db->record_size = db->meta.record_size;
     db->block_records = meta_block_records(db->record_size);
     db->block_bytes = (uint64_t)db->block_records * db->record_size;
@@ -133,11 +181,11 @@ static slot_status read_schema_text(slot_db *db, struct os_file *file, char **te
     return SLOT_OK;
 }
 
-static slot_status read_schema(slot_db *db, const char *path, slot_error *err)
+static slot_status read_schema(slot_db *db, slot_error *err)
 {
     struct os_file *file = NULL;
     char *text = NULL;
-    slot_status status = db_file_open(db->os, path, FILE_SCHEMA, OS_READ, &file, err);
+    slot_status status = db_file_open(db->os, db->path, FILE_SCHEMA, OS_READ, &file, err);
 
     if (status != SLOT_OK)
         return status;
@@ -200,11 +248,122 @@ static slot_status check_sizes(slot_db *db, slot_error *err)
     db->records.file = db->files.records;
     db->records.size = records_bytes;
     db->records.block_bytes = db->block_bytes;
-    db->records.mode = db->access == SLOT_READ_ONLY ? OS_MAP_READ : OS_MAP_WRITE;
+    db->records.mode = db->access == SLOT_DIRECT ? OS_MAP_WRITE : OS_MAP_READ;
     db->records.settle = db_block_settle;
     db->records.context = db;
     sums_init(&db->sums, db->os, db->files.sums, size, sums_seed(meta->file_id), meta->sums_root);
     return SLOT_OK;
+}
+
+static slot_status init_cache(slot_db *db, uint64_t budget, slot_error *err)
+{
+    bool in_log = db->access == SLOT_TRANSACTIONAL;
+    uint64_t frame = frame_length((uint32_t)max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
+
+    return view_cache_init(&db->cache, db->os, budget != 0 ? budget : default_budget(),
+                           in_log ? frame : db->block_bytes, in_log ? SHARED_BYTES : 0,
+                           in_log ? 3 : 2, err);
+}
+
+/* The log as all processes have it, and `ready` when we are the first. */
+static slot_status join_log(slot_db *db, bool first, slot_error *err)
+{
+    char *directory = db_path(db->path, DIR_LOG);
+    slot_status status = SLOT_OK;
+
+    if (directory == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    status = session_geometry(db, first, err);
+    if (status == SLOT_OK)
+        status = log_init(&db->log, db->os, &db->shared, &db->cache, directory,
+                          log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes), err);
+    if (status == SLOT_OK && first)
+        status = session_ready(db, err);
+    free(directory);
+    return status;
+}
+
+/* What the log needs to know of the database, whoever uses it. */
+static void describe_log(slot_db *db)
+{
+    memcpy(db->log.file_id, db->meta.file_id, sizeof db->log.file_id);
+    db->log.record_size = db->record_size;
+    db->log.block_bytes = (uint32_t)db->block_bytes;
+}
+
+static slot_status open_all(slot_db *db, uint64_t budget, slot_error *err)
+{
+    bool first = false;
+    slot_status status = open_files(db, &first, err);
+
+    if (status == SLOT_OK)
+        status = read_meta(db, err);
+    if (status == SLOT_OK)
+        status = read_schema(db, err);
+    if (status == SLOT_OK)
+        status = init_cache(db, budget, err);
+    if (status != SLOT_OK)
+        return status;
+    db->opened_cache = true;
+    db->sums_stale = db_sums_stale(db, &db->meta);
+    describe_log(db);
+    status = check_sizes(db, err);
+    if (status == SLOT_OK && first && db->meta.access == META_ACCESS_TRANSACTIONAL) {
+        status = recover(db, err);
+        if (status == SLOT_OK)
+            status = check_sizes(db, err);
+    }
+    if (status == SLOT_OK && db->access == SLOT_TRANSACTIONAL)
+        status = join_log(db, first, err);
+    return status;
+}
+
+static slot_db *new_handle(const struct os *os, const char *path, const slot_options *used)
+{
+    slot_db *db = calloc(1, sizeof *db);
+
+    if (db == NULL)
+        return NULL;
+    db->path = db_path_trimmed(path);
+    if (db->path == NULL) {
+        free(db);
+        return NULL;
+    }
+    db->os = os;
+    db->access = used->access;
+    db->sync = used->sync;
+    db->wait_ms = used->wait_ms;
+    db->process = os->process(os);
+    db->log_limit_bytes = used->log_limit_bytes != 0 ? used->log_limit_bytes : LOG_LIMIT_DEFAULT;
+    db->checkpoint_bytes = used->checkpoint_bytes != 0
+                               ? used->checkpoint_bytes
+                               : min_u64(db->log_limit_bytes / 4, CHECKPOINT_BYTES_DEFAULT);
+    os_mutex_init(&db->stat_mutex);
+    os_mutex_init(&db->pool_mutex);
+    os_mutex_init(&db->writer.mutex);
+    return db;
+}
+
+/* Everything that the handle has in memory and in the system, however far it got. */
+static void free_handle(slot_db *db)
+{
+    bool ours = db->os->process(db->os) == db->process;
+
+    reader_release_all(db, ours);
+    log_release(&db->log);
+    if (db->opened_cache)
+        view_cache_release(&db->cache);
+    session_leave(db);
+    sums_release(&db->sums);
+    db_files_close(db->os, &db->files);
+    os_mutex_release(&db->writer.mutex);
+    os_mutex_release(&db->pool_mutex);
+    os_mutex_release(&db->stat_mutex);
+    slot_schema_free(db->schema);
+    free(db->writer.scratch);
+    free(db->scratch);
+    free(db->path);
+    free(db);
 }
 
 slot_status db_open_on(const struct os *os, const char *path, const slot_options *options,
@@ -218,32 +377,15 @@ slot_status db_open_on(const struct os *os, const char *path, const slot_options
         status = check_directory(os, path, err);
     if (status != SLOT_OK)
         return status;
-    opened = calloc(1, sizeof *opened);
+    opened = new_handle(os, path, &used);
     if (opened == NULL)
         return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    opened->os = os;
-    opened->access = used.access;
-    opened->wait_ms = used.wait_ms;
-    status = open_files(opened, path, err);
-    if (status == SLOT_OK)
-        status = read_meta(opened, err);
-    if (status == SLOT_OK)
-        status = read_schema(opened, path, err);
-    if (status == SLOT_OK)
-        status = check_sizes(opened, err);
-    if (status == SLOT_OK)
-        status = view_cache_init(&opened->cache, os,
-                                 used.map_budget != 0 ? used.map_budget : default_budget(),
-                                 opened->block_bytes, err);
-    if (status != SLOT_OK) {
-        slot_schema_free(opened->schema);
-        db_files_close(os, &opened->files);
-        free(opened);
-        return status;
-    }
-    os_mutex_init(&opened->stat_mutex);
-    *db = opened;
-    return SLOT_OK;
+    status = open_all(opened, used.map_budget, err);
+    if (status != SLOT_OK)
+        free_handle(opened);
+    else
+        *db = opened;
+    return status;
 }
 
 slot_status slot_open(const char *path, const slot_options *options, slot_db **db, slot_error *err)
@@ -253,48 +395,24 @@ slot_status slot_open(const char *path, const slot_options *options, slot_db **d
 
 /* ---- close ---- */
 
-/*
- * Everything that was changed is durable, then meta says clean: in both slots, so that rot in one
- * of them takes nothing away.
- */
-static slot_status close_cleanly(slot_db *db, slot_error *err)
-{
-    struct meta next = db->meta;
-    slot_status status = SLOT_OK;
-
-    if (db->sync_needed) {
-        os_result result = db->os->sync(db->os, db->files.records);
-
-        if (!os_ok(result))
-            return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                            "records cannot be made durable");
-    }
-    next.access = META_ACCESS_CLEAN;
-    next.sums_root = db->sums.root;
-    status = sums_sync(&db->sums, err);
-    for (uint32_t i = 0; i < META_SLOTS && status == SLOT_OK; i++)
-        status = db_meta_write(db, &next, err);
-    return status;
-}
-
 slot_status slot_close(slot_db *db, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
     if (db == NULL)
         return SLOT_OK;
-    assert(atomic_load(&db->gate.inside) == 0); /* all transactions have ended */
-    if (atomic_load(&db->poisoned))
+    assert(atomic_load(&db->open_count) == 0); /* all transactions have ended */
+    if (db->os->process(db->os) != db->process) {
+        free_handle(db); /* the parent's: its locks and its log are not ours */
+        return SLOT_OK;
+    }
+    if (db->access == SLOT_DIRECT)
+        status = direct_close(db, err);
+    else if (db->access == SLOT_TRANSACTIONAL && session_last(db))
+        status = checkpoint_close(db, err);
+    if (db->access == SLOT_TRANSACTIONAL && atomic_load(&db->poisoned) && status == SLOT_OK)
         status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
-    else if (db->marked)
-        status = close_cleanly(db, err);
-    view_cache_release(&db->cache);
-    sums_release(&db->sums);
-    db_files_close(db->os, &db->files);
-    os_mutex_release(&db->stat_mutex);
-    slot_schema_free(db->schema);
-    free(db->scratch);
-    free(db);
+    free_handle(db);
     return status;
 }
 
@@ -307,29 +425,33 @@ const slot_schema *slot_db_schema(const slot_db *db)
 
 bool db_sums_stale(const slot_db *db, const struct meta *meta)
 {
-    return meta->sums_stale || (!db->marked && meta->access != META_ACCESS_CLEAN);
+    return meta->sums_stale || (!db->marked && meta->access == META_ACCESS_DIRECT);
 }
 
-slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
+/* What the processes that have it open agree on. */
+static void stat_log(slot_db *db, slot_stat_info *info)
+{
+    struct snapshot now = shared_snapshot(&db->shared);
+    struct oldest_reader oldest = reader_oldest(db, SHARED_SLOTS);
+
+    info->records = now.records;
+    info->deleted = now.deleted;
+    info->published_lsn = now.lsn;
+    info->durable_lsn = shared_durable(&db->shared);
+    info->checkpoint_lsn = shared_checkpoint(&db->shared);
+    info->log_limit_bytes = db->log_limit_bytes;
+    info->oldest_reader_lsn = oldest.snap;
+    info->readers = oldest.readers;
+    info->reader_slots = SHARED_SLOTS;
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++)
+        info->segments += shared_segment(&db->shared, i) != SHARED_FREE;
+    info->log_bytes = info->segments * db->log.segment_bytes;
+}
+
+static void stat_views(slot_db *db, slot_stat_info *info)
 {
     struct view_counters counters = view_cache_counters(&db->cache);
-    struct meta meta;
 
-    if (info->size != sizeof *info)
-        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
-                         "info of %zu bytes: set its size before the call", info->size);
-    os_mutex_lock(&db->stat_mutex);
-    meta = db->meta;
-    info->sums_stale = db_sums_stale(db, &meta);
-    os_mutex_unlock(&db->stat_mutex);
-    info->records = meta.records;
-    info->deleted = meta.deleted;
-    info->records_bytes = meta.records * meta.record_size;
-    info->generation = meta.generation;
-    info->record_size = meta.record_size;
-    info->block_records = db->block_records;
-    info->clean = meta.access == META_ACCESS_CLEAN;
-    memcpy(info->file_id, meta.file_id, sizeof info->file_id);
     info->map_budget = db->cache.budget;
     info->view_bytes = db->cache.view_size + round_up(db->block_bytes, OS_PAGE_SIZE);
     info->mapped = counters.mapped;
@@ -337,5 +459,34 @@ slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
     info->views_mapped = counters.maps;
     info->views_evicted = counters.evictions;
     info->views_flushed = counters.flushes;
+}
+
+slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
+{
+    struct meta meta;
+    slot_status status = db_check_process(db, err);
+
+    if (status != SLOT_OK)
+        return status;
+    if (info->size != sizeof *info)
+        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                         "info of %zu bytes: set its size before the call", info->size);
+    memset(info, 0, sizeof *info);
+    info->size = sizeof *info;
+    os_mutex_lock(&db->stat_mutex);
+    meta = db->meta;
+    info->sums_stale = db_sums_stale(db, &meta);
+    os_mutex_unlock(&db->stat_mutex);
+    info->records = meta.records;
+    info->deleted = meta.deleted;
+    info->generation = meta.generation;
+    info->record_size = meta.record_size;
+    info->block_records = db->block_records;
+    info->clean = meta.access == META_ACCESS_CLEAN;
+    memcpy(info->file_id, meta.file_id, sizeof info->file_id);
+    stat_views(db, info);
+    if (db->access == SLOT_TRANSACTIONAL)
+        stat_log(db, info);
+    info->records_bytes = info->records * meta.record_size;
     return SLOT_OK;
 }

@@ -3,11 +3,14 @@
  * On a hit that is a multiplication, a look into the transaction's own table (view/pins.h) and the
  * copy: no lock, no system call, nothing that another thread writes.
  */
+#include <string.h>
+
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
 
-#define BULK_BYTES_MIN UINT64_C(65536) /* from here on a range is read as a scan reads */
+#define BULK_BYTES_MIN   UINT64_C(65536) /* from here on a range is read as a scan reads */
+#define BULK_PIECE_BYTES (UINT64_C(64) << 20)
 
 slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err)
 {
@@ -19,7 +22,9 @@ slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err)
 /* A write transaction may ask for what it has appended and not yet written. */
 static slot_status make_readable(slot_txn *txn, uint64_t end, slot_error *err)
 {
-    return end <= txn->db->records.size ? SLOT_OK : db_append_flush(txn, err);
+    const struct append_buffer *append = &txn->append;
+
+    return append->fill > 0 && end > append->start ? db_append_flush(txn, err) : SLOT_OK;
 }
 
 static SLOT_COLD slot_status lost(uint64_t offset, os_result result, slot_error *err)
@@ -28,8 +33,8 @@ static SLOT_COLD slot_status lost(uint64_t offset, os_result result, slot_error 
                     "records cannot be read: was the file truncated, or is the disk failing?");
 }
 
-/* Copy n bytes (at most a record) from `offset`. When no view can be had, ask the file instead. */
-static slot_status copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err)
+/* When no view can be had, ask the file instead. */
+slot_status db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err)
 {
     slot_db *db = txn->db;
     struct pin *pin;
@@ -45,18 +50,60 @@ static slot_status copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n
     return os_ok(result) ? SLOT_OK : lost(offset, result, err);
 }
 
-/* A record whose view this transaction does not have at hand, or that is not there. */
+/* Where n bytes of one block are that lie at `offset` of the records: in the log or in the file. */
+static slot_status copy_version(slot_txn *txn, uint64_t offset, void *to, uint64_t n,
+                                slot_error *err)
+{
+    slot_db *db = txn->db;
+    uint64_t block = offset / db->block_bytes;
+    uint64_t address = LOG_NO_ADDRESS;
+    const uint8_t *bytes = NULL;
+    slot_status status = SLOT_OK;
+    struct pin *pin;
+    os_result result;
+
+    if (db->access == SLOT_TRANSACTIONAL)
+        status = version_find(txn, key_of_records(block), &address, NULL, err);
+    if (status != SLOT_OK)
+        return status;
+    if (address == LOG_NO_ADDRESS)
+        return db_copy_out(txn, offset, to, n, err);
+    status = version_body(txn, address, offset - block * db->block_bytes, n, &pin, &bytes, err);
+    if (status == SLOT_OK)
+        result = db->os->load(db->os, to, bytes, (size_t)n);
+    else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
+        result = db->os->read_at(db->os, db->log.files[log_file_of(&db->log, address)],
+                                 log_offset_of(&db->log, address) + FRAME_HEADER_BYTES + offset -
+                                     block * db->block_bytes,
+                                 to, (size_t)n);
+    else
+        return status;
+    return os_ok(result) ? SLOT_OK : lost(offset, result, err);
+}
+
+static bool all_zero(const uint8_t *bytes, uint64_t n)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, (size_t)n - 1) == 0;
+}
+
+/*
+ * A record whose view this transaction does not have at hand, that may have a version in the log or
+ * be deleted, or that is not there.
+ */
 static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *record,
                                         slot_error *err)
 {
-    uint64_t n = txn->db->record_size;
+    uint64_t n = txn->record_size;
     slot_status status;
 
     if (recno >= txn->records)
         return db_not_found(txn, recno, err);
     status = make_readable(txn, (recno + 1) * n, err);
     if (status == SLOT_OK)
-        status = copy_out(txn, recno * n, record, n, err);
+        status = copy_version(txn, recno * n, record, n, err);
+    /* Deleted records are zeros: all others need not be looked up. */
+    if (status == SLOT_OK && txn->deleted > 0 && all_zero(record, n))
+        status = deleted_check(txn, recno, err);
     return status;
 }
 
@@ -68,7 +115,7 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
     struct pin *pin;
     os_result result;
 
-    if (recno >= txn->records || !pins_hit(&txn->pins, offset, txn->record_size, &pin))
+    if (recno >= txn->plain || !pins_hit(&txn->pins, offset, txn->record_size, &pin))
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
                            (size_t)txn->record_size);
@@ -78,7 +125,7 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
 slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, void *buf,
                       slot_error *err)
 {
-    uint64_t record_size = txn->db->record_size;
+    uint64_t record_size = txn->record_size;
     slot_status status;
 
     if (recno >= txn->records)
@@ -87,29 +134,66 @@ slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n
         return error_set(err, SLOT_E_ARG, FILE_RECORDS, SLOT_NO_OFFSET,
                          "%u bytes from byte %u on are beyond the record", n, offset);
     status = make_readable(txn, (recno + 1) * record_size, err);
+    if (status == SLOT_OK && txn->deleted > 0)
+        status = deleted_check(txn, recno, err);
     if (status == SLOT_OK && n > 0)
-        status = copy_out(txn, recno * record_size + offset, buf, n, err);
+        status = copy_version(txn, recno * record_size + offset, buf, n, err);
+    return status;
+}
+
+/* Bytes from `offset` to the next block boundary. */
+static uint64_t rest_of_block(const slot_db *db, uint64_t offset)
+{
+    return db->block_bytes - offset % db->block_bytes;
+}
+
+/* How much of [offset, offset + n) lies in blocks without a version in the log, from the start. */
+static slot_status plain_bytes(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
+                               slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status = SLOT_OK;
+    uint64_t at = 0;
+
+    if (db->access != SLOT_TRANSACTIONAL || version_none(txn))
+        at = n;
+    while (at < n && status == SLOT_OK) {
+        uint64_t address = LOG_NO_ADDRESS;
+
+        status =
+            version_find(txn, key_of_records((offset + at) / db->block_bytes), &address, NULL, err);
+        if (address != LOG_NO_ADDRESS)
+            break;
+        at += rest_of_block(db, offset + at);
+    }
+    if (status == SLOT_OK)
+        *plain = min_u64(at, n);
     return status;
 }
 
 /*
- * Copy the records of the next `left` bytes that lie in one view; *n gets their bytes. Large pieces
- * announce themselves as sequential; when no view can be had, a record is read from the file.
+ * Copy records of the next `left` bytes that lie in one piece; *n gets their bytes. Large pieces
+ * announce themselves as sequential; what has a version in the log, or when no view can be had,
+ * comes block by block.
  */
 static slot_status copy_piece(slot_txn *txn, uint64_t offset, uint8_t *to, uint64_t left,
                               uint64_t *n, slot_error *err)
 {
     slot_db *db = txn->db;
+    uint64_t plain = 0;
     struct view *view;
     os_result result;
+    slot_status status = plain_bytes(txn, offset, min_u64(left, BULK_PIECE_BYTES), &plain, err);
 
-    if (left < BULK_BYTES_MIN ||
+    if (status != SLOT_OK)
+        return status;
+    if (plain < BULK_BYTES_MIN ||
         pins_run(&txn->pins, PINS_BULK, offset, offset + db->record_size, &view, NULL) != SLOT_OK) {
-        *n = db->record_size;
-        return copy_out(txn, offset, to, *n, err);
+        *n = min_u64(left, rest_of_block(db, offset));
+        return copy_version(txn, offset, to, *n, err);
     }
     *n = (view->n - (offset - view->offset)) / db->record_size * db->record_size;
-    *n = min_u64(left, *n);
+    *n = min_u64(plain, *n);
     result = db->os->load(db->os, to, view->base + (offset - view->offset), (size_t)*n);
     return os_ok(result) ? SLOT_OK : lost(offset, result, err);
 }
@@ -132,28 +216,60 @@ slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *
     return status;
 }
 
+/* Lend n bytes (at most a block) of the records from `offset`, wherever their version is. */
+static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
+                        slot_error *err)
+{
+    slot_db *db = txn->db;
+    uint64_t block = offset / db->block_bytes;
+    uint64_t address = LOG_NO_ADDRESS;
+    struct view_pins *pins = &txn->pins;
+    const uint8_t *at = NULL;
+    slot_status status = SLOT_OK;
+    struct pin *pin = NULL;
+
+    if (db->access == SLOT_TRANSACTIONAL && offset / db->record_size >= txn->plain)
+        status = version_find(txn, key_of_records(block), &address, NULL, err);
+    if (status != SLOT_OK)
+        return status;
+    if (address != LOG_NO_ADDRESS) {
+        status = version_body(txn, address, offset - block * db->block_bytes, n, &pin, &at, err);
+        pins = &txn->log_pins;
+    } else {
+        status = pins_get(pins, offset, n, &pin, err);
+        if (status == SLOT_OK)
+            at = pin->base + (offset - pin->offset);
+    }
+    if (status == SLOT_OK)
+        status = pins_lend(pins, pin, err);
+    if (status == SLOT_OK) {
+        txn->lent = true;
+        *bytes = at;
+    }
+    return status;
+}
+
 slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_error *err)
 {
-    uint64_t n = txn->db->record_size;
-    struct pin *pin = NULL;
+    uint64_t n = txn->record_size;
     slot_status status;
 
     if (recno >= txn->records)
         return db_not_found(txn, recno, err);
     status = make_readable(txn, (recno + 1) * n, err);
+    if (status == SLOT_OK && txn->deleted > 0)
+        status = deleted_check(txn, recno, err);
     if (status == SLOT_OK)
-        status = pins_get(&txn->pins, recno * n, n, &pin, err);
-    if (status == SLOT_OK)
-        status = pins_lend(&txn->pins, pin, err);
-    if (status == SLOT_OK)
-        *record = pin->base + (recno * n - pin->offset);
+        status = lend(txn, recno * n, n, record, err);
     return status;
 }
 
 slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run, slot_error *err)
 {
-    uint64_t n = txn->db->record_size;
+    slot_db *db = txn->db;
+    uint64_t n = txn->record_size;
     uint64_t offset = recno * n;
+    uint64_t plain = 0;
     struct view *view = NULL;
     slot_status status;
 
@@ -162,11 +278,24 @@ slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run
         return db_not_found(txn, recno, err);
     status = make_readable(txn, end * n, err);
     if (status == SLOT_OK)
-        status = pins_run(&txn->pins, PINS_SCAN, offset, offset + n, &view, err);
+        status =
+            plain_bytes(txn, offset, min_u64((end - recno) * n, db->cache.view_size), &plain, err);
     if (status != SLOT_OK)
         return status;
-    run->records = view->base + (offset - view->offset);
+    if (plain == 0) { /* a version in the log: one block at a time */
+        plain = min_u64((end - recno) * n, rest_of_block(db, offset));
+        status = lend(txn, offset, plain, &run->records, err);
+    } else {
+        status = pins_run(&txn->pins, PINS_SCAN, offset, offset + n, &view, err);
+        if (status == SLOT_OK) {
+            run->records = view->base + (offset - view->offset);
+            plain = min_u64(plain, view->offset + view->n - offset);
+        }
+    }
+    if (status != SLOT_OK)
+        return status;
+    txn->lent = true;
     run->first = recno;
-    run->count = min_u64(end - recno, (view->offset + view->n - offset) / n);
+    run->count = plain / n;
     return SLOT_OK;
 }

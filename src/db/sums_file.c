@@ -55,15 +55,16 @@ static slot_status resize(struct sums_file *sums, uint64_t size, slot_error *err
 
 static slot_status page_write(struct sums_file *sums, struct sums_page *page, slot_error *err)
 {
-    uint64_t offset = page->number * SUMS_PAGE_BYTES;
+    uint64_t offset = page->number * SUMS_PAGE_BYTES + page->dirty_from;
+    uint32_t n = page->dirty_to - page->dirty_from;
     os_result result;
 
-    result = sums->os->write_at(sums->os, sums->file, offset, page->bytes, SUMS_PAGE_BYTES);
+    result = sums->os->write_at(sums->os, sums->file, offset, page->bytes + page->dirty_from, n);
     if (!os_ok(result))
         return io_error(err, result, offset, "checksums cannot be written");
-    sums->size = max_u64(sums->size, offset + SUMS_PAGE_BYTES);
+    sums->size = max_u64(sums->size, offset + n);
     sums->unsynced = true;
-    page->dirty = false;
+    page->dirty_from = page->dirty_to = 0;
     return SLOT_OK;
 }
 
@@ -71,10 +72,16 @@ static slot_status page_read(struct sums_file *sums, struct sums_page *page, uin
                              slot_error *err)
 {
     uint64_t offset = number * SUMS_PAGE_BYTES;
-    size_t n = offset < sums->size ? (size_t)min_u64(SUMS_PAGE_BYTES, sums->size - offset) : 0;
-    os_result result = sums->os->read_at(sums->os, sums->file, offset, page->bytes, n);
+    os_result result = os_success();
+    size_t n;
 
     page->number = UINT64_MAX;
+    /* Who appends in another process makes the file longer. */
+    if (offset + SUMS_PAGE_BYTES > sums->size)
+        result = sums->os->size(sums->os, sums->file, &sums->size);
+    n = offset < sums->size ? (size_t)min_u64(SUMS_PAGE_BYTES, sums->size - offset) : 0;
+    if (os_ok(result))
+        result = sums->os->read_at(sums->os, sums->file, offset, page->bytes, n);
     if (!os_ok(result))
         return io_error(err, result, offset, "checksums cannot be read");
     memset(page->bytes + n, 0, SUMS_PAGE_BYTES - n);
@@ -89,7 +96,7 @@ static slot_status pages_allocate(struct sums_file *sums, slot_error *err)
         return error_set(err, SLOT_E_NO_MEMORY, FILE_SUMS, SLOT_NO_OFFSET, NULL);
     for (uint32_t i = 0; i < SUMS_PAGES; i++) {
         sums->pages[i].number = UINT64_MAX;
-        sums->pages[i].dirty = false;
+        sums->pages[i].dirty_from = sums->pages[i].dirty_to = 0;
     }
     return SLOT_OK;
 }
@@ -106,7 +113,7 @@ static slot_status find(struct sums_file *sums, uint64_t block, struct sums_page
         return status;
     found = &sums->pages[number % SUMS_PAGES];
     if (found->number != number) {
-        if (found->dirty)
+        if (found->dirty_from < found->dirty_to)
             status = page_write(sums, found, err);
         if (status == SLOT_OK)
             status = page_read(sums, found, number, err);
@@ -129,6 +136,14 @@ slot_status sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot
     return status;
 }
 
+static void mark_dirty(struct sums_page *page, uint32_t at)
+{
+    bool clean = page->dirty_from == page->dirty_to;
+
+    page->dirty_from = clean || at < page->dirty_from ? at : page->dirty_from;
+    page->dirty_to = clean || at + SUM_BYTES > page->dirty_to ? at + SUM_BYTES : page->dirty_to;
+}
+
 slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err)
 {
     struct sums_page *page;
@@ -143,18 +158,31 @@ slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_
     if (block >= sums->first_new)
         sums->appended += change;
     put_u64(place, sum);
-    page->dirty = true;
+    mark_dirty(page, (uint32_t)(place - page->bytes));
     return SLOT_OK;
 }
 
-slot_status sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err)
+slot_status sums_write(struct sums_file *sums, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
     for (uint32_t i = 0; sums->pages != NULL && i < SUMS_PAGES && status == SLOT_OK; i++) {
-        if (sums->pages[i].dirty)
+        if (sums->pages[i].dirty_from < sums->pages[i].dirty_to)
             status = page_write(sums, &sums->pages[i], err);
     }
+    return status;
+}
+
+void sums_forget(struct sums_file *sums)
+{
+    for (uint32_t i = 0; sums->pages != NULL && i < SUMS_PAGES; i++)
+        sums->pages[i].number = UINT64_MAX;
+}
+
+slot_status sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err)
+{
+    slot_status status = sums_write(sums, err);
+
     if (status == SLOT_OK)
         status = resize(sums, blocks * SUM_BYTES, err);
     return status;

@@ -12,8 +12,8 @@
 #define SUMS_PAGES      64u /* cached: 256 KiB, the checksums of a million records of 125 bytes */
 
 struct sums_page {
-    uint64_t number; /* page of the file; UINT64_MAX: empty */
-    bool dirty;
+    uint64_t number;               /* page of the file; UINT64_MAX: empty */
+    uint32_t dirty_from, dirty_to; /* bytes that differ from the file; none when equal */
     uint8_t bytes[SUMS_PAGE_BYTES];
 };
 
@@ -39,6 +39,12 @@ void sums_begin(struct sums_file *sums, uint64_t first_new);
 
 slot_status sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err);
 slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err);
+
+/* Forget what is cached and not dirty: others may have changed the file. */
+void sums_forget(struct sums_file *sums);
+
+/* Write what is dirty, exactly that: others may be writing what lies beside it. */
+slot_status sums_write(struct sums_file *sums, slot_error *err);
 
 /* Write what is dirty, and make the file exactly `blocks` checksums long, new ones 0. */
 slot_status sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err);

@@ -1,26 +1,25 @@
 /*
- * Transactions in direct access: begin, commit, abort, end. A write transaction is the gate held
- * alone; its commit is, in this order,
- *
- *   1  buffered records written, changed views settled (checksums) and flushed
- *   2  sync of `records`: FlushViewOfFile + FlushFileBuffers, msync + fdatasync
- *   3  when the number of records changed: the new count, by the other slot of `meta`, synced
- *
- * `sums` is written in step 1 and synced at close only: while meta says that somebody has the
- * database open in direct access, nobody trusts the checksums after a crash anyway.
+ * What users call to begin and end transactions: checks that hold for all, then the access that the
+ * database was opened with. commit.c and reader.c are transactional access, direct.c the others.
  */
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "db/handle.h"
-#include "format/sums.h"
 
 slot_status db_poison(slot_db *db, slot_status status)
 {
     atomic_store_explicit(&db->poisoned, true, memory_order_relaxed);
     return status;
+}
+
+slot_status db_check_process(const slot_db *db, slot_error *err)
+{
+    if (db->os->process(db->os) == db->process)
+        return SLOT_OK;
+    return error_set(err, SLOT_E_FORKED, "", SLOT_NO_OFFSET,
+                     "the database was opened before the fork: open it in the child");
 }
 
 slot_status db_may_write(const slot_txn *txn, slot_error *err)
@@ -34,185 +33,69 @@ slot_status db_may_write(const slot_txn *txn, slot_error *err)
     return SLOT_OK;
 }
 
-/* ---- begin ---- */
-
-/* What an abort or a crash has left behind the last record goes, before anything is appended. */
-static slot_status cut_tails(slot_db *db, slot_error *err)
+/* A read transaction in transactional access. */
+static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
 {
-    uint64_t size = 0;
-    os_result result = db->os->size(db->os, db->files.records, &size);
-
-    if (os_ok(result) && size > db->records.size) {
-        view_drop_all(&db->cache, &db->records); /* a file that is mapped cannot be cut */
-        result = db->os->resize(db->os, db->files.records, db->records.size);
-    }
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
-                        "what lies behind the last record cannot be cut off");
-    return sums_flush(&db->sums, db_blocks_of(db, db->meta.records), err);
-}
-
-/* Before the first change of this handle: say in meta that the files are being changed in place. */
-static slot_status mark_open(slot_db *db, slot_error *err)
-{
-    struct meta next = db->meta;
-    slot_status status;
-
-    if (db->marked)
-        return SLOT_OK;
-    status = cut_tails(db, err);
-    if (status != SLOT_OK)
-        return status;
-    if (next.access != META_ACCESS_CLEAN)
-        next.sums_stale = true;
-    next.access = META_ACCESS_DIRECT;
-    status = db_meta_write(db, &next, err);
-    if (status == SLOT_OK) {
-        os_mutex_lock(&db->stat_mutex);
-        db->marked = true;
-        os_mutex_unlock(&db->stat_mutex);
-    }
-    return status;
-}
-
-static slot_status begin_writing(slot_db *db, slot_error *err)
-{
-    slot_status status = SLOT_OK;
-
-    if (atomic_load_explicit(&db->poisoned, memory_order_relaxed))
-        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
-    if (db->scratch == NULL) {
-        db->scratch = malloc((size_t)db->block_bytes);
-        if (db->scratch == NULL)
-            return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    }
-    status = mark_open(db, err);
-    if (status == SLOT_OK)
-        sums_begin(&db->sums, db_blocks_of(db, db->meta.records));
-    return status;
-}
-
-slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err)
-{
-    bool writing = mode == SLOT_WRITE;
     slot_txn *begun = NULL;
-    slot_status status;
+    slot_status status = reader_take(db, &begun, err);
 
-    if (writing && db->access == SLOT_READ_ONLY)
-        return error_set(err, SLOT_E_READ_ONLY, "", SLOT_NO_OFFSET,
-                         "the database was opened for reading only");
-    status = gate_enter(&db->gate, db->os, writing, db->wait_ms, err);
     if (status != SLOT_OK)
         return status;
-    begun = malloc(sizeof *begun);
-    if (begun == NULL)
-        status = error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    else if (writing)
-        status = begin_writing(db, err);
-    if (status != SLOT_OK) {
-        gate_leave(&db->gate, writing);
-        free(begun);
-        return status;
-    }
-    begun->db = db;
-    begun->os = db->os;
-    begun->record_size = db->record_size;
-    begun->writing = writing;
-    begun->records = db->meta.records;
+    reader_begin(begun);
+    begun->writing = false;
     begun->changed = false;
     begun->doomed = SLOT_OK;
-    memset(&begun->append, 0, sizeof begun->append);
-    pins_init(&begun->pins, &db->cache, &db->records);
+    begun->records = begun->seen.records;
+    begun->deleted = begun->seen.deleted;
+    begun->plain = begun->c >= begun->seen.lsn && begun->deleted == 0 ? begun->records : 0;
+    pins_init(&begun->pins, &db->cache, &db->records, begun->records * begun->record_size);
     *txn = begun;
     return SLOT_OK;
 }
 
-/* ---- the end of any transaction ---- */
-
-static void finish(slot_txn *txn)
+static void read_end(slot_txn *txn)
 {
-    slot_db *db = txn->db;
-    bool writing = txn->writing;
-
     pins_release(&txn->pins);
-    free(txn->append.bytes);
-    free(txn);
-    gate_leave(&db->gate, writing);
+    if (txn->log_pins.cache != NULL)
+        pins_release(&txn->log_pins);
+    reader_end(txn);
+    reader_give(txn);
 }
 
-void slot_end(slot_txn *txn)
+slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err)
 {
-    if (txn == NULL)
-        return;
-    assert(!txn->writing);
-    finish(txn);
-}
+    slot_status status = db_check_process(db, err);
 
-void slot_unpin(slot_txn *txn)
-{
-    pins_unlend(&txn->pins);
-}
-
-uint64_t slot_records(const slot_txn *txn)
-{
-    return txn->records;
-}
-
-/* ---- abort ---- */
-
-/* The block that the records end in was longer for a while: its checksum as it is now. */
-static slot_status sum_last_block(slot_db *db, slot_error *err)
-{
-    uint64_t block = db->records.size / db->block_bytes;
-    uint64_t n = db->records.size % db->block_bytes;
-    os_result result;
-
-    if (n == 0)
-        return SLOT_OK;
-    result =
-        db->os->read_at(db->os, db->files.records, block * db->block_bytes, db->scratch, (size_t)n);
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, block * db->block_bytes,
-                        "the last block cannot be read");
-    return sums_set(&db->sums, block, sums_of_block(db->sums.seed, block, db->scratch, (size_t)n),
-                    err);
-}
-
-/* Cut `records` back to where the transaction found it. No view of it may be mapped then. */
-static slot_status cut_records(slot_txn *txn, slot_error *err)
-{
-    slot_db *db = txn->db;
-    os_result result;
-
-    pins_release(&txn->pins);
-    view_drop_all(&db->cache, &db->records);
-    result = db->os->resize(db->os, db->files.records, db->records.size);
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
-                        "appended records cannot be taken back");
-    return SLOT_OK;
-}
-
-/* Take back what was appended; bring the checksums up to date with what was changed in place. */
-static slot_status roll_back(slot_txn *txn, slot_error *err)
-{
-    slot_db *db = txn->db;
-    slot_status status = SLOT_OK;
-
-    if (!txn->changed)
-        return SLOT_OK;
-    db->sync_needed = true;
-    db->records.size = db->meta.records * db->record_size;
-    status = view_flush_all(&db->cache, err);
-    if (status == SLOT_OK)
-        status = sum_last_block(db, err);
-    if (status == SLOT_OK)
-        status = cut_records(txn, err);
-    if (status == SLOT_OK)
-        status = sums_cut_appended(&db->sums, err);
     if (status != SLOT_OK)
-        db_poison(db, status);
+        return status;
+    if (mode == SLOT_WRITE && db->access == SLOT_READ_ONLY)
+        return error_set(err, SLOT_E_READ_ONLY, "", SLOT_NO_OFFSET,
+                         "the database was opened for reading only");
+    if (db->access != SLOT_TRANSACTIONAL)
+        status = direct_begin(db, mode, txn, err);
+    else if (mode == SLOT_WRITE)
+        status = commit_begin(db, txn, err);
+    else
+        status = read_begin(db, txn, err);
+    if (status == SLOT_OK)
+        atomic_fetch_add_explicit(&db->open_count, 1, memory_order_relaxed);
     return status;
+}
+
+/* Whether the transaction can be ended as usual: not in a child made by fork, where it only goes.
+ */
+static bool is_ours(slot_txn *txn)
+{
+    atomic_fetch_sub_explicit(&txn->db->open_count, 1, memory_order_relaxed);
+    return db_check_process(txn->db, NULL) == SLOT_OK;
+}
+
+slot_status slot_commit(slot_txn *txn, slot_error *err)
+{
+    assert(txn->writing);
+    if (!is_ours(txn))
+        return db_check_process(txn->db, err);
+    return txn->db->access == SLOT_TRANSACTIONAL ? commit_now(txn, err) : direct_commit(txn, err);
 }
 
 void slot_abort(slot_txn *txn)
@@ -220,79 +103,45 @@ void slot_abort(slot_txn *txn)
     if (txn == NULL)
         return;
     assert(txn->writing);
-    (void)roll_back(txn, NULL);
-    finish(txn);
+    if (!is_ours(txn))
+        return;
+    if (txn->db->access == SLOT_TRANSACTIONAL)
+        commit_abort(txn);
+    else
+        direct_abort(txn);
 }
 
-/* ---- commit ---- */
-
-/* Step 1: everything is on its way, nothing counts yet. A failure here can be rolled back. */
-static slot_status hand_over(slot_txn *txn, slot_error *err)
+void slot_end(slot_txn *txn)
 {
-    slot_db *db = txn->db;
-    slot_status status = db_may_write(txn, err);
-
-    if (status == SLOT_OK)
-        status = db_append_flush(txn, err);
-    if (status == SLOT_OK)
-        status = view_flush_all(&db->cache, err);
-    if (status == SLOT_OK)
-        status = sums_flush(&db->sums, db_blocks_of(db, txn->records), err);
-    return status;
+    if (txn == NULL)
+        return;
+    assert(!txn->writing);
+    if (!is_ours(txn))
+        return;
+    if (txn->db->access == SLOT_TRANSACTIONAL)
+        read_end(txn);
+    else
+        direct_end(txn);
 }
 
-/* A file that another program has cut takes our stores, and loses them. */
-static slot_status check_size(slot_db *db, slot_error *err)
+void slot_unpin(slot_txn *txn)
 {
-    uint64_t size = 0;
-    os_result result = db->os->size(db->os, db->files.records, &size);
+    bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
 
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                        "the size of the file cannot be had");
-    if (size < db->records.size)
-        return error_set(err, SLOT_E_TRUNCATED, FILE_RECORDS, size,
-                         "another program has cut the file from %llu bytes to %llu",
-                         (unsigned long long)db->records.size, (unsigned long long)size);
-    return SLOT_OK;
+    pins_unlend(&txn->pins);
+    if (in_log && txn->log_pins.cache != NULL)
+        pins_unlend(&txn->log_pins);
+    if (in_log && txn->frame_pins.cache != NULL)
+        pins_unlend(&txn->frame_pins);
+    txn->lent = false;
 }
 
-/* Steps 2 and 3. After a failure here nobody knows what is on disk. */
-static slot_status make_durable(slot_txn *txn, slot_error *err)
+uint64_t slot_records(const slot_txn *txn)
 {
-    slot_db *db = txn->db;
-    struct meta next = db->meta;
-    slot_status status = check_size(db, err);
-    os_result result;
-
-    if (status != SLOT_OK)
-        return status;
-    result = db->os->sync(db->os, db->files.records);
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                        "changes cannot be made durable: it is unknown what is on disk");
-    db->sync_needed = false;
-    if (txn->records == db->meta.records)
-        return SLOT_OK;
-    next.records = txn->records;
-    next.sums_root = db->sums.root;
-    return db_meta_write(db, &next, err);
+    return txn->records;
 }
 
-slot_status slot_commit(slot_txn *txn, slot_error *err)
+uint64_t slot_count(const slot_txn *txn)
 {
-    slot_db *db = txn->db;
-    slot_status status;
-
-    assert(txn->writing);
-    status = hand_over(txn, err);
-    if (status != SLOT_OK) {
-        (void)roll_back(txn, NULL);
-    } else if (txn->changed) {
-        status = make_durable(txn, err);
-        if (status != SLOT_OK)
-            db_poison(db, status);
-    }
-    finish(txn);
-    return status;
+    return txn->records - txn->deleted;
 }

@@ -8,28 +8,14 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "base/status.h"
-#include "db/handle.h"
-#include "format/sums.h"
+#include "db/verify.h"
 
-#define CHUNK_BYTES      (UINT64_C(1) << 20) /* read at once */
-#define CHUNK_BLOCKS_MAX 512u
-
-struct verify {
-    slot_txn *txn;
-    slot_finding_fn report;
-    void *context;
-    uint64_t findings;
-    bool stopped;     /* the callback has had enough */
-    uint64_t root;    /* of the checksums as they are read */
-    uint64_t data_at; /* up to here a hole is known */
-    uint8_t *bytes;   /* of one chunk */
-    uint8_t sums[CHUNK_BLOCKS_MAX * SUM_BYTES];
-};
+#define CHUNK_BYTES (UINT64_C(1) << 20) /* read at once */
 
 /* Blocks in a chunk: as many as are read at once. */
 static uint64_t chunk_blocks(const slot_db *db)
 {
-    return max_u64(min_u64(CHUNK_BYTES / db->block_bytes, CHUNK_BLOCKS_MAX), 1);
+    return max_u64(min_u64(CHUNK_BYTES / db->block_bytes, VERIFY_CHUNK_BLOCKS_MAX), 1);
 }
 
 /* Copy `count` blocks from `first` on; the last one may be cut by the end of the records. */
@@ -43,20 +29,19 @@ static slot_status load_blocks(slot_txn *txn, uint64_t first, uint64_t count, ui
                           bytes, err);
 }
 
-static void found(struct verify *verify, const slot_finding *finding)
+void verify_found(struct verify *verify, const slot_finding *finding)
 {
     verify->findings++;
     if (verify->report != NULL && !verify->report(verify->context, finding))
         verify->stopped = true;
 }
 
-/* A finding about a file as a whole, or a part of it that is no record's. */
-static void found_in(struct verify *verify, const char *file, uint64_t offset, uint64_t length,
+void verify_found_in(struct verify *verify, const char *file, uint64_t offset, uint64_t length,
                      const char *what)
 {
     slot_finding finding = {.file = file, .offset = offset, .length = length, .what = what};
 
-    found(verify, &finding);
+    verify_found(verify, &finding);
 }
 
 static void found_block(struct verify *verify, uint64_t block, uint64_t n, const char *what)
@@ -71,7 +56,15 @@ static void found_block(struct verify *verify, uint64_t block, uint64_t n, const
         .what = what,
     };
 
-    found(verify, &finding);
+    verify_found(verify, &finding);
+}
+
+/* Bytes of block `block` that the transaction's records have in it. */
+static uint64_t bytes_of(const slot_txn *txn, uint64_t block)
+{
+    const slot_db *db = txn->db;
+
+    return min_u64(db->block_bytes, txn->records * db->record_size - block * db->block_bytes);
 }
 
 static slot_status verify_meta(struct verify *verify, slot_error *err)
@@ -87,7 +80,7 @@ static slot_status verify_meta(struct verify *verify, slot_error *err)
         slot_error bad;
 
         if (meta_decode(slots + i * META_SLOT_BYTES, i, &meta, &bad) != SLOT_OK)
-            found_in(verify, FILE_META, bad.offset, META_SLOT_BYTES, bad.what);
+            verify_found_in(verify, FILE_META, bad.offset, META_SLOT_BYTES, bad.what);
     }
     return SLOT_OK;
 }
@@ -103,7 +96,7 @@ static slot_status verify_size(struct verify *verify, struct os_file *file, cons
         return error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
                         "the size of the file cannot be had");
     if (size < least)
-        found_in(verify, name, size, least - size, "the file is shorter than it must be");
+        verify_found_in(verify, name, size, least - size, "the file is shorter than it must be");
     return SLOT_OK;
 }
 
@@ -126,16 +119,26 @@ static bool is_hole(struct verify *verify, uint64_t block, uint64_t sum)
     const slot_db *db = verify->txn->db;
 
     return sum == 0 &&
-           in_hole(db, block * db->block_bytes, db_block_bytes(db, block), &verify->data_at);
+           in_hole(db, block * db->block_bytes, bytes_of(verify->txn, block), &verify->data_at);
 }
 
 static void verify_block(struct verify *verify, uint64_t block, const uint8_t *bytes, uint64_t sum)
 {
     const slot_db *db = verify->txn->db;
-    uint64_t n = db_block_bytes(db, block);
+    uint64_t n = bytes_of(verify->txn, block);
 
     if (sums_of_block(db->sums.seed, block, bytes, (size_t)n) != sum)
         found_block(verify, block, n, "the block does not fit its checksum");
+}
+
+/* Whether the block's newest version is in the log: the log is verified by itself. */
+static bool is_in_log(struct verify *verify, uint64_t block)
+{
+    uint64_t address = LOG_NO_ADDRESS;
+
+    return verify->txn->db->access == SLOT_TRANSACTIONAL && !version_none(verify->txn) &&
+           version_find(verify->txn, key_of_records(block), &address, NULL, NULL) == SLOT_OK &&
+           address != LOG_NO_ADDRESS;
 }
 
 /* Blocks first + from .. first + to - 1 of a chunk that begins with block `first`. */
@@ -147,10 +150,12 @@ static void verify_run(struct verify *verify, uint64_t first, uint64_t from, uin
     for (uint64_t i = from; i < to && !verify->stopped; i++) {
         const uint8_t *bytes = verify->bytes + (whole ? i - from : 0) * db->block_bytes;
 
+        if (is_in_log(verify, first + i))
+            continue;
         if (whole || load_blocks(verify->txn, first + i, 1, verify->bytes, NULL) == SLOT_OK)
             verify_block(verify, first + i, bytes, sum_in(verify, i));
         else
-            found_block(verify, first + i, db_block_bytes(db, first + i),
+            found_block(verify, first + i, bytes_of(verify->txn, first + i),
                         "the block cannot be read");
     }
 }
@@ -160,8 +165,6 @@ static void verify_chunk(struct verify *verify, uint64_t first, uint64_t count)
 {
     uint64_t from = 0;
 
-    for (uint64_t i = 0; i < count; i++)
-        verify->root += sums_root_term(first + i, sum_in(verify, i));
     while (from < count && !verify->stopped) {
         uint64_t to = from;
 
@@ -173,58 +176,127 @@ static void verify_chunk(struct verify *verify, uint64_t first, uint64_t count)
     }
 }
 
+/* The checksums of `count` blocks; behind the end of the file they are 0. */
+static slot_status read_sums(struct verify *verify, uint64_t first, uint64_t count, slot_error *err)
+{
+    const slot_db *db = verify->txn->db;
+    uint64_t size = 0, n = count * SUM_BYTES;
+    os_result result = db->os->size(db->os, db->files.sums, &size);
+
+    memset(verify->sums, 0, (size_t)n);
+    n = size > first * SUM_BYTES ? min_u64(n, size - first * SUM_BYTES) : 0;
+    if (os_ok(result) && n > 0)
+        result =
+            db->os->read_at(db->os, db->files.sums, first * SUM_BYTES, verify->sums, (size_t)n);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
+                        "checksums cannot be read");
+    return SLOT_OK;
+}
+
 static slot_status verify_blocks(struct verify *verify, slot_error *err)
 {
     const slot_db *db = verify->txn->db;
     uint64_t blocks = db_blocks_of(db, verify->txn->records);
     uint64_t step = chunk_blocks(db);
+    slot_status status = SLOT_OK;
 
-    for (uint64_t first = 0; first < blocks && !verify->stopped; first += step) {
+    for (uint64_t first = 0; first < blocks && !verify->stopped && status == SLOT_OK;
+         first += step) {
         uint64_t count = min_u64(step, blocks - first);
-        os_result result = db->os->read_at(db->os, db->files.sums, first * SUM_BYTES, verify->sums,
-                                           (size_t)(count * SUM_BYTES));
 
-        if (result.status == SLOT_E_TRUNCATED)
-            return SLOT_OK; /* verify_size has reported it */
-        if (!os_ok(result))
-            return error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
-                            "checksums cannot be read");
-        verify_chunk(verify, first, count);
+        status = read_sums(verify, first, count, err);
+        if (status == SLOT_OK)
+            verify_chunk(verify, first, count);
     }
-    if (!verify->stopped && verify->root != db->sums.root)
-        found_in(verify, FILE_SUMS, SLOT_NO_OFFSET, blocks * SUM_BYTES,
-                 "the checksums do not fit their root in meta");
-    return SLOT_OK;
+    return status;
+}
+
+/* All checksums against their root in meta, as of the checkpoint. */
+static slot_status verify_root(struct verify *verify, slot_error *err)
+{
+    const slot_db *db = verify->txn->db;
+    uint64_t blocks = db_blocks_of(db, verify->meta.records);
+    uint64_t root = 0;
+    slot_status status = SLOT_OK;
+
+    for (uint64_t first = 0; first < blocks && status == SLOT_OK;
+         first += VERIFY_CHUNK_BLOCKS_MAX) {
+        uint64_t count = min_u64(VERIFY_CHUNK_BLOCKS_MAX, blocks - first);
+
+        status = read_sums(verify, first, count, err);
+        for (uint64_t i = 0; i < count && status == SLOT_OK; i++)
+            root += sums_root_term(first + i, sum_in(verify, i));
+    }
+    if (status == SLOT_OK && root != verify->meta.sums_root)
+        verify_found_in(verify, FILE_SUMS, SLOT_NO_OFFSET, blocks * SUM_BYTES,
+                        "the checksums do not fit their root in meta");
+    return status;
+}
+
+/* What a checkpoint would change under our hands: nobody makes one meanwhile. */
+static slot_status verify_still(struct verify *verify, bool stale, slot_error *err)
+{
+    const slot_db *db = verify->txn->db;
+    slot_status status = verify_meta(verify, err);
+
+    if (status == SLOT_OK && !verify->stopped)
+        status = verify_size(verify, db->files.records, FILE_RECORDS,
+                             verify->meta.records * db->record_size, err);
+    if (status == SLOT_OK && !verify->stopped && !stale)
+        status = verify_size(verify, db->files.sums, FILE_SUMS,
+                             db_blocks_of(db, verify->meta.records) * SUM_BYTES, err);
+    if (status == SLOT_OK && !verify->stopped && !stale)
+        status = verify_root(verify, err);
+    return status;
+}
+
+/* Begin the transaction and check what has to stand still, at one checkpoint. */
+static slot_status begin(struct verify *verify, slot_db *db, slot_error *err)
+{
+    bool in_log = db->access == SLOT_TRANSACTIONAL;
+    slot_status status = in_log ? checkpoint_lock(db, db->wait_ms, err) : SLOT_OK;
+
+    if (status != SLOT_OK)
+        return status;
+    if (in_log)
+        status = db_meta_refresh(db, err);
+    if (status == SLOT_OK)
+        status = slot_begin(db, SLOT_READ, &verify->txn, err);
+    if (status == SLOT_OK) {
+        verify->meta = db->meta;
+        if (!in_log)
+            verify->meta.sums_root = db->sums.root; /* direct access: as it is in memory */
+        status = verify_still(verify, db_sums_stale(db, &verify->meta), err);
+    }
+    if (in_log)
+        checkpoint_unlock(db);
+    return status;
 }
 
 static slot_status verify_all(struct verify *verify, slot_error *err)
 {
-    const slot_db *db = verify->txn->db;
-    uint64_t records = verify->txn->records;
-    bool stale = db_sums_stale(db, &db->meta);
-    slot_status status = verify_meta(verify, err);
+    slot_status status = SLOT_OK;
 
-    if (status == SLOT_OK && !verify->stopped)
-        status =
-            verify_size(verify, db->files.records, FILE_RECORDS, records * db->record_size, err);
-    if (stale && status == SLOT_OK && !verify->stopped) {
-        found_in(verify, FILE_SUMS, SLOT_NO_OFFSET, 0,
-                 "the database was not closed cleanly: nobody can tell whether its records are "
-                 "whole; look at them, then rebuild the checksums");
+    if (db_sums_stale(verify->txn->db, &verify->meta)) {
+        verify_found_in(verify, FILE_SUMS, SLOT_NO_OFFSET, 0,
+                        "the database was not closed cleanly: nobody can tell whether its records "
+                        "are whole; look at them, then rebuild the checksums");
         return SLOT_OK;
     }
-    if (status == SLOT_OK && !verify->stopped)
-        status = verify_size(verify, db->files.sums, FILE_SUMS,
-                             db_blocks_of(db, records) * SUM_BYTES, err);
-    if (status == SLOT_OK && !verify->stopped)
+    if (!verify->stopped)
         status = verify_blocks(verify, err);
+    if (status == SLOT_OK && !verify->stopped && verify->txn->db->access == SLOT_TRANSACTIONAL)
+        status = verify_log(verify, err);
+    if (status == SLOT_OK && !verify->stopped)
+        status = verify_deleted(verify, err);
     return status;
 }
 
 slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context, slot_error *err)
 {
     struct verify *verify = calloc(1, sizeof *verify);
-    slot_status status;
+    slot_status status = SLOT_OK;
 
     if (verify == NULL)
         return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
@@ -233,12 +305,12 @@ slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context, slot
     verify->bytes = malloc((size_t)(chunk_blocks(db) * db->block_bytes));
     if (verify->bytes == NULL)
         status = error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    else
-        status = slot_begin(db, SLOT_READ, &verify->txn, err);
-    if (status == SLOT_OK) {
+    if (status == SLOT_OK)
+        status = begin(verify, db, err);
+    if (status == SLOT_OK && !verify->stopped)
         status = verify_all(verify, err);
+    if (verify->txn != NULL)
         slot_end(verify->txn);
-    }
     if (status == SLOT_OK && verify->findings > 0)
         status = error_set(err, SLOT_DAMAGED, "", SLOT_NO_OFFSET, "%llu findings",
                            (unsigned long long)verify->findings);
@@ -316,9 +388,12 @@ static slot_status rebuild(slot_txn *txn, slot_error *err)
 slot_status slot_rebuild_sums(slot_db *db, slot_error *err)
 {
     slot_txn *txn = NULL;
-    slot_status status = slot_begin(db, SLOT_WRITE, &txn, err);
-    slot_status committed;
+    slot_status committed, status = SLOT_OK;
 
+    if (db->access == SLOT_TRANSACTIONAL)
+        return error_set(err, SLOT_E_UNSUPPORTED, FILE_SUMS, SLOT_NO_OFFSET,
+                         "checksums are rebuilt in direct access");
+    status = slot_begin(db, SLOT_WRITE, &txn, err);
     if (status != SLOT_OK)
         return status;
     status = rebuild(txn, err);

@@ -51,44 +51,93 @@ os_result os_posix_result(int code)
     return result;
 }
 
+static os_result open_regular(const char *path, int how, int *fd, struct stat *st)
+{
+    os_result result = os_success();
+
+    *fd = open(path, how, 0666);
+    if (*fd < 0)
+        return os_posix_result(errno);
+    if (fstat(*fd, st) != 0)
+        result = os_posix_result(errno);
+    else if (!S_ISREG(st->st_mode))
+        result = os_posix_result(EOPNOTSUPP);
+    if (!os_ok(result))
+        close(*fd);
+    return result;
+}
+
+/* Open the file of `file->fd`, which is `opened`, once more for its locks. */
+static os_result open_for_locks(const char *path, int how, const struct stat *opened,
+                                struct os_file *file)
+{
+    struct stat st;
+    os_result result = open_regular(path, how & ~(O_CREAT | O_EXCL), &file->lock_fd, &st);
+
+    if (!os_ok(result)) {
+        if ((how & O_CREAT) != 0)
+            (void)unlink(path);
+    } else if (st.st_dev != opened->st_dev || st.st_ino != opened->st_ino) {
+        /* The name has come to mean another file: the one that was opened is no longer there. */
+        close(file->lock_fd);
+        result = os_posix_result(ENOENT);
+    } else {
+        os_fork_keep(file);
+    }
+    return result;
+}
+
 os_result os_file_open(const struct os *os, const char *path, int flags, struct os_file **file)
 {
     struct os_file *opened = malloc(sizeof *opened);
     /* O_NONBLOCK: opening a FIFO that somebody put there must not hang. */
     int how = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    os_result result = os_success();
+    bool locks = (flags & OS_LOCKS) != 0;
+    os_result result;
     struct stat st;
 
     (void)os;
-    if (opened == NULL)
+    if (opened == NULL || (locks && os_posix_pid == 0)) {
+        free(opened);
         return os_posix_result(ENOMEM);
+    }
     how |= (flags & OS_WRITE) != 0 ? O_RDWR : O_RDONLY;
     if ((flags & OS_CREATE_NEW) != 0)
         how |= O_CREAT | O_EXCL;
-    opened->fd = open(path, how, 0666);
-    if (opened->fd < 0) {
-        result = os_posix_result(errno);
-        goto done;
+    if (locks)
+        os_fork_block();
+    result = open_regular(path, how, &opened->fd, &st);
+    opened->lock_fd = opened->fd;
+    if (os_ok(result) && locks) {
+        result = open_for_locks(path, how, &st, opened);
+        if (!os_ok(result))
+            close(opened->fd);
     }
-    if (fstat(opened->fd, &st) != 0)
-        result = os_posix_result(errno);
-    else if (!S_ISREG(st.st_mode))
-        result = os_posix_result(EOPNOTSUPP);
-    if (os_ok(result)) {
+    if (locks)
+        os_fork_unblock();
+    if (os_ok(result))
         *file = opened;
-        opened = NULL;
-    } else {
-        close(opened->fd);
-    }
-done:
-    free(opened);
+    else
+        free(opened);
     return result;
 }
 
 void os_file_close(const struct os *os, struct os_file *file)
 {
+    bool locks = file->lock_fd != file->fd;
+
     (void)os;
-    close(file->fd);
+    if (locks) {
+        os_fork_block();
+        /* Not left to close: a child that has yet to exec may keep the opening alive. */
+        os_posix_unlock_all(file->lock_fd);
+        close(file->lock_fd);
+        os_fork_forget(file);
+    }
+    if (file->fd >= 0)
+        close(file->fd);
+    if (locks)
+        os_fork_unblock();
     free(file);
 }
 

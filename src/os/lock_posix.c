@@ -13,11 +13,14 @@
 
 #if defined(F_OFD_SETLK)
 #define SET_LOCK F_OFD_SETLK
+#define GET_LOCK F_OFD_GETLK
 #else
 #define SET_LOCK F_SETLK
+#define GET_LOCK F_GETLK
 #endif
 
-static int set_lock(int fd, uint64_t byte, short type)
+/* `n` 0: all bytes from `byte` on. */
+static int set_lock(int fd, uint64_t byte, uint64_t n, short type)
 {
     struct flock range;
 
@@ -25,7 +28,7 @@ static int set_lock(int fd, uint64_t byte, short type)
     range.l_type = type;
     range.l_whence = SEEK_SET;
     range.l_start = (off_t)byte;
-    range.l_len = 1;
+    range.l_len = (off_t)n;
     while (fcntl(fd, SET_LOCK, &range) != 0) {
         if (errno != EINTR)
             return errno;
@@ -35,7 +38,7 @@ static int set_lock(int fd, uint64_t byte, short type)
 
 os_result os_lock_try(const struct os *os, struct os_file *file, uint64_t byte, bool exclusive)
 {
-    int code = set_lock(file->fd, byte, exclusive ? F_WRLCK : F_RDLCK);
+    int code = set_lock(file->lock_fd, byte, 1, exclusive ? F_WRLCK : F_RDLCK);
 
     (void)os;
     if (code == EAGAIN || code == EACCES)
@@ -46,7 +49,40 @@ os_result os_lock_try(const struct os *os, struct os_file *file, uint64_t byte, 
 void os_lock_release(const struct os *os, struct os_file *file, uint64_t byte)
 {
     (void)os;
-    (void)set_lock(file->fd, byte, F_UNLCK);
+    (void)set_lock(file->lock_fd, byte, 1, F_UNLCK);
+}
+
+/* Unlike locking, asking about an exclusive lock needs no permission to write. */
+os_result os_lock_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held)
+{
+    struct flock range;
+
+    (void)os;
+    memset(&range, 0, sizeof range);
+    range.l_type = F_WRLCK;
+    range.l_whence = SEEK_SET;
+    range.l_start = (off_t)byte;
+    range.l_len = 1;
+    while (fcntl(file->lock_fd, GET_LOCK, &range) != 0) {
+        if (errno != EINTR)
+            return os_posix_result(errno);
+    }
+    *held = range.l_type != F_UNLCK;
+    return os_success();
+}
+
+/* Locking what is locked already changes the kind of the lock, in one step. */
+os_result os_lock_downgrade(const struct os *os, struct os_file *file, uint64_t byte)
+{
+    int code = set_lock(file->lock_fd, byte, 1, F_RDLCK);
+
+    (void)os;
+    return code == 0 ? os_success() : os_posix_result(code);
+}
+
+void os_posix_unlock_all(int fd)
+{
+    (void)set_lock(fd, 0, 0, F_UNLCK);
 }
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct os_mutex), "os_mutex has no room");

@@ -26,6 +26,32 @@ void os_lock_release(const struct os *os, struct os_file *file, uint64_t byte)
     (void)UnlockFileEx(file->handle, 0, 1, 0, &at);
 }
 
+/* There is no question to ask: try it, and let go at once. */
+os_result os_lock_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held)
+{
+    os_result result = os_lock_try(os, file, byte, true);
+
+    if (os_ok(result))
+        os_lock_release(os, file, byte);
+    else if (result.status != SLOT_E_BUSY)
+        return result;
+    *held = !os_ok(result);
+    return os_success();
+}
+
+/* Where an opening has both locks of a byte, the first unlock lets go of the exclusive one. */
+os_result os_lock_downgrade(const struct os *os, struct os_file *file, uint64_t byte)
+{
+    OVERLAPPED shared = os_win32_at(byte);
+    OVERLAPPED exclusive = os_win32_at(byte);
+
+    (void)os;
+    if (!LockFileEx(file->handle, LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &shared) ||
+        !UnlockFileEx(file->handle, 0, 1, 0, &exclusive))
+        return (os_result){SLOT_E_IO, os_win32_last().code};
+    return os_success();
+}
+
 _Static_assert(sizeof(SRWLOCK) <= sizeof(struct os_mutex), "os_mutex has no room");
 
 static SRWLOCK *inner(struct os_mutex *mutex)

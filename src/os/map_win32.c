@@ -13,8 +13,10 @@
 os_result os_map_open(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
                       os_map_mode mode, void **base)
 {
-    static const DWORD protection[] = {PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY};
-    static const DWORD access[] = {FILE_MAP_READ, FILE_MAP_READ | FILE_MAP_WRITE, FILE_MAP_COPY};
+    static const DWORD protection[] = {PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY,
+                                       PAGE_READWRITE};
+    static const DWORD access[] = {FILE_MAP_READ, FILE_MAP_READ | FILE_MAP_WRITE, FILE_MAP_COPY,
+                                   FILE_MAP_READ | FILE_MAP_WRITE};
     os_result result;
     uint64_t size = 0;
     HANDLE section;

@@ -22,6 +22,7 @@ static const struct os native = {
     .advise_view = os_map_advise,
     .lock = os_lock_try,
     .unlock = os_lock_release,
+    .held = os_lock_held,
     .downgrade = os_lock_downgrade,
     .make_dir = os_dir_make,
     .remove_dir = os_dir_remove,
@@ -44,5 +45,6 @@ static const struct os native = {
 const struct os *os_native(void)
 {
     os_guard_install();
+    os_seam_install();
     return &native;
 }

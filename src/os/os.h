@@ -43,14 +43,14 @@ enum {
     OS_READ = 1,
     OS_WRITE = 2,      /* implies reading */
     OS_CREATE_NEW = 4, /* must not exist yet; needs OS_WRITE */
-    OS_LOCKS = 8,      /* will be used for locks: a child made by fork lets go of it at once, so that
-                          it cannot hold its parent's locks */
+    OS_LOCKS = 8, /* will be used for locks: a child made by fork lets go of it at once, so that
+                     it cannot hold its parent's locks */
 };
 
 /* Protection of a mapping. */
 typedef enum os_map_mode {
-    OS_MAP_READ,   /* stores fault */
-    OS_MAP_WRITE,  /* stores reach the file and everybody who maps it */
+    OS_MAP_READ,    /* stores fault */
+    OS_MAP_WRITE,   /* stores reach the file and everybody who maps it */
     OS_MAP_PRIVATE, /* stores are seen by this mapping alone (copy-on-write), never by the file */
     OS_MAP_WORDS    /* as OS_MAP_WRITE, for atomic words that processes share while they live: never
                        flushed, and what the file holds when all have gone means nothing */
@@ -170,6 +170,9 @@ struct os {
     os_result (*lock)(const struct os *os, struct os_file *file, uint64_t byte, bool exclusive);
 
     void (*unlock)(const struct os *os, struct os_file *file, uint64_t byte);
+
+    /* Whether another opening has a lock of the byte now, of either kind. Needs OS_READ only. */
+    os_result (*held)(const struct os *os, struct os_file *file, uint64_t byte, bool *held);
 
     /*
      * Turn the exclusive lock that this opening has of a byte into a shared one, with no moment in

@@ -4,13 +4,43 @@
 #ifndef SLOT_OS_POSIX_H
 #define SLOT_OS_POSIX_H
 
+#include <sys/types.h>
+
 #include "os/twin.h"
 
+/*
+ * A view keeps the open file description that it was made of alive, after close and in every child
+ * made by fork, and that keeps its locks. So a file opened with OS_LOCKS has a second opening for
+ * them, of which no view is made.
+ */
 struct os_file {
-    int fd;
+    int fd;                          /* -1 in a child that had to let go of it */
+    int lock_fd;                     /* with OS_LOCKS another one, else fd */
+    struct os_file *previous, *next; /* with OS_LOCKS, in the list of fork_posix.c */
 };
 
 /* What errno value `code` means for the caller. */
 os_result os_posix_result(int code);
+
+/* lock_posix.c: let go of all locks of an opening. */
+void os_posix_unlock_all(int fd);
+
+/* fork_posix.c */
+
+/* The number of this process; 0 when the system would not tell us of forks. */
+extern pid_t os_posix_pid;
+
+void os_fork_install(void); /* cheap when it is installed already */
+
+/*
+ * Between block and unblock no child is made, by any thread. A descriptor that a child must let go
+ * of is opened and kept, or forgotten and closed, without a fork in between: one that comes then
+ * would leave the child with a descriptor that it does not know of, or have it close a number that
+ * means something else by now.
+ */
+void os_fork_block(void);
+void os_fork_unblock(void);
+void os_fork_keep(struct os_file *file);
+void os_fork_forget(struct os_file *file);
 
 #endif

@@ -1,12 +1,24 @@
 /*
- * Time and chance on POSIX systems.
+ * Time, waiting and chance on POSIX systems.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <linux/types.h>
+#include <sys/syscall.h>
+#endif
+
 #include "os/posix.h"
+
+void os_seam_install(void)
+{
+    os_fork_install();
+}
 
 void os_seam_yield(const struct os *os, const char *where)
 {
@@ -28,6 +40,71 @@ void os_seam_sleep_us(const struct os *os, uint32_t us)
 
     (void)os;
     (void)nanosleep(&wait, NULL);
+}
+
+#if defined(__linux__)
+
+_Static_assert(sizeof(_Atomic uint32_t) == 4, "a futex is a plain word of 32 bits");
+
+/* The wait as the system call reads it, which need not be the C library's struct timespec. */
+#if defined(SYS_futex)
+#define FUTEX SYS_futex
+struct futex_wait {
+    __kernel_long_t seconds, nanoseconds;
+};
+#else
+#define FUTEX SYS_futex_time64
+struct futex_wait {
+    int64_t seconds, nanoseconds;
+};
+#endif
+
+void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
+{
+    struct futex_wait wait = {(int32_t)(us / 1000000), (int32_t)(us % 1000000 * 1000)};
+
+    (void)os;
+    (void)syscall(FUTEX, word, FUTEX_WAIT_PRIVATE, seen, &wait, NULL, 0);
+}
+
+void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
+{
+    (void)os;
+    (void)syscall(FUTEX, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+#else
+
+#define PARK_US_MAX 100u
+
+static uint64_t clock_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Nothing that all these systems have wakes by address: look at the word again and again. */
+void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
+{
+    uint64_t end = clock_us() + us, now;
+
+    while (atomic_load(word) == seen && (now = clock_us()) < end)
+        os_seam_sleep_us(os, end - now < PARK_US_MAX ? (uint32_t)(end - now) : PARK_US_MAX);
+}
+
+void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
+{
+    (void)os, (void)word;
+}
+
+#endif
+
+uint64_t os_seam_process(const struct os *os)
+{
+    (void)os;
+    return (uint64_t)(os_posix_pid != 0 ? os_posix_pid : getpid());
 }
 
 os_result os_seam_random(const struct os *os, void *bytes, size_t n)

@@ -1,9 +1,13 @@
 /*
- * Time and chance on Windows.
+ * Time, waiting and chance on Windows.
  */
 #include "os/win32.h"
 
 #include <ntsecapi.h>
+
+void os_seam_install(void)
+{
+}
 
 void os_seam_yield(const struct os *os, const char *where)
 {
@@ -37,6 +41,27 @@ void os_seam_sleep_us(const struct os *os, uint32_t us)
         yield_for(us);
     else
         Sleep(us / 1000);
+}
+
+_Static_assert(sizeof(_Atomic uint32_t) == 4, "WaitOnAddress compares plain words");
+
+/* In whole milliseconds, rounded up; never so many that they mean INFINITE. */
+void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
+{
+    (void)os;
+    (void)WaitOnAddress(word, &seen, sizeof seen, us / 1000 + (us % 1000 != 0 ? 1 : 0));
+}
+
+void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
+{
+    (void)os;
+    WakeByAddressAll((void *)(uintptr_t)word);
+}
+
+uint64_t os_seam_process(const struct os *os)
+{
+    (void)os;
+    return GetCurrentProcessId();
 }
 
 os_result os_seam_random(const struct os *os, void *bytes, size_t n)

@@ -35,6 +35,7 @@ void os_map_advise(const struct os *os, void *address, size_t n, os_advice advic
 /* lock_posix.c, lock_win32.c: byte-range locks, and the mutexes of os.h */
 os_result os_lock_try(const struct os *os, struct os_file *file, uint64_t byte, bool exclusive);
 void os_lock_release(const struct os *os, struct os_file *file, uint64_t byte);
+os_result os_lock_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held);
 os_result os_lock_downgrade(const struct os *os, struct os_file *file, uint64_t byte);
 
 /* dir_posix.c, dir_win32.c */
@@ -52,6 +53,7 @@ os_result os_guard_store(const struct os *os, void *view, const void *from, size
 void os_guard_install(void); /* cheap when it is installed already */
 
 /* seam_posix.c, seam_win32.c */
+void os_seam_install(void); /* cheap when it is installed already */
 void os_seam_yield(const struct os *os, const char *where);
 uint64_t os_seam_clock_ms(const struct os *os);
 void os_seam_sleep_us(const struct os *os, uint32_t us);

@@ -16,16 +16,18 @@ static uint64_t view_cost(uint64_t view_size, uint64_t block_bytes)
 }
 
 slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint64_t budget,
-                            uint64_t block_bytes, slot_error *err)
+                            uint64_t block_bytes, uint64_t reserved, uint32_t least,
+                            slot_error *err)
 {
-    uint64_t needed = 2 * view_cost(VIEW_SIZE_MIN, block_bytes);
+    uint64_t needed = reserved + least * view_cost(VIEW_SIZE_MIN, block_bytes);
     uint64_t size = VIEW_SIZE_MAX;
 
     if (budget < needed)
         return error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
                          "a map budget of %llu bytes is too small: this database needs %llu",
                          (unsigned long long)budget, (unsigned long long)needed);
-    while (size > VIEW_SIZE_MIN && (size > budget / 4 || 2 * view_cost(size, block_bytes) > budget))
+    while (size > VIEW_SIZE_MIN &&
+           (size > budget / 4 || reserved + least * view_cost(size, block_bytes) > budget))
         size /= 2;
     memset(cache, 0, sizeof *cache);
     cache->os = os;
@@ -33,7 +35,9 @@ slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint6
     cache->view_size = size;
     while ((UINT64_C(1) << cache->view_shift) < size)
         cache->view_shift++;
-    cache->capacity = (uint32_t)min_u64(budget / view_cost(size, block_bytes), UINT32_MAX);
+    cache->counters.mapped = cache->counters.mapped_peak = reserved;
+    cache->capacity =
+        (uint32_t)min_u64((budget - reserved) / view_cost(size, block_bytes), UINT32_MAX);
     os_mutex_init(&cache->mutex);
     return SLOT_OK;
 }
@@ -101,6 +105,8 @@ static size_t dirty_words(const struct view *view)
 static void dirty_append(struct view_cache *cache, struct view *view)
 {
     view->is_dirty = true;
+    view->dirty_start = UINT64_MAX;
+    view->dirty_end = 0;
     view->next_dirty = cache->dirty;
     cache->dirty = view;
 }
@@ -125,12 +131,20 @@ slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_
             return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     }
     view->dirty[bit / 64] |= UINT64_C(1) << (bit % 64);
-    if (!view->is_dirty) {
-        os_mutex_lock(&cache->mutex);
-        dirty_append(cache, view);
-        os_mutex_unlock(&cache->mutex);
-    }
+    view_mark_range(cache, view, block * view->file->block_bytes, view->file->block_bytes);
     return SLOT_OK;
+}
+
+void view_mark_range(struct view_cache *cache, struct view *view, uint64_t offset, uint64_t n)
+{
+    uint64_t start = offset - view->offset;
+
+    os_mutex_lock(&cache->mutex);
+    if (!view->is_dirty)
+        dirty_append(cache, view);
+    view->dirty_start = min_u64(view->dirty_start, start);
+    view->dirty_end = max_u64(view->dirty_end, min_u64(start + n, view->n));
+    os_mutex_unlock(&cache->mutex);
 }
 
 static void dirty_remove(struct view_cache *cache, struct view *view)
@@ -141,7 +155,8 @@ static void dirty_remove(struct view_cache *cache, struct view *view)
         link = &(*link)->next_dirty;
     *link = view->next_dirty;
     view->is_dirty = false;
-    memset(view->dirty, 0, dirty_words(view) * sizeof *view->dirty);
+    if (view->dirty != NULL)
+        memset(view->dirty, 0, dirty_words(view) * sizeof *view->dirty);
 }
 
 uint32_t view_next_dirty(const struct view *view, uint64_t from)
@@ -156,26 +171,9 @@ uint32_t view_next_dirty(const struct view *view, uint64_t from)
     return view->blocks;
 }
 
-/* The bytes from the first dirty block to the end of the last one, within the view. */
-static void dirty_range(const struct view *view, uint64_t *start, uint64_t *end)
-{
-    uint64_t first = view_next_dirty(view, 0);
-    uint64_t word = (view->blocks - 1) / 64;
-    uint64_t last = 63;
-
-    while (view->dirty[word] == 0)
-        word--;
-    while ((view->dirty[word] >> last & 1) == 0)
-        last--;
-    last += word * 64;
-    *start = (view->first_block + first) * view->file->block_bytes - view->offset;
-    *end = (view->first_block + last + 1) * view->file->block_bytes - view->offset;
-    *end = min_u64(*end, view->n);
-}
-
 static slot_status flush_view(struct view_cache *cache, struct view *view, slot_error *err)
 {
-    uint64_t start, end;
+    uint64_t start = view->dirty_start, end = view->dirty_end;
     os_result result;
 
     if (cache->flush_failed)
@@ -187,7 +185,6 @@ static slot_status flush_view(struct view_cache *cache, struct view *view, slot_
         if (status != SLOT_OK)
             return status;
     }
-    dirty_range(view, &start, &end);
     result = cache->os->flush(cache->os, view->base + start, (size_t)(end - start));
     if (!os_ok(result)) {
         cache->flush_failed = true;
@@ -321,13 +318,15 @@ static slot_status map_new(struct view_cache *cache, struct view_file *file, uin
 static slot_status inherit_dirty(struct view_cache *cache, struct view *view,
                                  const struct view *old, slot_error *err)
 {
-    if (!old->is_dirty)
+    if (!old->is_dirty || old->dirty == NULL)
         return SLOT_OK;
     view->dirty = malloc(dirty_words(view) * sizeof *view->dirty);
     if (view->dirty == NULL)
         return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     memcpy(view->dirty, old->dirty, dirty_words(view) * sizeof *view->dirty);
     dirty_append(cache, view);
+    view->dirty_start = old->dirty_start;
+    view->dirty_end = old->dirty_end;
     return SLOT_OK;
 }
 
@@ -366,16 +365,40 @@ static void advise(struct view_cache *cache, struct view *view, os_advice advice
     view->advice = advice;
 }
 
+/* The file may have grown since its size was asked for: by a writer in another process. */
+static slot_status reach(struct view_cache *cache, struct view_file *file, uint64_t end,
+                         slot_error *err)
+{
+    uint64_t size = 0;
+    os_result result;
+
+    if (end <= file->size)
+        return SLOT_OK;
+    result = cache->os->size(cache->os, file->file, &size);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, file->name, SLOT_NO_OFFSET,
+                        "the size of the file cannot be had");
+    if (size < end)
+        return error_set(err, SLOT_E_TRUNCATED, file->name, size,
+                         "%llu bytes long, must have %llu: did another program cut it?",
+                         (unsigned long long)size, (unsigned long long)end);
+    file->size = size;
+    return SLOT_OK;
+}
+
 slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
                          uint64_t end, os_advice advice, struct view **view, slot_error *err)
 {
-    slot_status status = SLOT_OK;
     struct view *found, *mapped = NULL;
+    slot_status status;
 
-    assert(offset < end && end <= file->size);
+    assert(offset < end);
     os_mutex_lock(&cache->mutex);
     found = table_find(cache, file, offset >> cache->view_shift);
-    if (found == NULL)
+    status = reach(cache, file, end, err);
+    if (status != SLOT_OK)
+        found = NULL;
+    else if (found == NULL)
         status = map_new(cache, file, offset, &mapped, err);
     else if (end - found->offset > found->n)
         status = replace(cache, found, offset, &mapped, err);

@@ -40,8 +40,9 @@ struct view;
 struct view_file {
     const char *name; /* static, for errors */
     struct os_file *file;
-    uint64_t size;        /* bytes now: a view never reaches beyond; the owner keeps it right */
-    uint64_t block_bytes; /* no block straddles a view */
+    uint64_t size;        /* bytes that are known to be there: a view never reaches beyond. Asked
+                             for anew, under the mutex, when somebody needs more */
+    uint64_t block_bytes; /* of the largest piece that must not straddle a view */
     os_map_mode mode;
     /* Called with each dirty view before it is flushed; NULL if nothing has to be done then. */
     slot_status (*settle)(void *context, struct view *view, slot_error *err);
@@ -60,7 +61,8 @@ struct view {
     os_advice advice; /* as the system was told last */
     bool retired;
     bool is_dirty;
-    uint64_t *dirty; /* one bit for each of `blocks`; NULL until the first */
+    uint64_t dirty_start, dirty_end; /* bytes of the view that a flush has to cover */
+    uint64_t *dirty; /* one bit for each of `blocks`, for settle; NULL until the first */
     struct view *next_in_bucket;
     struct view *older, *newer; /* by last acquisition */
     struct view *next_dirty;
@@ -89,21 +91,24 @@ struct view_cache {
 };
 
 /*
- * Start with no views. `block_bytes` is the largest block of any file that will be used.
- * SLOT_E_BUDGET, naming the bytes needed, when not even two of the smallest views fit.
+ * Start with no views. `block_bytes` is the largest block of any file that will be used; `reserved`
+ * bytes of the budget are mapped by others. SLOT_E_BUDGET, naming the bytes needed, when not even
+ * `least` of the smallest views fit.
  */
 slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint64_t budget,
-                            uint64_t block_bytes, slot_error *err);
+                            uint64_t block_bytes, uint64_t reserved, uint32_t least,
+                            slot_error *err);
 
 /* Unmap everything, dirty or not. No view may be pinned. */
 void view_cache_release(struct view_cache *cache);
 
 /*
- * The view that owns byte `offset` of the file, mapped at least up to byte `end` (<= file->size),
- * with one more pin. `advice` tells the system what comes: OS_ADVICE_RANDOM keeps a fault from
+ * The view that owns byte `offset` of the file, mapped at least up to byte `end`, with one more
+ * pin. `advice` tells the system what comes: OS_ADVICE_RANDOM keeps a fault from
  * dragging in the device's whole read-ahead (8 MiB for 125 bytes), OS_ADVICE_SEQUENTIAL asks for
- * it. SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY; what settle and
- * flush return. Cost: a lock and a look-up; on a miss map, unmap and page faults.
+ * it. SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY; SLOT_E_TRUNCATED when the file
+ * ends before `end`; what settle and flush return. Cost: a lock and a look-up; on a miss map, unmap
+ * and page faults.
  */
 slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
                          uint64_t end, os_advice advice, struct view **view, slot_error *err);
@@ -123,6 +128,9 @@ uint32_t view_next_dirty(const struct view *view, uint64_t from);
 /* Mark it. SLOT_E_NO_MEMORY, and then nothing changed. */
 slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_t block,
                             slot_error *err);
+
+/* Mark bytes [offset, offset + n) of the file, within the view, for the next flush. */
+void view_mark_range(struct view_cache *cache, struct view *view, uint64_t offset, uint64_t n);
 
 /* Settle and flush all dirty views. When it fails, those not yet done stay dirty. */
 slot_status view_flush_all(struct view_cache *cache, slot_error *err);

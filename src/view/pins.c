@@ -7,22 +7,33 @@
 #include "base/checked.h"
 #include "base/status.h"
 
-void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file)
+#define ONE_FILE 63u /* file_shift: all offsets are in the first */
+
+void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
+               uint64_t bytes)
 {
+    pins_init_files(pins, cache, file, ONE_FILE, bytes);
+}
+
+void pins_init_files(struct view_pins *pins, struct view_cache *cache, struct view_file *files,
+                     uint32_t file_shift, uint64_t bytes)
+{
+    uint32_t view_shift = cache->view_shift < file_shift ? cache->view_shift : file_shift;
     uint32_t entries = PINS_MAX;
 
     /* A quarter of the budget at most, so that some threads can work side by side. */
     while (entries > 1 && entries > cache->capacity / 4)
         entries /= 2;
-    /* And no more than the file has views: clearing the table is most of what a begin costs. */
-    while (entries > 1 && (uint64_t)(entries / 2) << cache->view_shift >= file->size)
+    /* And no more than there are views: clearing the table is most of what a begin costs. */
+    while (entries > 1 && (uint64_t)(entries / 2) << view_shift >= bytes)
         entries /= 2;
     memset(pins, 0, offsetof(struct view_pins, table) + entries * sizeof pins->table[0]);
     pins->cache = cache;
-    pins->file = file;
+    pins->files = files;
     pins->mask = entries - 1;
-    pins->view_shift = cache->view_shift;
-    pins->view_size = cache->view_size;
+    pins->view_shift = view_shift;
+    pins->file_shift = file_shift;
+    pins->view_size = UINT64_C(1) << view_shift;
 }
 
 static uint64_t entry_bit(const struct view_pins *pins, const struct pin *entry)
@@ -73,22 +84,23 @@ void pins_release(struct view_pins *pins)
 slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
                       slot_error *err)
 {
-    struct pin *entry = &pins->table[(offset >> pins->cache->view_shift) & pins->mask];
+    struct pin *entry = &pins->table[(offset >> pins->view_shift) & pins->mask];
+    struct view_file *file = &pins->files[offset >> pins->file_shift];
+    uint64_t base = offset >> pins->file_shift << pins->file_shift;
+    uint64_t at = offset - base;
     struct view *view = NULL;
     slot_status status;
 
     drop_entry(pins, entry);
-    status =
-        view_acquire(pins->cache, pins->file, offset, offset + n, OS_ADVICE_RANDOM, &view, err);
+    status = view_acquire(pins->cache, file, at, at + n, OS_ADVICE_RANDOM, &view, err);
     if (status == SLOT_E_BUDGET) {
         /* What this transaction holds for speed alone may be just what is missing. */
         drop_table(pins);
-        status =
-            view_acquire(pins->cache, pins->file, offset, offset + n, OS_ADVICE_RANDOM, &view, err);
+        status = view_acquire(pins->cache, file, at, at + n, OS_ADVICE_RANDOM, &view, err);
     }
     if (status != SLOT_OK)
         return status;
-    entry->offset = view->offset;
+    entry->offset = base + view->offset;
     entry->n = view->n;
     entry->base = view->base;
     entry->view = view;
@@ -159,11 +171,11 @@ slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t
     slot_status status;
 
     drop_run(pins, user);
-    status = view_acquire(pins->cache, pins->file, offset, end, OS_ADVICE_SEQUENTIAL, &found, err);
+    status = view_acquire(pins->cache, pins->files, offset, end, OS_ADVICE_SEQUENTIAL, &found, err);
     if (status == SLOT_E_BUDGET) {
         drop_table(pins);
         status =
-            view_acquire(pins->cache, pins->file, offset, end, OS_ADVICE_SEQUENTIAL, &found, err);
+            view_acquire(pins->cache, pins->files, offset, end, OS_ADVICE_SEQUENTIAL, &found, err);
     }
     if (status != SLOT_OK)
         return status;

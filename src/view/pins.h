@@ -26,9 +26,10 @@ struct pin {
 
 struct view_pins {
     struct view_cache *cache;
-    struct view_file *file;
-    uint64_t view_size; /* the cache's, close at hand */
+    struct view_file *files; /* file i has the offsets from i << file_shift on */
+    uint64_t view_size;      /* the cache's, or a whole file if that is smaller */
     uint32_t view_shift;
+    uint32_t file_shift;
     uint32_t mask;         /* entries in use - 1 */
     uint64_t entries_lent; /* bit i: the view of entry i is in the set `lent` */
     uint32_t lent_count;
@@ -38,7 +39,16 @@ struct view_pins {
     struct pin table[PINS_MAX];
 };
 
-void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file);
+/* `bytes`: how much of the file will be used at most; sizes the table. */
+void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
+               uint64_t bytes);
+
+/*
+ * For several files of 1 << file_shift bytes each, whose bytes are numbered one file behind the
+ * other. pins_run does not know them.
+ */
+void pins_init_files(struct view_pins *pins, struct view_cache *cache, struct view_file *files,
+                     uint32_t file_shift, uint64_t bytes);
 
 /* Give everything back. */
 void pins_release(struct view_pins *pins);

@@ -273,6 +273,26 @@ static void faulty_unlock(const struct os *os, struct os_file *file, uint64_t by
     f->inner->unlock(f->inner, file, byte);
 }
 
+static os_result faulty_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held)
+{
+    struct os_faulty *f = self(os);
+    struct verdict verdict = count(f, OS_FAULTY_FN_held);
+
+    return verdict.fails ? verdict.result : f->inner->held(f->inner, file, byte, held);
+}
+
+/* A lock that is taken stays one, whether this succeeds or fails. */
+static os_result faulty_downgrade(const struct os *os, struct os_file *file, uint64_t byte)
+{
+    struct os_faulty *f = self(os);
+    struct verdict verdict = count(f, OS_FAULTY_FN_downgrade);
+
+    os_mutex_lock(&f->mutex);
+    assert(lock_place(f, file, byte) < OS_FAULTY_LOCKS_MAX); /* downgraded what was not locked */
+    os_mutex_unlock(&f->mutex);
+    return verdict.fails ? verdict.result : f->inner->downgrade(f->inner, file, byte);
+}
+
 static os_result faulty_make_dir(const struct os *os, const char *path)
 {
     struct os_faulty *f = self(os);
@@ -369,6 +389,27 @@ static void faulty_sleep_us(const struct os *os, uint32_t us)
     inner->sleep_us(inner, us);
 }
 
+static void faulty_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
+{
+    const struct os *inner = self(os)->inner;
+
+    inner->park(inner, word, seen, us);
+}
+
+static void faulty_unpark(const struct os *os, _Atomic uint32_t *word)
+{
+    const struct os *inner = self(os)->inner;
+
+    inner->unpark(inner, word);
+}
+
+static uint64_t faulty_process(const struct os *os)
+{
+    const struct os *inner = self(os)->inner;
+
+    return inner->process(inner);
+}
+
 static os_result faulty_random(const struct os *os, void *bytes, size_t n)
 {
     struct os_faulty *f = self(os);
@@ -396,6 +437,8 @@ static const struct os table = {
     .advise_view = faulty_advise_view,
     .lock = faulty_lock,
     .unlock = faulty_unlock,
+    .held = faulty_held,
+    .downgrade = faulty_downgrade,
     .make_dir = faulty_make_dir,
     .remove_dir = faulty_remove_dir,
     .remove_file = faulty_remove_file,
@@ -408,6 +451,9 @@ static const struct os table = {
     .yield = faulty_yield,
     .clock_ms = faulty_clock_ms,
     .sleep_us = faulty_sleep_us,
+    .park = faulty_park,
+    .unpark = faulty_unpark,
+    .process = faulty_process,
     .random = faulty_random,
 };
 

@@ -32,6 +32,8 @@
     X(flush)                                                                                       \
     X(populate)                                                                                    \
     X(lock)                                                                                        \
+    X(held)                                                                                        \
+    X(downgrade)                                                                                   \
     X(make_dir)                                                                                    \
     X(remove_dir)                                                                                  \
     X(remove_file)                                                                                 \

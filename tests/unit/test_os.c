@@ -1,6 +1,6 @@
 /*
  * The native OS table against its contract in os.h, the same on every system: files, views, locks,
- * directories, guarded copies, seams.
+ * directories, guarded copies, seams. And, where a process can be doubled, what its child gets.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,15 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#if __has_include(<sys/wait.h>) /* where there is fork, what it must not break is tested */
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define HAS_FORK 1
+#else
+#define HAS_FORK 0
+#endif
 
 #include "os/os.h"
 #include "support/lost_view.h"
@@ -658,6 +667,71 @@ static void test_lock__close_lets_go(void **state)
     os->close(os, c);
 }
 
+static void test_downgrade__lets_readers_in(void **state)
+{
+    struct os_file *a = new_file("lock", 0);
+    struct os_file *b = open_file("lock", OS_READ | OS_WRITE | OS_LOCKS);
+
+    (void)state;
+    expect(os->lock(os, a, LOCK_BYTE, true), SLOT_OK);
+    expect(os->lock(os, b, LOCK_BYTE, false), SLOT_E_BUSY);
+    expect(os->downgrade(os, a, LOCK_BYTE), SLOT_OK);
+    expect(os->lock(os, b, LOCK_BYTE, true), SLOT_E_BUSY);
+    expect(os->lock(os, b, LOCK_BYTE, false), SLOT_OK);
+    os->unlock(os, b, LOCK_BYTE);
+    expect(os->lock(os, b, LOCK_BYTE, true), SLOT_E_BUSY);
+    /* One lock is left, and one unlock lets go of it. */
+    os->unlock(os, a, LOCK_BYTE);
+    expect(os->lock(os, b, LOCK_BYTE, true), SLOT_OK);
+    expect(os->lock(os, a, LOCK_BYTE, false), SLOT_E_BUSY);
+    os->close(os, a);
+    os->close(os, b);
+}
+
+#define DOWNGRADES UINT64_C(1000)
+
+struct grabber {
+    struct os_file *file;
+    _Atomic uint64_t byte;  /* to try for; DOWNGRADES: stop */
+    _Atomic uint64_t tried; /* bytes that were tried for */
+    uint64_t got;
+};
+
+static void grab(void *context)
+{
+    struct grabber *grabber = context;
+    uint64_t byte;
+
+    while ((byte = atomic_load(&grabber->byte)) < DOWNGRADES) {
+        if (os_ok(os->lock(os, grabber->file, byte, true)))
+            grabber->got++;
+        atomic_store(&grabber->tried, byte + 1);
+    }
+}
+
+static void test_downgrade__never_unlocked(void **state)
+{
+    struct os_file *file = new_file("lock", 0);
+    struct grabber grabber = {.file = open_file("lock", OS_READ | OS_WRITE)};
+    struct test_thread *thread;
+
+    (void)state;
+    expect(os->lock(os, file, 0, true), SLOT_OK);
+    thread = test_thread_start(grab, &grabber);
+    for (uint64_t i = 0; i < DOWNGRADES; i++) {
+        while (atomic_load(&grabber.tried) <= i)
+            os->sleep_us(os, 1);
+        expect(os->downgrade(os, file, i), SLOT_OK);
+        /* Locked before the other thread hears of it, and never unlocked. */
+        expect(os->lock(os, file, i + 1, true), SLOT_OK);
+        atomic_store(&grabber.byte, i + 1);
+    }
+    test_thread_join(thread);
+    assert_int_equal(grabber.got, 0);
+    os->close(os, grabber.file);
+    os->close(os, file);
+}
+
 struct counter {
     struct os_mutex mutex;
     long value;
@@ -934,6 +1008,74 @@ static void test_clock__goes_on(void **state)
     assert_in_range(os->clock_ms(os) - start, 40, 30000);
 }
 
+/* None of these wakes by its time: it would be more than an hour. */
+static void test_park__not_when_the_word_differs(void **state)
+{
+    _Atomic uint32_t word = 7;
+
+    (void)state;
+    os->park(os, &word, 6, UINT32_MAX);
+    os->park(os, &word, 8, UINT32_MAX);
+    os->unpark(os, &word);
+}
+
+static void test_park__until_its_time(void **state)
+{
+    uint64_t start = os->clock_ms(os);
+    _Atomic uint32_t word = 7;
+
+    (void)state;
+    os->park(os, &word, 7, 0);
+    os->park(os, &word, 7, 1);
+    for (int i = 0; i < 20; i++)
+        os->park(os, &word, 7, 10000);
+    /* It may wake for no reason, but not each time. */
+    assert_in_range(os->clock_ms(os) - start, 40, 30000);
+}
+
+struct sleeper {
+    _Atomic uint32_t *word;
+    _Atomic uint32_t *asleep;
+};
+
+static void sleep_until_changed(void *context)
+{
+    struct sleeper *sleeper = context;
+
+    atomic_fetch_add(sleeper->asleep, 1);
+    while (atomic_load(sleeper->word) == 0)
+        os->park(os, sleeper->word, 0, UINT32_MAX);
+}
+
+static void test_unpark__wakes_all(void **state)
+{
+    _Atomic uint32_t word = 0, asleep = 0;
+    struct sleeper sleeper = {&word, &asleep};
+    struct test_thread *one = test_thread_start(sleep_until_changed, &sleeper);
+    struct test_thread *two = test_thread_start(sleep_until_changed, &sleeper);
+
+    (void)state;
+    while (atomic_load(&asleep) < 2)
+        os->sleep_us(os, 100);
+    os->sleep_us(os, 10000);
+    os->unpark(os, &word); /* for no reason: they go on sleeping */
+    os->sleep_us(os, 10000);
+    atomic_store(&word, 1);
+    os->unpark(os, &word);
+    test_thread_join(one);
+    test_thread_join(two);
+}
+
+static void test_process__stays(void **state)
+{
+    uint64_t process = os->process(os);
+
+    (void)state;
+    assert_true(process != 0);
+    assert_true(os->process(os) == process);
+    assert_true(os_native()->process(os) == process);
+}
+
 static void test_random__differs(void **state)
 {
     enum { N = 100000 };
@@ -950,6 +1092,240 @@ static void test_random__differs(void **state)
     free(a);
     free(b);
 }
+
+/* ---- fork ------------------------------------------------------------------------------------ */
+
+#if HAS_FORK
+
+/*
+ * A child says one byte when it is there, and whether all was well with it, then lives until the
+ * parent lets it go.
+ */
+struct pipes {
+    int hello[2], end[2];
+};
+
+static void pipes_open(struct pipes *pipes)
+{
+    assert_int_equal(pipe(pipes->hello), 0);
+    assert_int_equal(pipe(pipes->end), 0);
+}
+
+/* In the child. It ends itself if the parent never does. */
+static _Noreturn void live(struct pipes *pipes, bool well)
+{
+    char byte = well ? 'y' : 'n';
+
+    alarm(100);
+    close(pipes->end[1]);
+    if (write(pipes->hello[1], &byte, 1) == 1)
+        (void)!read(pipes->end[0], &byte, 1);
+    _exit(0);
+}
+
+static bool child_is_well(struct pipes *pipes)
+{
+    char byte = 0;
+
+    return read(pipes->hello[0], &byte, 1) == 1 && byte == 'y';
+}
+
+static void let_go(struct pipes *pipes)
+{
+    for (int i = 0; i < 2; i++) {
+        close(pipes->hello[i]);
+        close(pipes->end[i]);
+    }
+}
+
+/* In the child: all that is asked of a file that it had to let go of fails, and does no harm. */
+static bool has_let_go(struct os_file *file)
+{
+    uint64_t size = 0;
+    void *view = NULL;
+    uint8_t byte;
+    bool well = !os_ok(os->size(os, file, &size)) && !os_ok(os->read_at(os, file, 0, &byte, 1)) &&
+                !os_ok(os->lock(os, file, 0, true)) && !os_ok(os->downgrade(os, file, 0)) &&
+                !os_ok(os->map(os, file, 0, 1, OS_MAP_READ, &view));
+
+    os->unlock(os, file, 0);
+    os->close(os, file);
+    return well;
+}
+
+static void wait_for(pid_t child)
+{
+    int status = -1;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void test_fork__another_process(void **state)
+{
+    uint64_t mine = os->process(os);
+    struct pipes pipes;
+    pid_t child;
+
+    (void)state;
+    pipes_open(&pipes);
+    child = fork();
+    if (child == 0)
+        live(&pipes, os->process(os) != mine && os->process(os) == (uint64_t)getpid());
+    assert_true(child_is_well(&pipes));
+    assert_true(os->process(os) == mine);
+    let_go(&pipes);
+    wait_for(child);
+}
+
+/* The views are there because they too could keep the locks alive. */
+static void test_fork__closed_by_the_parent(void **state)
+{
+    struct os_file *other, *file = open_file("lock", NEW | OS_LOCKS);
+    struct pipes pipes;
+    uint8_t *view;
+    pid_t child;
+
+    (void)state;
+    expect(os->resize(os, file, OS_GRANULARITY), SLOT_OK);
+    view = map(file, 0, 4096, OS_MAP_WORDS);
+    other = open_file("lock", OS_READ | OS_WRITE | OS_LOCKS);
+    expect(os->lock(os, file, LOCK_BYTE, true), SLOT_OK);
+    pipes_open(&pipes);
+    child = fork();
+    if (child == 0)
+        live(&pipes, has_let_go(file));
+    assert_true(child_is_well(&pipes));
+    expect(os->lock(os, other, LOCK_BYTE, true), SLOT_E_BUSY); /* not what a child has a say in */
+    os->close(os, file);
+    expect(os->lock(os, other, LOCK_BYTE, true), SLOT_OK);
+    os->close(os, other);
+    os->unmap(os, view, 4096);
+    let_go(&pipes);
+    wait_for(child);
+}
+
+/* A process that locks, has a child, and ends without closing anything. */
+static _Noreturn void hold_and_die(struct pipes *pipes)
+{
+    char *path = tmpdir_join(dir, "lock");
+    struct os_file *file = NULL;
+    void *view = NULL;
+    bool well = os_ok(os->open(os, path, OS_READ | OS_WRITE | OS_LOCKS, &file)) &&
+                os_ok(os->map(os, file, 0, 4096, OS_MAP_WORDS, &view)) &&
+                os_ok(os->lock(os, file, 3, true)) && os_ok(os->lock(os, file, 4, false));
+
+    if (well && fork() == 0)
+        live(pipes, os->process(os) == (uint64_t)getpid());
+    _exit(well ? 0 : 1);
+}
+
+static void test_fork__of_a_holder_that_dies(void **state)
+{
+    struct os_file *file = new_file("lock", OS_GRANULARITY);
+    struct pipes pipes;
+    pid_t holder;
+
+    (void)state;
+    pipes_open(&pipes);
+    holder = fork();
+    if (holder == 0)
+        hold_and_die(&pipes);
+    wait_for(holder);
+    assert_true(child_is_well(&pipes));
+    expect(os->lock(os, file, 3, true), SLOT_OK);
+    expect(os->lock(os, file, 4, true), SLOT_OK);
+    let_go(&pipes);
+    os->close(os, file);
+}
+
+static void test_fork__other_files_stay(void **state)
+{
+    struct os_file *file = new_file("file", 5);
+    struct os_file *lock = open_file("file", OS_READ | OS_LOCKS);
+    uint64_t size = 0;
+    struct pipes pipes;
+    pid_t child;
+
+    (void)state;
+    pipes_open(&pipes);
+    child = fork();
+    if (child == 0)
+        live(&pipes, os_ok(os->size(os, file, &size)) && size == 5 && has_let_go(lock));
+    assert_true(child_is_well(&pipes));
+    assert_int_equal(size_of(lock), 5);
+    let_go(&pipes);
+    wait_for(child);
+    os->close(os, lock);
+    os->close(os, file);
+}
+
+static int count_descriptors(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return n;
+}
+
+struct opener {
+    char *path;
+    atomic_bool stop;
+    int failed;
+};
+
+static void open_often(void *context)
+{
+    struct opener *opener = context;
+
+    while (!atomic_load(&opener->stop)) {
+        struct os_file *file = NULL;
+
+        if (!os_ok(os->open(os, opener->path, OS_READ | OS_WRITE | OS_LOCKS, &file))) {
+            opener->failed++;
+            continue;
+        }
+        /* Nobody else takes it. */
+        if (!os_ok(os->lock(os, file, 0, true)))
+            opener->failed++;
+        os->close(os, file);
+    }
+}
+
+/* Whatever the other thread is doing: a child has none of its files, and can open its own. */
+static void test_fork__while_files_are_opened(void **state)
+{
+    struct opener opener = {.path = tmpdir_join(dir, "lock")};
+    struct test_thread *thread;
+    int descriptors;
+
+    (void)state;
+    os->close(os, new_file("lock", 0));
+    descriptors = count_descriptors();
+    thread = test_thread_start(open_often, &opener);
+    for (int i = 0; i < 100; i++) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            struct os_file *file = NULL;
+
+            alarm(100);
+            if (count_descriptors() != descriptors ||
+                !os_ok(os->open(os, opener.path, OS_READ | OS_WRITE | OS_LOCKS, &file)))
+                _exit(1);
+            os->close(os, file);
+            _exit(0);
+        }
+        wait_for(child);
+    }
+    atomic_store(&opener.stop, true);
+    test_thread_join(thread);
+    assert_int_equal(opener.failed, 0);
+    free(opener.path);
+}
+
+#endif
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -985,6 +1361,8 @@ int main(void)
         TEST(test_lock__exclusive),
         TEST(test_lock__shared),
         TEST(test_lock__close_lets_go),
+        TEST(test_downgrade__lets_readers_in),
+        TEST(test_downgrade__never_unlocked),
         TEST(test_mutex__two_threads),
         TEST(test_dir__make_and_remove),
         TEST(test_rename_new__a_file),
@@ -997,7 +1375,18 @@ int main(void)
         TEST(test_guard__lost_pages),
         TEST(test_guard__two_threads_at_once),
         TEST(test_clock__goes_on),
+        TEST(test_park__not_when_the_word_differs),
+        TEST(test_park__until_its_time),
+        TEST(test_unpark__wakes_all),
+        TEST(test_process__stays),
         TEST(test_random__differs),
+#if HAS_FORK
+        TEST(test_fork__another_process),
+        TEST(test_fork__closed_by_the_parent),
+        TEST(test_fork__of_a_holder_that_dies),
+        TEST(test_fork__other_files_stay),
+        TEST(test_fork__while_files_are_opened),
+#endif
     };
 
     return cmocka_run_group_tests_name("os", tests, NULL, NULL);

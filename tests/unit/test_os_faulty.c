@@ -216,6 +216,49 @@ static void test_faulty__keeps_account_of_locks(void **state)
     assert_true(os_faulty_is_clean(&faulty));
 }
 
+static void test_faulty__a_downgraded_lock_is_held(void **state)
+{
+    struct os_file *a = new_file(0), *b = NULL;
+
+    (void)state;
+    assert_true(os_ok(os->open(os, path, OS_READ | OS_WRITE | OS_LOCKS, &b)));
+    assert_true(os_ok(os->lock(os, a, 1, true)));
+    os_faulty_fail_only(&faulty, "downgrade", 1, OS_FAULTY_ONCE, SLOT_E_IO, 5);
+    assert_int_equal(os->downgrade(os, a, 1).status, SLOT_E_IO);
+    assert_int_equal(os->lock(os, b, 1, false).status, SLOT_E_BUSY);
+    assert_int_equal(faulty.locks, 1);
+    assert_true(os_ok(os->downgrade(os, a, 1)));
+    assert_int_equal(os_faulty_count(&faulty, "downgrade"), 2);
+    assert_int_equal(faulty.locks, 1);
+    assert_true(os_ok(os->lock(os, b, 1, false)));
+    assert_int_equal(faulty.locks, 2);
+    os->unlock(os, a, 1);
+    assert_int_equal(faulty.locks, 1);
+    os->close(os, a);
+    os->close(os, b);
+    assert_true(os_faulty_is_clean(&faulty));
+}
+
+static void test_faulty__passes_on_what_cannot_fail(void **state)
+{
+    struct os_file *file = new_file(OS_GRANULARITY);
+    void *words = NULL;
+    uint64_t calls;
+
+    (void)state;
+    assert_true(os_ok(os->map(os, file, 0, OS_PAGE_SIZE, OS_MAP_WORDS, &words)));
+    calls = faulty.calls;
+    os_faulty_fail(&faulty, 1, OS_FAULTY_FOREVER, SLOT_E_IO, 5);
+    os->park(os, words, 1, UINT32_MAX);
+    os->park(os, words, 0, 1);
+    os->unpark(os, words);
+    assert_true(os->process(os) == os_native()->process(os_native()));
+    assert_int_equal(faulty.calls, calls);
+    os->unmap(os, words, OS_PAGE_SIZE);
+    os->close(os, file);
+    assert_true(os_faulty_is_clean(&faulty));
+}
+
 /* The canary of every sweep: N = 1, 2, 3 ... until nothing fails any more. */
 static void test_faulty__sweep_ends(void **state)
 {
@@ -280,6 +323,8 @@ int main(void)
         TEST(test_faulty__half_a_write),
         TEST(test_faulty__keeps_account_of_views),
         TEST(test_faulty__keeps_account_of_locks),
+        TEST(test_faulty__a_downgraded_lock_is_held),
+        TEST(test_faulty__passes_on_what_cannot_fail),
         TEST(test_faulty__sweep_ends),
         TEST(test_faulty__two_threads),
     };

@@ -1,0 +1,283 @@
+/*
+ * Checkpoints: bringing the log home while others read and write (PROTOCOL.md section 6).
+ *
+ *   1  announce the target, fence, scan the slots: C = the oldest live snapshot, or the target
+ *   2  the log durable up to C; only now may `records` be touched
+ *   3  newest versions before C home; checksums; meta (home.c)
+ *   4  checkpoint = C
+ *   5  fence, scan the slots once more: segments that every reader's checkpoint has left behind can
+ *      be used again
+ *
+ * One at a time: a turn in the handle, byte LOCK_BYTE_CHECKPOINTER between processes. One that is
+ * killed leaves blocks that readers do not look at, and perhaps checksums that are half renewed:
+ * `settling` says so.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+#include "format/sums.h"
+#include "log/scan.h"
+
+slot_status checkpoint_lock(slot_db *db, uint32_t wait_ms, slot_error *err)
+{
+    slot_status status = turn_take(db->os, &db->checkpointer, wait_ms,
+                                   "another checkpoint of this handle is being made", err);
+
+    if (status != SLOT_OK)
+        return status;
+    status = db_lock(db->os, db->files.lock, LOCK_BYTE_CHECKPOINTER, true, wait_ms, err);
+    if (status != SLOT_OK)
+        turn_give(db->os, &db->checkpointer);
+    return status;
+}
+
+void checkpoint_unlock(slot_db *db)
+{
+    db->os->unlock(db->os, db->files.lock, LOCK_BYTE_CHECKPOINTER);
+    turn_give(db->os, &db->checkpointer);
+}
+
+/* ---- the steps ---- */
+
+/* Everybody who takes a snapshot from now on takes one at or behind the target, or is seen here. */
+static uint64_t choose(slot_db *db)
+{
+    uint64_t target = shared_snapshot(&db->shared).lsn;
+    struct oldest_reader oldest;
+
+    shared_set_target(&db->shared, max_u64(target, shared_target(&db->shared)));
+    atomic_thread_fence(memory_order_seq_cst);
+    oldest = reader_oldest(db, SHARED_SLOTS);
+    return min_u64(target, oldest.snap);
+}
+
+/*
+ * A checkpointer was killed when its meta slot was written: what that says is true, but perhaps not
+ * durable. Write it once more.
+ */
+static slot_status finish_dead(slot_db *db, slot_error *err)
+{
+    struct meta again = db->meta;
+    slot_status status = db_meta_write(db, &again, err);
+
+    if (status == SLOT_OK) {
+        shared_set_settling(&db->shared, 0);
+        shared_set_checkpoint(&db->shared, again.checkpoint_lsn);
+    }
+    return status;
+}
+
+static slot_status bring_home(slot_db *db, uint64_t from, uint64_t to, slot_error *err)
+{
+    struct meta next = db->meta;
+    struct log_live live;
+    struct log_scan scan;
+    struct home home;
+    bool whole_root = shared_settling(&db->shared) != 0;
+    slot_status status;
+
+    home_init(&home);
+    log_live(&db->log, from, to, &live);
+    status = scan_init(&scan, &db->log, &live, from, db->meta.checkpoint_chain, err);
+    if (status == SLOT_OK)
+        status = home_collect(&home, &scan, to, err);
+    scan_release(&scan);
+    if (status == SLOT_OK) {
+        next.checkpoint_lsn = to;
+        next.checkpoint_chain = home.end.chain;
+        shared_set_settling(&db->shared, 1);
+        status = home_copy(db, &home, &next, whole_root, err);
+    }
+    if (status == SLOT_OK) {
+        shared_set_checkpoint(&db->shared, to);
+        shared_set_settling(&db->shared, 0);
+    } else if (atomic_load_explicit(&db->poisoned, memory_order_relaxed)) {
+        shared_set_poison(&db->shared, 1);
+    }
+    home_release(&home);
+    return status;
+}
+
+/* A segment ends where the next one starts; it is free when that lies before `end`. */
+static void recycle(slot_db *db)
+{
+    struct log_live live;
+    uint64_t end;
+
+    atomic_thread_fence(memory_order_seq_cst);
+    end = min_u64(shared_checkpoint(&db->shared), reader_oldest(db, SHARED_SLOTS).c);
+    log_live(&db->log, 0, end, &live);
+    if (live.n == 0)
+        return;
+    /* The newest of them may go on beyond `end`. */
+    for (uint32_t i = 1; i < live.n; i++)
+        shared_set_segment(&db->shared, live.file[i], SHARED_FREE);
+    if (live.n > 1)
+        shared_set_recycled(&db->shared, live.start[0]);
+}
+
+static slot_status checkpoint_locked(slot_db *db, slot_error *err)
+{
+    slot_status status;
+    uint64_t from, to;
+
+    if (shared_poison(&db->shared) != 0 ||
+        atomic_load_explicit(&db->poisoned, memory_order_relaxed))
+        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    status = db_meta_refresh(db, err);
+    if (status != SLOT_OK)
+        return status;
+    from = shared_checkpoint(&db->shared);
+    if (db->meta.checkpoint_lsn > from) {
+        status = finish_dead(db, err);
+        from = db->meta.checkpoint_lsn;
+    }
+    to = choose(db);
+    if (status == SLOT_OK && to > from) {
+        status = writer_flush(db, to, err);
+        if (status != SLOT_OK) {
+            shared_set_poison(&db->shared, 1);
+            db_poison(db, status);
+        } else {
+            status = bring_home(db, from, to, err);
+        }
+    }
+    if (status == SLOT_OK)
+        recycle(db);
+    return status;
+}
+
+/* ---- what others call ---- */
+
+slot_status checkpoint_now(slot_db *db, uint32_t wait_ms, slot_error *err)
+{
+    slot_status status = checkpoint_lock(db, wait_ms, err);
+    uint64_t published, due;
+
+    if (status != SLOT_OK)
+        return status;
+    status = checkpoint_locked(db, err);
+    /* Not again for nothing: when a reader holds the checkpoint back, wait for some growth. */
+    published = shared_snapshot(&db->shared).lsn;
+    due = max_u64(shared_checkpoint(&db->shared) + db->checkpoint_bytes,
+                  published + db->checkpoint_bytes / 8);
+    atomic_store_explicit(&db->checkpoint_due, due, memory_order_relaxed);
+    checkpoint_unlock(db);
+    return status;
+}
+
+void checkpoint_if_due(slot_db *db)
+{
+    uint64_t published = shared_snapshot(&db->shared).lsn;
+
+    if (published >= atomic_load_explicit(&db->checkpoint_due, memory_order_relaxed) &&
+        published - shared_checkpoint(&db->shared) >= db->checkpoint_bytes)
+        (void)checkpoint_now(db, 0, NULL); /* who fails will be told at the limit, or at close */
+}
+
+slot_status slot_checkpoint(slot_db *db, slot_error *err)
+{
+    slot_status status = db_check_process(db, err);
+
+    if (status != SLOT_OK || db->access == SLOT_DIRECT)
+        return status;
+    if (db->access == SLOT_READ_ONLY)
+        return error_set(err, SLOT_E_READ_ONLY, "", SLOT_NO_OFFSET,
+                         "the database was opened for reading only");
+    return checkpoint_now(db, db->wait_ms, err);
+}
+
+slot_status checkpoint_mark(slot_db *db, slot_error *err)
+{
+    slot_status status = checkpoint_lock(db, db->wait_ms, err);
+
+    if (status != SLOT_OK)
+        return status;
+    if (shared_marked(&db->shared) == 0)
+        status = db_meta_refresh(db, err);
+    if (status == SLOT_OK && shared_marked(&db->shared) == 0) {
+        struct meta next = db->meta;
+
+        if (next.access == META_ACCESS_DIRECT)
+            next.sums_stale = true; /* a crash in direct access: see format/meta.h */
+        next.access = META_ACCESS_TRANSACTIONAL;
+        status = db_meta_write(db, &next, err);
+        if (status == SLOT_OK)
+            shared_set_marked(&db->shared, 1);
+    }
+    checkpoint_unlock(db);
+    return status;
+}
+
+/* ---- the last close ---- */
+
+/* `records`, `deleted` and `sums` end exactly where their last item does. */
+static slot_status cut_files(slot_db *db, slot_error *err)
+{
+    const struct meta *meta = &db->meta;
+    const struct os *os = db->os;
+    uint64_t blocks = db_blocks_of(db, meta->records);
+    os_result result;
+
+    view_drop_all(&db->cache, &db->records);
+    result = os->resize(os, db->files.records, meta->records * db->record_size);
+    if (os_ok(result))
+        result = os->resize(os, db->files.sums, blocks * SUM_BYTES);
+    if (os_ok(result))
+        result = os->sync(os, db->files.records);
+    if (os_ok(result))
+        result = os->sync(os, db->files.sums);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                        "the files cannot be cut to their length");
+    return SLOT_OK;
+}
+
+/* Both slots of meta say clean; the log of a next life shares nothing with that of this one. */
+static slot_status mark_clean(slot_db *db, slot_error *err)
+{
+    struct meta next = db->meta;
+    slot_status status = log_next_life(&db->log, &next.checkpoint_lsn, &next.checkpoint_chain, err);
+
+    next.access = META_ACCESS_CLEAN;
+    for (uint32_t i = 0; i < META_SLOTS && status == SLOT_OK; i++)
+        status = db_meta_write(db, &next, err);
+    return status;
+}
+
+static slot_status close_marked(slot_db *db, slot_error *err)
+{
+    char *directory = db_path(db->path, DIR_LOG);
+    slot_status status = writer_begin(db, err); /* takes over, should the last writer be dead */
+
+    if (status == SLOT_OK)
+        writer_end(db);
+    if (status == SLOT_OK)
+        status = checkpoint_now(db, 0, err);
+    if (status == SLOT_OK && shared_checkpoint(&db->shared) != shared_snapshot(&db->shared).lsn)
+        status = error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
+                           "a read transaction is still open: the log stays");
+    if (status == SLOT_OK)
+        status = cut_files(db, err);
+    if (status == SLOT_OK)
+        status = mark_clean(db, err);
+    if (status == SLOT_OK) {
+        log_release(&db->log);
+        if (directory == NULL)
+            status = error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        else
+            status = log_remove_segments(db->os, directory, err);
+    }
+    free(directory);
+    return status;
+}
+
+slot_status checkpoint_close(slot_db *db, slot_error *err)
+{
+    if (shared_poison(&db->shared) != 0 || shared_marked(&db->shared) == 0)
+        return SLOT_OK; /* recovery's business, or nothing to do */
+    return close_marked(db, err);
+}

@@ -1,0 +1,250 @@
+/*
+ * A write transaction in transactional access, from begin to commit or abort.
+ *
+ *   begin    the writer's turn and lock, a snapshot like a reader's, and the head of the log
+ *   changes  frames in the log (touch.c, append.c), nothing visible
+ *   commit   direct blocks and their checksums flushed -> frames sealed -> log flushed -> published
+ *   abort    the head goes back; what was written to `records` lies behind its end and is garbage
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+
+uint32_t db_log_limit(const slot_db *db)
+{
+    uint64_t segments = db->log_limit_bytes / db->log.segment_bytes;
+
+    return (uint32_t)min_u64(max_u64(segments, 2), LOG_SEGMENTS);
+}
+
+/* ---- begin ---- */
+
+static slot_status prepare(slot_db *db, slot_txn *txn, slot_error *err)
+{
+    uint64_t scratch_bytes = max_u64(db->block_bytes, BITMAP_BLOCK_BYTES);
+
+    if (db->writer.scratch == NULL)
+        db->writer.scratch = malloc((size_t)scratch_bytes);
+    txn->pending = malloc(sizeof *txn->pending);
+    if (db->writer.scratch == NULL || txn->pending == NULL) {
+        free(txn->pending);
+        txn->pending = NULL;
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    }
+    return SLOT_OK;
+}
+
+/* The transaction sees everything that was appended, published or not. */
+static void start(slot_txn *txn)
+{
+    slot_db *db = txn->db;
+
+    reader_begin(txn);
+    txn->seen = db->writer.state;
+    txn->records = txn->seen.records;
+    txn->deleted = txn->seen.deleted;
+    txn->plain = txn->c >= txn->seen.lsn && txn->deleted == 0 ? txn->records : 0;
+    txn->writing = true;
+    txn->changed = false;
+    txn->doomed = SLOT_OK;
+    txn->direct_blocks = 0;
+    txn->direct_end = 0;
+    memset(&txn->append, 0, sizeof txn->append);
+    batch_init(&txn->batch, &db->writer.head);
+    sums_forget(&db->sums);
+    pins_init(&txn->pins, &db->cache, &db->records, txn->records * txn->record_size);
+}
+
+slot_status commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
+{
+    slot_txn *begun = NULL;
+    slot_status status = writer_begin(db, err);
+
+    if (status != SLOT_OK)
+        return status;
+    status = reader_take(db, &begun, err);
+    if (status == SLOT_OK)
+        status = prepare(db, begun, err);
+    if (status != SLOT_OK) {
+        if (begun != NULL)
+            reader_give(begun);
+        writer_end(db);
+        return status;
+    }
+    start(begun);
+    *txn = begun;
+    return SLOT_OK;
+}
+
+/* ---- the end ---- */
+
+/* Views and memory go back; the turn is given back by the caller. */
+static void let_go(slot_txn *txn)
+{
+    pins_release(&txn->pins);
+    if (txn->log_pins.cache != NULL)
+        pins_release(&txn->log_pins);
+    if (txn->frame_pins.cache != NULL)
+        pins_release(&txn->frame_pins);
+    free(txn->append.bytes);
+    txn->append.bytes = NULL;
+    reader_end(txn);
+}
+
+static void finish(slot_txn *txn)
+{
+    free(txn->pending);
+    txn->pending = NULL;
+    batch_release(&txn->batch);
+    reader_give(txn);
+}
+
+void commit_abort(slot_txn *txn)
+{
+    slot_db *db = txn->db;
+
+    let_go(txn);
+    batch_forget(&db->log, &db->writer.head, &txn->batch);
+    db->writer.insert_from = 0; /* marks that were taken are there again */
+    if (txn->direct_end > 0)
+        db->writer.records_space = 0;
+    writer_end(db);
+    finish(txn);
+}
+
+/* ---- commit ---- */
+
+/* Blocks that were written to `records` itself are durable before the first frame is sealed. */
+static slot_status flush_direct(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    os_result result;
+
+    if (txn->direct_end == 0)
+        return SLOT_OK;
+    result = db->os->sync(db->os, db->files.records);
+    if (os_ok(result))
+        result = db->os->sync(db->os, db->files.sums);
+    if (!os_ok(result))
+        return db_poison(db, error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                                      "appended records cannot be made durable"));
+    return SLOT_OK;
+}
+
+static slot_status seal(slot_txn *txn, struct snapshot *state, slot_error *err)
+{
+    slot_db *db = txn->db;
+    struct writer *writer = &db->writer;
+    const struct log_commit commit = {txn->records, txn->deleted, txn->direct_blocks};
+    slot_status status = batch_seal(&db->log, &writer->head, &txn->batch, &commit, db_log_limit(db),
+                                    writer->scratch, err);
+
+    if (status == SLOT_E_LOG_FULL) {
+        status = commit_make_room(txn, err);
+        if (status == SLOT_OK)
+            status = batch_seal(&db->log, &writer->head, &txn->batch, &commit, db_log_limit(db),
+                                writer->scratch, err);
+    }
+    if (status == SLOT_OK) {
+        const struct snapshot made = {writer->head.lsn, txn->records, txn->deleted,
+                                      writer->head.chain};
+
+        *state = made;
+    }
+    return status;
+}
+
+static bool has_changes(const slot_txn *txn)
+{
+    return txn->batch.n > 0 || txn->records != txn->seen.records;
+}
+
+slot_status commit_now(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    struct snapshot state;
+    slot_status status = db_may_write(txn, err);
+
+    if (status == SLOT_OK)
+        status = db_append_flush(txn, err);
+    if (status == SLOT_OK && !has_changes(txn)) {
+        commit_abort(txn);
+        return SLOT_OK;
+    }
+    if (status == SLOT_OK)
+        status = flush_direct(txn, err);
+    if (status == SLOT_OK)
+        status = seal(txn, &state, err);
+    if (status != SLOT_OK) {
+        commit_abort(txn);
+        return status;
+    }
+    let_go(txn);
+    status = writer_publish(txn, &state, err);
+    finish(txn);
+    if (status == SLOT_OK)
+        checkpoint_if_due(db);
+    return status;
+}
+
+/* ---- room in the log ---- */
+
+static slot_status log_full(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    struct oldest_reader oldest;
+    uint64_t own = txn->batch.begun_n * db->log.segment_bytes;
+
+    if (txn->batch.begun_n + 1 >= db_log_limit(db))
+        return error_set(err, SLOT_E_TXN_TOO_LARGE, "log", SLOT_NO_OFFSET,
+                         "the transaction needs more than the %llu bytes that log_limit_bytes "
+                         "allows: raise it, or commit more often",
+                         (unsigned long long)db->log_limit_bytes);
+    oldest = reader_oldest(db, txn->slot);
+    if (oldest.slot == SHARED_SLOTS)
+        return error_set(err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
+                         "the log has reached %llu bytes, %llu of them this transaction's, and "
+                         "cannot be brought home: raise log_limit_bytes",
+                         (unsigned long long)db->log_limit_bytes, (unsigned long long)own);
+    return error_set(err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
+                     "the log has reached %llu bytes: the read transaction in slot %u of process "
+                     "%llu keeps it from being used again; end it, or raise log_limit_bytes",
+                     (unsigned long long)db->log_limit_bytes, oldest.slot,
+                     (unsigned long long)oldest.process);
+}
+
+/* Whether a segment is free within the limit. */
+static bool has_room(const slot_db *db)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++)
+        used += shared_segment(&db->shared, i) != SHARED_FREE;
+    return used < db_log_limit(db);
+}
+
+slot_status commit_make_room(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status = SLOT_OK;
+
+    if (txn->batch.begun_n + 1 < db_log_limit(db))
+        status = checkpoint_now(db, db->wait_ms, err);
+    if (status == SLOT_OK && !has_room(db) && !txn->lent) {
+        /* Our own snapshot keeps the log from before the checkpoint: take a newer one. What was
+         * lent from it would have to stay. */
+        struct snapshot published;
+
+        if (txn->log_pins.cache != NULL)
+            pins_unlend(&txn->log_pins);
+        txn->c = shared_slot_raise(&db->shared, txn->slot, &published);
+        txn->live_known = false;
+        status = checkpoint_now(db, db->wait_ms, err);
+    }
+    if (status == SLOT_OK && !has_room(db))
+        status = log_full(txn, err);
+    return status;
+}

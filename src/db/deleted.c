@@ -1,0 +1,264 @@
+/*
+ * Deleted records: the file `deleted`, one bit for each record, in blocks of 4 KiB that go through
+ * the log like those of `records`. A deleted record's bytes are zeros, so that only records of
+ * zeros have to be looked up here. Bits at and beyond the number of records are 0; blocks beyond
+ * the end of the file are all 0.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+
+#define PIECE_BYTES 512u /* read at once when looking for a mark */
+
+static uint64_t bitmap_block(uint64_t recno)
+{
+    return recno / BITMAP_BLOCK_RECORDS;
+}
+
+static uint32_t byte_in_block(uint64_t recno)
+{
+    return (uint32_t)(recno % BITMAP_BLOCK_RECORDS / 8);
+}
+
+static uint8_t bit_of(uint64_t recno)
+{
+    return (uint8_t)(1u << recno % 8);
+}
+
+/* ---- reading ---- */
+
+/* The file as this handle has it open, or NULL: there is none. */
+static slot_status open_file(slot_db *db, struct os_file **file, slot_error *err)
+{
+    int flags = db->access == SLOT_READ_ONLY ? OS_READ : OS_READ | OS_WRITE;
+    char *path = NULL;
+    os_result result = os_success();
+
+    os_mutex_lock(&db->stat_mutex);
+    if (db->files.deleted == NULL) {
+        path = db_path(db->path, FILE_DELETED);
+        result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
+                              : db->os->open(db->os, path, flags, &db->files.deleted);
+    }
+    *file = db->files.deleted;
+    os_mutex_unlock(&db->stat_mutex);
+    free(path);
+    if (!os_ok(result) && result.status != SLOT_E_NO_FILE)
+        return error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
+                        "the file cannot be opened");
+    return SLOT_OK;
+}
+
+slot_status deleted_create(slot_db *db, slot_error *err)
+{
+    struct os_file *file = NULL;
+    slot_status status = open_file(db, &file, err);
+    os_result result;
+    char *path;
+
+    if (status != SLOT_OK || file != NULL)
+        return status;
+    path = db_path(db->path, FILE_DELETED);
+    result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
+                          : db->os->open(db->os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file);
+    free(path);
+    if (os_ok(result))
+        result = db->os->sync_dir(db->os, db->path);
+    if (!os_ok(result)) {
+        if (file != NULL)
+            db->os->close(db->os, file);
+        return error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
+                        "the file cannot be made");
+    }
+    os_mutex_lock(&db->stat_mutex);
+    db->files.deleted = file;
+    os_mutex_unlock(&db->stat_mutex);
+    return SLOT_OK;
+}
+
+static slot_status read_file(slot_db *db, uint64_t offset, uint8_t *bits, uint32_t n,
+                             slot_error *err)
+{
+    struct os_file *file = NULL;
+    uint64_t size = 0;
+    slot_status status = open_file(db, &file, err);
+    os_result result = os_success();
+
+    if (status != SLOT_OK)
+        return status;
+    if (file != NULL)
+        result = db->os->size(db->os, file, &size);
+    memset(bits, 0, n);
+    if (os_ok(result) && offset < size)
+        result = db->os->read_at(db->os, file, offset, bits, (size_t)min_u64(n, size - offset));
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_DELETED, offset,
+                        "deletion marks cannot be read");
+    return SLOT_OK;
+}
+
+slot_status deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits, uint32_t n,
+                         slot_error *err)
+{
+    slot_db *db = txn->db;
+    uint64_t address = LOG_NO_ADDRESS;
+    const uint8_t *bytes = NULL;
+    slot_status status = SLOT_OK;
+    struct pin *pin;
+    os_result result;
+
+    if (db->access == SLOT_TRANSACTIONAL)
+        status = version_find(txn, key_of_deleted(block), &address, NULL, err);
+    if (status == SLOT_OK && address == LOG_NO_ADDRESS)
+        return read_file(db, block * BITMAP_BLOCK_BYTES + offset, bits, n, err);
+    if (status == SLOT_OK)
+        status = version_body(txn, address, offset, n, &pin, &bytes, err);
+    if (status != SLOT_OK)
+        return status;
+    result = db->os->load(db->os, bits, bytes, n);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_DELETED, block * BITMAP_BLOCK_BYTES,
+                        "deletion marks cannot be read");
+    return SLOT_OK;
+}
+
+slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)
+{
+    uint8_t bits = 0;
+    slot_status status;
+
+    if (txn->deleted == 0)
+        return SLOT_OK;
+    status = deleted_read(txn, bitmap_block(recno), byte_in_block(recno), &bits, 1, err);
+    if (status == SLOT_OK && (bits & bit_of(recno)) != 0)
+        status = error_set(err, SLOT_DELETED, FILE_RECORDS, recno * txn->record_size,
+                           "record %llu was deleted", (unsigned long long)recno);
+    return status;
+}
+
+/* ---- changing ---- */
+
+static slot_status may_delete(const slot_txn *txn, slot_error *err)
+{
+    slot_status status = db_may_write(txn, err);
+
+    if (status == SLOT_OK && txn->db->access != SLOT_TRANSACTIONAL)
+        status = error_set(err, SLOT_E_UNSUPPORTED, "", SLOT_NO_OFFSET,
+                           "records are deleted and inserted in transactional access only");
+    return status;
+}
+
+static slot_status set_mark(slot_txn *txn, uint64_t recno, bool deleted, slot_error *err)
+{
+    uint8_t *body = NULL, bits;
+    struct pin *pin;
+    slot_status status = db_touch(txn, key_of_deleted(bitmap_block(recno)), &pin, &body, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    bits = body[byte_in_block(recno)];
+    bits = deleted ? (uint8_t)(bits | bit_of(recno)) : (uint8_t)(bits & ~bit_of(recno));
+    result = txn->os->store(txn->os, body + byte_in_block(recno), &bits, 1);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_DELETED, recno / 8,
+                        "a deletion mark cannot be written");
+    if (deleted)
+        txn->deleted++;
+    else
+        txn->deleted--;
+    return SLOT_OK;
+}
+
+slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
+{
+    static const uint8_t zeros[4096];
+    uint32_t record_size = txn->db->record_size;
+    slot_status status = may_delete(txn, err);
+
+    if (status == SLOT_OK && recno >= txn->records)
+        status = db_not_found(txn, recno, err);
+    if (status == SLOT_OK)
+        status = deleted_check(txn, recno, err);
+    for (uint32_t at = 0; at < record_size && status == SLOT_OK; at += sizeof zeros) {
+        uint32_t n = (uint32_t)min_u64(sizeof zeros, record_size - at);
+
+        status = db_write(txn, recno, at, n, zeros, err);
+    }
+    if (status == SLOT_OK) {
+        status = set_mark(txn, recno, true, err);
+        if (status != SLOT_OK)
+            txn->doomed = status; /* the bytes are gone, the mark is not there */
+    }
+    if (status == SLOT_OK)
+        txn->db->writer.insert_from = min_u64(txn->db->writer.insert_from, bitmap_block(recno));
+    return status;
+}
+
+/* The first mark in n bytes of marks; false: there is none. */
+static bool first_mark(const uint8_t *bits, uint32_t n, uint32_t *bit)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t j = 0; j < 8 && bits[i] != 0; j++) {
+            if ((bits[i] >> j & 1) != 0) {
+                *bit = i * 8 + j;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The lowest marked record number. The caller knows that there is one. */
+static slot_status find_lowest(slot_txn *txn, uint64_t *recno, slot_error *err)
+{
+    struct writer *writer = &txn->db->writer;
+    uint64_t at = writer->insert_from * BITMAP_BLOCK_RECORDS;
+    uint8_t bits[PIECE_BYTES];
+    uint32_t bit = 0;
+
+    for (; at < txn->records; at += PIECE_BYTES * 8) {
+        slot_status status =
+            deleted_read(txn, bitmap_block(at), byte_in_block(at), bits, PIECE_BYTES, err);
+
+        if (status != SLOT_OK)
+            return status;
+        if (first_mark(bits, PIECE_BYTES, &bit)) {
+            writer->insert_from = bitmap_block(at);
+            *recno = at + bit;
+            return SLOT_OK;
+        }
+    }
+    return error_set(err, SLOT_E_CORRUPT, FILE_DELETED, SLOT_NO_OFFSET,
+                     "%llu records are deleted, but no mark was found: run verify",
+                     (unsigned long long)txn->deleted);
+}
+
+slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot_error *err)
+{
+    uint64_t found = 0;
+    slot_status status = may_delete(txn, err);
+
+    if (status != SLOT_OK)
+        return status;
+    if (txn->deleted == 0)
+        return slot_append(txn, record, 1, recno, err);
+    status = find_lowest(txn, &found, err);
+    if (status == SLOT_OK && found >= txn->records)
+        status = error_set(err, SLOT_E_CORRUPT, FILE_DELETED, found / 8,
+                           "record %llu is marked as deleted and was never there: run verify",
+                           (unsigned long long)found);
+    if (status == SLOT_OK)
+        status = set_mark(txn, found, false, err);
+    if (status == SLOT_OK) {
+        status = slot_put(txn, found, record, err);
+        if (status != SLOT_OK)
+            txn->doomed = status; /* its mark is gone already */
+    }
+    if (status == SLOT_OK && recno != NULL)
+        *recno = found;
+    return status;
+}

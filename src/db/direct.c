@@ -1,0 +1,296 @@
+/*
+ * Transactions in direct access, and reading in read-only access: begin, commit, abort, end. A
+ * write transaction is the gate held alone; its commit is, in this order,
+ *
+ *   1  buffered records written, changed views settled (checksums) and flushed
+ *   2  sync of `records`: FlushViewOfFile + FlushFileBuffers, msync + fdatasync
+ *   3  when the number of records changed: the new count, by the other slot of `meta`, synced
+ *
+ * `sums` is written in step 1 and synced at close only: while meta says that somebody has the
+ * database open in direct access, nobody trusts the checksums after a crash anyway.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "db/handle.h"
+#include "format/sums.h"
+
+/* ---- begin ---- */
+
+/* What an abort or a crash has left behind the last record goes, before anything is appended. */
+static slot_status cut_tails(slot_db *db, slot_error *err)
+{
+    uint64_t size = 0;
+    os_result result = db->os->size(db->os, db->files.records, &size);
+
+    if (os_ok(result) && size > db->records.size) {
+        view_drop_all(&db->cache, &db->records); /* a file that is mapped cannot be cut */
+        result = db->os->resize(db->os, db->files.records, db->records.size);
+    }
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
+                        "what lies behind the last record cannot be cut off");
+    return sums_flush(&db->sums, db_blocks_of(db, db->meta.records), err);
+}
+
+/* Before the first change of this handle: say in meta that the files are being changed in place. */
+static slot_status mark_open(slot_db *db, slot_error *err)
+{
+    struct meta next = db->meta;
+    slot_status status;
+
+    if (db->marked)
+        return SLOT_OK;
+    status = cut_tails(db, err);
+    if (status != SLOT_OK)
+        return status;
+    if (next.access != META_ACCESS_CLEAN)
+        next.sums_stale = true;
+    next.access = META_ACCESS_DIRECT;
+    status = db_meta_write(db, &next, err);
+    if (status == SLOT_OK) {
+        os_mutex_lock(&db->stat_mutex);
+        db->marked = true;
+        os_mutex_unlock(&db->stat_mutex);
+    }
+    return status;
+}
+
+static slot_status begin_writing(slot_db *db, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    if (atomic_load_explicit(&db->poisoned, memory_order_relaxed))
+        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    if (db->scratch == NULL) {
+        db->scratch = malloc((size_t)db->block_bytes);
+        if (db->scratch == NULL)
+            return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    }
+    status = mark_open(db, err);
+    if (status == SLOT_OK)
+        sums_begin(&db->sums, db_blocks_of(db, db->meta.records));
+    return status;
+}
+
+slot_status direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err)
+{
+    bool writing = mode == SLOT_WRITE;
+    slot_txn *begun = NULL;
+    slot_status status = gate_enter(&db->gate, db->os, writing, db->wait_ms, err);
+
+    if (status != SLOT_OK)
+        return status;
+    begun = malloc(sizeof *begun);
+    if (begun == NULL)
+        status = error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    else if (writing)
+        status = begin_writing(db, err);
+    if (status != SLOT_OK) {
+        gate_leave(&db->gate, writing);
+        free(begun);
+        return status;
+    }
+    begun->db = db;
+    begun->os = db->os;
+    begun->record_size = db->record_size;
+    begun->writing = writing;
+    begun->records = db->meta.records;
+    begun->deleted = db->meta.deleted;
+    begun->plain = begun->deleted == 0 ? begun->records : 0;
+    begun->changed = false;
+    begun->doomed = SLOT_OK;
+    memset(&begun->append, 0, sizeof begun->append);
+    pins_init(&begun->pins, &db->cache, &db->records, begun->records * begun->record_size);
+    *txn = begun;
+    return SLOT_OK;
+}
+
+/* ---- the end of any transaction ---- */
+
+static void finish(slot_txn *txn)
+{
+    slot_db *db = txn->db;
+    bool writing = txn->writing;
+
+    pins_release(&txn->pins);
+    free(txn->append.bytes);
+    free(txn);
+    gate_leave(&db->gate, writing);
+}
+
+void direct_end(slot_txn *txn)
+{
+    assert(!txn->writing);
+    finish(txn);
+}
+
+/* ---- abort ---- */
+
+/* The block that the records end in was longer for a while: its checksum as it is now. */
+static slot_status sum_last_block(slot_db *db, slot_error *err)
+{
+    uint64_t block = db->records.size / db->block_bytes;
+    uint64_t n = db->records.size % db->block_bytes;
+    os_result result;
+
+    if (n == 0)
+        return SLOT_OK;
+    result =
+        db->os->read_at(db->os, db->files.records, block * db->block_bytes, db->scratch, (size_t)n);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, block * db->block_bytes,
+                        "the last block cannot be read");
+    return sums_set(&db->sums, block, sums_of_block(db->sums.seed, block, db->scratch, (size_t)n),
+                    err);
+}
+
+/* Cut `records` back to where the transaction found it. No view of it may be mapped then. */
+static slot_status cut_records(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    os_result result;
+
+    pins_release(&txn->pins);
+    view_drop_all(&db->cache, &db->records);
+    result = db->os->resize(db->os, db->files.records, db->records.size);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
+                        "appended records cannot be taken back");
+    return SLOT_OK;
+}
+
+/* Take back what was appended; bring the checksums up to date with what was changed in place. */
+static slot_status roll_back(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status = SLOT_OK;
+
+    if (!txn->changed)
+        return SLOT_OK;
+    db->sync_needed = true;
+    db->records.size = db->meta.records * db->record_size;
+    status = view_flush_all(&db->cache, err);
+    if (status == SLOT_OK)
+        status = sum_last_block(db, err);
+    if (status == SLOT_OK)
+        status = cut_records(txn, err);
+    if (status == SLOT_OK)
+        status = sums_cut_appended(&db->sums, err);
+    if (status != SLOT_OK)
+        db_poison(db, status);
+    return status;
+}
+
+void direct_abort(slot_txn *txn)
+{
+    (void)roll_back(txn, NULL);
+    finish(txn);
+}
+
+/* ---- commit ---- */
+
+/* Step 1: everything is on its way, nothing counts yet. A failure here can be rolled back. */
+static slot_status hand_over(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status = db_may_write(txn, err);
+
+    if (status == SLOT_OK)
+        status = db_append_flush(txn, err);
+    if (status == SLOT_OK)
+        status = view_flush_all(&db->cache, err);
+    if (status == SLOT_OK)
+        status = sums_flush(&db->sums, db_blocks_of(db, txn->records), err);
+    return status;
+}
+
+/* A file that another program has cut takes our stores, and loses them. */
+static slot_status check_size(slot_db *db, slot_error *err)
+{
+    uint64_t size = 0;
+    os_result result = db->os->size(db->os, db->files.records, &size);
+
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                        "the size of the file cannot be had");
+    if (size < db->records.size)
+        return error_set(err, SLOT_E_TRUNCATED, FILE_RECORDS, size,
+                         "another program has cut the file from %llu bytes to %llu",
+                         (unsigned long long)db->records.size, (unsigned long long)size);
+    return SLOT_OK;
+}
+
+/* Steps 2 and 3. After a failure here nobody knows what is on disk. */
+static slot_status make_durable(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    struct meta next = db->meta;
+    slot_status status = check_size(db, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = db->os->sync(db->os, db->files.records);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                        "changes cannot be made durable: it is unknown what is on disk");
+    db->sync_needed = false;
+    if (txn->records == db->meta.records)
+        return SLOT_OK;
+    next.records = txn->records;
+    next.sums_root = db->sums.root;
+    return db_meta_write(db, &next, err);
+}
+
+slot_status direct_commit(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status;
+
+    status = hand_over(txn, err);
+    if (status != SLOT_OK) {
+        (void)roll_back(txn, NULL);
+    } else if (txn->changed) {
+        status = make_durable(txn, err);
+        if (status != SLOT_OK)
+            db_poison(db, status);
+    }
+    finish(txn);
+    return status;
+}
+
+/* ---- close ---- */
+
+/*
+ * Everything that was changed is durable, then meta says clean: in both slots, so that rot in one
+ * of them takes nothing away.
+ */
+static slot_status close_cleanly(slot_db *db, slot_error *err)
+{
+    struct meta next = db->meta;
+    slot_status status = SLOT_OK;
+
+    if (db->sync_needed) {
+        os_result result = db->os->sync(db->os, db->files.records);
+
+        if (!os_ok(result))
+            return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                            "records cannot be made durable");
+    }
+    next.access = META_ACCESS_CLEAN;
+    next.sums_root = db->sums.root;
+    status = sums_sync(&db->sums, err);
+    for (uint32_t i = 0; i < META_SLOTS && status == SLOT_OK; i++)
+        status = db_meta_write(db, &next, err);
+    return status;
+}
+
+slot_status direct_close(slot_db *db, slot_error *err)
+{
+    if (atomic_load(&db->poisoned))
+        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    return db->marked ? close_cleanly(db, err) : SLOT_OK;
+}

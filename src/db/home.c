@@ -1,0 +1,318 @@
+/*
+ * Bringing blocks home: from the log into `records`, `deleted` and `sums`, in the order that a
+ * crash at any point allows to start over (PROTOCOL.md section 6, steps 3 to 5).
+ *
+ *   collect   newest version of each block between two commits
+ *   1         their bytes into `records` and `deleted`; both synced
+ *   2         their checksums into `sums`; synced
+ *   3         the other slot of meta
+ *
+ * Blocks that lie one behind the other go in one write of up to 1 MiB. Of the last block only the
+ * bytes below the number of records are written and summed up.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+#include "format/sums.h"
+#include "log/scan.h"
+
+#define WRITE_BYTES (UINT64_C(1) << 20)
+
+/* What is being copied: the files, and the bytes that wait to be written in one piece. */
+struct copy {
+    slot_db *db;
+    struct home *home;
+    struct sums_file sums; /* of this checkpoint alone; the writer has its own */
+    struct view_pins pins; /* frames */
+    struct os_file *file;  /* that the buffer is for */
+    const char *name;
+    uint64_t start, fill, capacity;
+    uint8_t *buffer;
+    uint64_t deleted_blocks;
+};
+
+/* ---- collecting ---- */
+
+void home_init(struct home *home)
+{
+    struct log_head none;
+
+    memset(&none, 0, sizeof none);
+    memset(home, 0, sizeof *home);
+    batch_init(&home->blocks, &none);
+}
+
+void home_release(struct home *home)
+{
+    batch_release(&home->blocks);
+}
+
+slot_status home_collect(struct home *home, struct log_scan *scan, uint64_t lsn, slot_error *err)
+{
+    struct scan_frame found;
+    slot_status status = SLOT_OK;
+
+    while (scan->lsn < lsn && status == SLOT_OK) {
+        status = scan_next(scan, &found, err);
+        if (status == SLOT_OK && (found.frame.flags & FRAME_BODY) != 0) {
+            struct log_entry entry = {found.frame.key, found.address, found.frame.lsn, 0};
+
+            status = batch_note(&home->blocks, &entry, err);
+        }
+        if (status == SLOT_OK && (found.frame.flags & FRAME_COMMIT) != 0) {
+            home->end.lsn = scan->lsn;
+            home->end.records = found.frame.records;
+            home->end.deleted = found.frame.deleted;
+            home->end.chain = scan->chain;
+        }
+    }
+    if (status == SLOT_NOT_FOUND || (status == SLOT_OK && home->end.lsn != lsn))
+        status = error_set(err, SLOT_E_CORRUPT, "log", SLOT_NO_OFFSET,
+                           "the log is damaged at position %llu, before its published end %llu: "
+                           "restore a backup",
+                           (unsigned long long)scan->lsn, (unsigned long long)lsn);
+    return status;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct log_entry *x = a, *y = b;
+
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* ---- step 1 ---- */
+
+static slot_status write_buffer(struct copy *copy, slot_error *err)
+{
+    slot_db *db = copy->db;
+    os_result result;
+
+    if (copy->fill == 0)
+        return SLOT_OK;
+    result = db->os->write_at(db->os, copy->file, copy->start, copy->buffer, (size_t)copy->fill);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, copy->name, copy->start,
+                        "changed blocks cannot be written home: they stay in the log");
+    copy->fill = 0;
+    return SLOT_OK;
+}
+
+/* Room for n bytes of `file` at `offset`, behind what waits already or alone. */
+static slot_status buffer_for(struct copy *copy, struct os_file *file, const char *name,
+                              uint64_t offset, uint64_t n, uint8_t **bytes, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    if (copy->fill > 0 && (copy->file != file || copy->start + copy->fill != offset ||
+                           copy->fill + n > copy->capacity))
+        status = write_buffer(copy, err);
+    if (status != SLOT_OK)
+        return status;
+    if (copy->fill == 0) {
+        copy->file = file;
+        copy->name = name;
+        copy->start = offset;
+    }
+    *bytes = copy->buffer + copy->fill;
+    return SLOT_OK;
+}
+
+/* The first n bytes of a frame's body. */
+static slot_status load_body(struct copy *copy, uint64_t address, uint8_t *bytes, uint64_t n,
+                             slot_error *err)
+{
+    struct log *log = &copy->db->log;
+    uint64_t at = address + FRAME_HEADER_BYTES;
+    struct pin *pin = NULL;
+    os_result result;
+    slot_status status = pins_get(&copy->pins, at, n, &pin, err);
+
+    if (status == SLOT_OK)
+        result = log->os->load(log->os, bytes, pin->base + (at - pin->offset), (size_t)n);
+    else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
+        result = log->os->read_at(log->os, log->files[log_file_of(log, address)],
+                                  log_offset_of(log, at), bytes, (size_t)n);
+    else
+        return status;
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, log_name(log_file_of(log, address)),
+                        log_offset_of(log, address), "the log cannot be read");
+    return SLOT_OK;
+}
+
+/* A block of `records`; its checksum is kept in entry->previous, which nobody needs any more. */
+static slot_status copy_records(struct copy *copy, struct log_entry *entry, slot_error *err)
+{
+    slot_db *db = copy->db;
+    uint64_t offset = entry->key * db->block_bytes;
+    uint64_t end = copy->home->end.records * db->record_size;
+    uint64_t n = offset < end ? min_u64(db->block_bytes, end - offset) : 0;
+    uint8_t *bytes = NULL;
+    slot_status status;
+
+    if (n == 0)
+        return SLOT_OK;
+    status = buffer_for(copy, db->files.records, FILE_RECORDS, offset, n, &bytes, err);
+    if (status == SLOT_OK)
+        status = load_body(copy, entry->address, bytes, n, err);
+    if (status != SLOT_OK)
+        return status;
+    entry->previous = sums_of_block(db->sums.seed, entry->key, bytes, (size_t)n);
+    copy->fill += n;
+    return SLOT_OK;
+}
+
+static slot_status copy_deleted(struct copy *copy, const struct log_entry *entry, slot_error *err)
+{
+    slot_db *db = copy->db;
+    uint64_t offset = key_block(entry->key) * BITMAP_BLOCK_BYTES;
+    uint8_t *bytes = NULL;
+    slot_status status = deleted_create(db, err);
+
+    if (status == SLOT_OK)
+        status = buffer_for(copy, db->files.deleted, FILE_DELETED, offset, BITMAP_BLOCK_BYTES,
+                            &bytes, err);
+    if (status == SLOT_OK)
+        status = load_body(copy, entry->address, bytes, BITMAP_BLOCK_BYTES, err);
+    if (status != SLOT_OK)
+        return status;
+    copy->fill += BITMAP_BLOCK_BYTES;
+    copy->deleted_blocks = max_u64(copy->deleted_blocks, key_block(entry->key) + 1);
+    return SLOT_OK;
+}
+
+static slot_status sync_file(slot_db *db, struct os_file *file, const char *name, slot_error *err)
+{
+    os_result result = db->os->sync(db->os, file);
+
+    if (os_ok(result))
+        return SLOT_OK;
+    return db_poison(db, error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
+                                  "changed blocks cannot be made durable: they stay in the log"));
+}
+
+/* Every block into its file, and both files durable. */
+static slot_status copy_blocks(struct copy *copy, slot_error *err)
+{
+    slot_db *db = copy->db;
+    struct log_batch *blocks = &copy->home->blocks;
+    bool deleted = false;
+    slot_status status = SLOT_OK;
+
+    for (uint32_t i = 0; i < blocks->n && status == SLOT_OK; i++) {
+        struct log_entry *entry = &blocks->entries[i];
+
+        deleted = deleted || key_is_deleted(entry->key);
+        status = key_is_deleted(entry->key) ? copy_deleted(copy, entry, err)
+                                            : copy_records(copy, entry, err);
+    }
+    if (status == SLOT_OK)
+        status = write_buffer(copy, err);
+    if (status == SLOT_OK)
+        status = sync_file(db, db->files.records, FILE_RECORDS, err);
+    if (status == SLOT_OK && deleted)
+        status = sync_file(db, db->files.deleted, FILE_DELETED, err);
+    return status;
+}
+
+/* ---- step 2 ---- */
+
+/* Add to the root what is in the file for blocks [from, to). */
+static slot_status add_to_root(struct sums_file *sums, uint64_t from, uint64_t to, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    for (uint64_t block = from; block < to && status == SLOT_OK; block++) {
+        uint64_t sum = 0;
+
+        status = sums_get(sums, block, &sum, err);
+        sums->root += sums_root_term(block, sum);
+    }
+    return status;
+}
+
+/*
+ * Renew the checksums. New blocks count with what is in the file for them: right for those that
+ * were appended directly, and the change of all others starts from there.
+ */
+static slot_status copy_sums(struct copy *copy, uint64_t old_blocks, bool whole_root,
+                             slot_error *err)
+{
+    slot_db *db = copy->db;
+    const struct log_batch *blocks = &copy->home->blocks;
+    uint64_t new_blocks = db_blocks_of(db, copy->home->end.records);
+    slot_status status = SLOT_OK;
+
+    if (!whole_root)
+        status = add_to_root(&copy->sums, old_blocks, new_blocks, err);
+    for (uint32_t i = 0; i < blocks->n && status == SLOT_OK; i++) {
+        const struct log_entry *entry = &blocks->entries[i];
+
+        if (!key_is_deleted(entry->key) && entry->key < new_blocks)
+            status = sums_set(&copy->sums, entry->key, entry->previous, err);
+    }
+    if (status == SLOT_OK && whole_root) {
+        copy->sums.root = 0;
+        status = add_to_root(&copy->sums, 0, new_blocks, err);
+    }
+    if (status == SLOT_OK)
+        status = sums_write(&copy->sums, err);
+    if (status == SLOT_OK)
+        status = sync_file(db, db->files.sums, FILE_SUMS, err);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static slot_status copy_init(struct copy *copy, slot_db *db, struct home *home,
+                             const struct meta *from, slot_error *err)
+{
+    memset(copy, 0, sizeof *copy);
+    copy->db = db;
+    copy->home = home;
+    copy->capacity = max_u64(WRITE_BYTES, max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
+    copy->deleted_blocks = from->deleted_blocks;
+    copy->buffer = malloc((size_t)copy->capacity);
+    if (copy->buffer == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    sums_init(&copy->sums, db->os, db->files.sums, 0, db->sums.seed, from->sums_root);
+    pins_init_files(&copy->pins, &db->cache, db->log.frames, db->log.segment_shift,
+                    UINT64_MAX >> 1);
+    return SLOT_OK;
+}
+
+static void copy_release(struct copy *copy)
+{
+    if (copy->pins.cache != NULL)
+        pins_release(&copy->pins);
+    sums_release(&copy->sums);
+    free(copy->buffer);
+}
+
+slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool whole_root,
+                      slot_error *err)
+{
+    struct log_batch *blocks = &home->blocks;
+    struct copy copy;
+    slot_status status = copy_init(&copy, db, home, next, err);
+
+    if (blocks->n > 1)
+        qsort(blocks->entries, blocks->n, sizeof *blocks->entries, by_key);
+    if (status == SLOT_OK)
+        status = copy_blocks(&copy, err);
+    if (status == SLOT_OK)
+        status = copy_sums(&copy, db_blocks_of(db, next->records), whole_root, err);
+    if (status == SLOT_OK) {
+        next->records = home->end.records;
+        next->deleted = home->end.deleted;
+        next->deleted_blocks = copy.deleted_blocks;
+        next->sums_root = copy.sums.root;
+        status = db_meta_write(db, next, err);
+    }
+    copy_release(&copy);
+    return status;
+}

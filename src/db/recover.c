@@ -1,0 +1,128 @@
+/*
+ * Recovery: the first opener finds a database that was not closed cleanly (PROTOCOL.md section 7).
+ * Nobody else has it open: bytes 0 and 4 of `lock` are ours.
+ *
+ *   1  sync all files: what we read must be what is on the disk
+ *   2  scan the log from the checkpoint in meta to the last whole commit; what lies behind must be
+ *      a torn write and nothing else
+ *   3  store that part of the log again, and flush it: the page cache may hold bytes that a failed
+ *      flush has left undurable
+ *   4  bring it home (home.c)
+ *   5  meta: clean, with log positions and a chain seed that no frame of before can fit
+ *   6  remove the segments
+ *
+ * Any step may be cut; the next run starts over.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+#include "log/scan.h"
+
+static slot_status sync_all(slot_db *db, const struct log_scan *scan, slot_error *err)
+{
+    struct os_file *files[] = {db->files.meta, db->files.records, db->files.sums,
+                               db->files.deleted};
+    os_result result = os_success();
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && os_ok(result); i++) {
+        if (files[i] != NULL)
+            result = db->os->sync(db->os, files[i]);
+    }
+    for (uint32_t i = 0; i < scan->segments && os_ok(result); i++)
+        result = db->os->sync(db->os, db->log.files[scan->segment[i].file]);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                        "the files cannot be made durable before recovery");
+    return SLOT_OK;
+}
+
+/* Steps 2 and 3. */
+static slot_status find_log(slot_db *db, struct log_scan *scan, struct snapshot *end,
+                            slot_error *err)
+{
+    slot_status status = scan_find_end(scan, end, err);
+
+    if (status == SLOT_OK)
+        status = scan_is_torn(scan, err);
+    if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
+        status = log_dirty_again(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
+    if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
+        status = log_flush(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
+    return status;
+}
+
+/* Steps 4 and 5. */
+static slot_status bring_home(slot_db *db, const struct log_scan *found, const struct snapshot *end,
+                              slot_error *err)
+{
+    struct meta next = db->meta;
+    struct log_scan scan;
+    struct home home;
+    slot_status status;
+
+    home_init(&home);
+    home.end = *end;
+    next.access = META_ACCESS_CLEAN;
+    status = log_next_life(&db->log, &next.checkpoint_lsn, &next.checkpoint_chain, err);
+    if (status != SLOT_OK)
+        return status;
+    status = scan_init(&scan, &db->log, &found->visited, db->meta.checkpoint_lsn,
+                       db->meta.checkpoint_chain, err);
+    if (status == SLOT_OK)
+        status = home_collect(&home, &scan, end->lsn, err);
+    scan_release(&scan);
+    if (status == SLOT_OK && end->lsn == db->meta.checkpoint_lsn)
+        status = db_meta_write(db, &next, err);
+    else if (status == SLOT_OK)
+        status = home_copy(db, &home, &next, true, err);
+    home_release(&home);
+    return status;
+}
+
+static slot_status recover_log(slot_db *db, slot_error *err)
+{
+    struct snapshot end = {db->meta.checkpoint_lsn, db->meta.records, db->meta.deleted,
+                           db->meta.checkpoint_chain};
+    struct log_scan scan;
+    slot_status status = scan_init(&scan, &db->log, NULL, end.lsn, end.chain, err);
+
+    if (status == SLOT_OK)
+        status = sync_all(db, &scan, err);
+    if (status == SLOT_OK)
+        status = find_log(db, &scan, &end, err);
+    if (status == SLOT_OK)
+        status = bring_home(db, &scan, &end, err);
+    scan_release(&scan);
+    return status;
+}
+
+slot_status recover(slot_db *db, slot_error *err)
+{
+    char *directory;
+    uint64_t segment_bytes = 0;
+    slot_status status;
+
+    if (db->meta.access != META_ACCESS_TRANSACTIONAL)
+        return SLOT_OK;
+    directory = db_path(db->path, DIR_LOG);
+    if (directory == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    status = log_probe(db->os, directory, db->meta.file_id, &segment_bytes, err);
+    if (status == SLOT_OK && segment_bytes == 0) /* no segment was ever begun */
+        segment_bytes = log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
+    if (status == SLOT_OK) {
+        db->log.recovering = true;
+        status = log_init(&db->log, db->os, &db->shared, &db->cache, directory, segment_bytes, err);
+    }
+    if (status == SLOT_OK)
+        status = recover_log(db, err);
+    log_release(&db->log);
+    db->log.recovering = false;
+    if (status == SLOT_OK)
+        status = log_remove_segments(db->os, directory, err);
+    free(directory);
+    return status;
+}

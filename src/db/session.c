@@ -1,0 +1,219 @@
+/*
+ * Joining the processes that have a database open, and leaving them (PROTOCOL.md section 7).
+ *
+ *   first    byte 0 exclusive -> ready = 0 -> byte 4 exclusive -> [recovery] -> shared rebuilt
+ *            -> ready = a new session -> byte 4 free -> byte 0 shared, with no gap
+ *   others   byte 0 shared -> ready? else let go and start again
+ *   last     byte 0 let go, taken exclusively, byte 4 too: nobody can come until we are gone
+ *
+ * Whoever dies on the way leaves locks that the system takes back, and ready = 0 or a state that is
+ * complete.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+
+static slot_status shared_error(slot_error *err, os_result result, const char *what)
+{
+    return error_os(err, result.status, result.code, FILE_SHARED, SLOT_NO_OFFSET, "%s", what);
+}
+
+/* ---- the file ---- */
+
+/* Open it, or make it: it holds nothing that has to last, so it is not made durable. */
+static slot_status open_shared(slot_db *db, slot_error *err)
+{
+    const struct os *os = db->os;
+    char *path = db_path(db->path, FILE_SHARED);
+    os_result result;
+
+    if (path == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, FILE_SHARED, SLOT_NO_OFFSET, NULL);
+    result = os->open(os, path, OS_READ | OS_WRITE, &db->files.shared);
+    if (result.status == SLOT_E_NO_FILE)
+        result = os->open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &db->files.shared);
+    if (result.status == SLOT_E_EXISTS) /* another was faster */
+        result = os->open(os, path, OS_READ | OS_WRITE, &db->files.shared);
+    free(path);
+    return os_ok(result) ? SLOT_OK : shared_error(err, result, "the shared file cannot be opened");
+}
+
+/* Its full size with space for it, so that no store into it can fail. */
+static os_result give_space(slot_db *db)
+{
+    const struct os *os = db->os;
+    static const uint8_t zeros[4096];
+    uint64_t size = 0;
+    os_result result = os->size(os, db->files.shared, &size);
+
+    if (!os_ok(result) || size >= SHARED_BYTES)
+        return result;
+    result = os->allocate(os, db->files.shared, 0, SHARED_BYTES);
+    if (result.status != SLOT_E_UNSUPPORTED)
+        return result;
+    result = os_success();
+    for (uint64_t at = 0; at < SHARED_BYTES && os_ok(result); at += sizeof zeros)
+        result = os->write_at(os, db->files.shared, at, zeros, sizeof zeros);
+    return result;
+}
+
+static slot_status map_shared(slot_db *db, slot_error *err)
+{
+    const struct os *os = db->os;
+    void *base = NULL;
+    slot_status status = db->files.shared == NULL ? open_shared(db, err) : SLOT_OK;
+    os_result result;
+
+    if (status != SLOT_OK || db->shared.words != NULL)
+        return status;
+    result = give_space(db);
+    if (os_ok(result))
+        result = os->map(os, db->files.shared, 0, SHARED_BYTES, OS_MAP_WORDS, &base);
+    if (!os_ok(result))
+        return shared_error(err, result, "the shared file cannot be mapped");
+    db->shared.os = os;
+    db->shared.words = base;
+    return SLOT_OK;
+}
+
+/* ---- joining ---- */
+
+/* Byte 0, exclusively if nobody else has it, else shared. */
+static slot_status lock_alive(slot_db *db, bool *first, slot_error *err)
+{
+    os_result result = db->os->lock(db->os, db->files.lock, LOCK_BYTE_ALIVE, true);
+
+    *first = os_ok(result);
+    if (*first)
+        return SLOT_OK;
+    return db_lock(db->os, db->files.lock, LOCK_BYTE_ALIVE, false, db->wait_ms, err);
+}
+
+/* Whether the words are those of a live session of this very database. */
+static bool is_ready(slot_db *db)
+{
+    struct shared *words = db->shared.words;
+
+    return shared_ready(&db->shared) != 0 &&
+           shared_load(&db->shared, &words->magic, memory_order_relaxed) == SHARED_MAGIC;
+}
+
+slot_status session_join(slot_db *db, bool *first, slot_error *err)
+{
+    struct wait wait;
+    slot_status status;
+
+    wait_init(&wait, db->os, db->wait_ms);
+    for (;;) {
+        status = lock_alive(db, first, err);
+        if (status == SLOT_OK)
+            status = map_shared(db, err);
+        if (status != SLOT_OK)
+            return status;
+        if (*first) {
+            shared_set_ready(&db->shared, 0);
+            return db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms, err);
+        }
+        if (is_ready(db))
+            return SLOT_OK;
+        /* The first has died before it was done, or reads only and lets nobody be first. */
+        db->os->unlock(db->os, db->files.lock, LOCK_BYTE_ALIVE);
+        if (!wait_more(&wait, "session_join"))
+            return error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
+                             "the database is being made ready by another process (waited %u ms)",
+                             db->wait_ms);
+    }
+}
+
+slot_status session_geometry(slot_db *db, bool first, slot_error *err)
+{
+    struct shared *words = db->shared.words;
+    uint64_t segment_bytes, limit;
+
+    if (first)
+        return SLOT_OK; /* its own options count */
+    segment_bytes = shared_load(&db->shared, &words->segment_bytes, memory_order_relaxed);
+    limit = shared_load(&db->shared, &words->log_limit_bytes, memory_order_relaxed);
+    if (shared_load(&db->shared, &words->file_id[0], memory_order_relaxed) !=
+            get_u64(db->meta.file_id) ||
+        shared_load(&db->shared, &words->file_id[1], memory_order_relaxed) !=
+            get_u64(db->meta.file_id + 8) ||
+        segment_bytes != log_segment_bytes(limit, (uint32_t)db->block_bytes))
+        return error_set(err, SLOT_E_CORRUPT, FILE_SHARED, 0,
+                         "the shared file was changed by another program: close the database "
+                         "everywhere");
+    db->log_limit_bytes = limit;
+    return SLOT_OK;
+}
+
+/* Everything zero but what meta says, all slots free. */
+static void rebuild(slot_db *db, const struct snapshot *state)
+{
+    struct shared_map *map = &db->shared;
+    struct shared *words = map->words;
+    uint64_t segment_bytes = log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
+
+    shared_store(map, &words->magic, SHARED_MAGIC, memory_order_relaxed);
+    shared_store(map, &words->file_id[0], get_u64(db->meta.file_id), memory_order_relaxed);
+    shared_store(map, &words->file_id[1], get_u64(db->meta.file_id + 8), memory_order_relaxed);
+    shared_store(map, &words->segment_bytes, segment_bytes, memory_order_relaxed);
+    shared_store(map, &words->log_limit_bytes, db->log_limit_bytes, memory_order_relaxed);
+    shared_set_poison(map, 0);
+    shared_set_writing(map, 0);
+    shared_store(map, &words->durable.word, state->lsn, memory_order_relaxed);
+    shared_set_target(map, 0);
+    shared_set_checkpoint(map, state->lsn);
+    shared_set_recycled(map, state->lsn);
+    shared_set_settling(map, 0);
+    shared_set_marked(map, 0);
+    shared_store(map, &words->slots_used.word, 0, memory_order_relaxed);
+    for (uint32_t i = 0; i < SHARED_SEGMENTS; i++)
+        shared_set_segment(map, i, SHARED_FREE);
+    shared_publish(map, state);
+}
+
+slot_status session_ready(slot_db *db, slot_error *err)
+{
+    struct snapshot state = {db->meta.checkpoint_lsn, db->meta.records, db->meta.deleted,
+                             db->meta.checkpoint_chain};
+    uint64_t session = 0;
+    os_result result;
+
+    do
+        result = db->os->random(db->os, &session, sizeof session);
+    while (os_ok(result) && session == 0);
+    if (!os_ok(result))
+        return shared_error(err, result, "the system gives no random numbers");
+    rebuild(db, &state);
+    shared_set_ready(&db->shared, session);
+    db->os->unlock(db->os, db->files.lock, LOCK_BYTE_RECOVERY);
+    result = db->os->downgrade(db->os, db->files.lock, LOCK_BYTE_ALIVE);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
+                        "the lock cannot be shared with others");
+    return SLOT_OK;
+}
+
+/* ---- leaving ---- */
+
+bool session_last(slot_db *db)
+{
+    const struct os *os = db->os;
+    struct os_file *lock = db->files.lock;
+
+    os->unlock(os, lock, LOCK_BYTE_ALIVE);
+    if (!os_ok(os->lock(os, lock, LOCK_BYTE_ALIVE, true)))
+        return false;
+    return shared_ready(&db->shared) != 0 && os_ok(os->lock(os, lock, LOCK_BYTE_RECOVERY, true));
+}
+
+void session_leave(slot_db *db)
+{
+    if (db->shared.words != NULL)
+        db->os->unmap(db->os, db->shared.words, SHARED_BYTES);
+    db->shared.words = NULL;
+}

@@ -1,0 +1,145 @@
+/*
+ * Where the bytes of a block are, for one transaction (PROTOCOL.md section 4): in its own frames,
+ * in a frame of the log, or in the file. The set of segments that a transaction looks into is fixed
+ * when it begins; none of them can be used for anything else as long as its slot says so.
+ */
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+
+#define LOG_PIN_BYTES (UINT64_C(1) << 40) /* of all segments: more than there can be */
+
+static const struct log_live *live_of(slot_txn *txn)
+{
+    if (!txn->live_known) {
+        log_live(&txn->db->log, txn->c, txn->seen.lsn, &txn->live);
+        txn->live_known = true;
+    }
+    return &txn->live;
+}
+
+bool version_none(slot_txn *txn)
+{
+    return txn->c >= txn->seen.lsn && txn->batch.n == 0;
+}
+
+static slot_status damaged(uint64_t address, const struct log *log, slot_error *err)
+{
+    return error_set(err, SLOT_E_CORRUPT, log_name(log_file_of(log, address)),
+                     log_offset_of(log, address),
+                     "the log does not hold what its index says: run verify");
+}
+
+slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
+                         struct pin **pin, const uint8_t **bytes, slot_error *err)
+{
+    struct log *log = &txn->db->log;
+    uint64_t at = address + FRAME_HEADER_BYTES + offset;
+    slot_status status = log_open_segment(log, log_file_of(log, address), err);
+
+    if (txn->log_pins.cache == NULL)
+        pins_init_files(&txn->log_pins, &txn->db->cache, log->frames, log->segment_shift,
+                        LOG_PIN_BYTES);
+    if (status == SLOT_OK)
+        status = pins_get(&txn->log_pins, at, n, pin, err);
+    if (status == SLOT_OK)
+        *bytes = (*pin)->base + (at - (*pin)->offset);
+    return status;
+}
+
+/* The header of the frame at `address`, which has to be that of `lsn` and `key`. */
+static slot_status read_frame(slot_txn *txn, uint64_t address, uint64_t lsn, uint64_t key,
+                              struct frame *frame, slot_error *err)
+{
+    const struct log *log = &txn->db->log;
+    uint8_t header[FRAME_HEADER_BYTES];
+    const uint8_t *bytes = NULL;
+    struct pin *pin;
+    slot_status status;
+    os_result result;
+
+    /* The body's view holds the header too, or the view before it does; ask for the header. */
+    status =
+        version_body(txn, address - FRAME_HEADER_BYTES, 0, FRAME_HEADER_BYTES, &pin, &bytes, err);
+    if (status == SLOT_OK) {
+        result = txn->os->load(txn->os, header, bytes, sizeof header);
+    } else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY) {
+        result = txn->os->read_at(txn->os, log->files[log_file_of(log, address)],
+                                  log_offset_of(log, address), header, sizeof header);
+        status = SLOT_OK;
+    } else {
+        return status;
+    }
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, log_name(log_file_of(log, address)),
+                        log_offset_of(log, address), "the log cannot be read");
+    if (!frame_decode(header, frame) || frame->lsn != lsn || frame->key != key ||
+        (frame->flags & FRAME_BODY) == 0)
+        return damaged(address, log, err);
+    return status;
+}
+
+/*
+ * From the newest version in the log back along its chain to the one that the transaction sees. A
+ * snapshot and a checkpoint are the ends of commits: what begins before them is theirs. Versions
+ * before c are in the file and never followed: their frames may be gone.
+ */
+static slot_status walk(slot_txn *txn, uint64_t key, uint64_t newest, uint64_t *address,
+                        uint64_t *lsn, slot_error *err)
+{
+    uint64_t at = newest;
+    struct frame frame;
+    slot_status status;
+
+    while (at != 0 && at >= txn->c) {
+        *address = log_address(&txn->db->log, live_of(txn), at);
+        if (*address == LOG_NO_ADDRESS)
+            return damaged(0, &txn->db->log, err);
+        status = read_frame(txn, *address, at, key, &frame, err);
+        if (status != SLOT_OK)
+            return status;
+        if (at < txn->seen.lsn) {
+            *lsn = at;
+            return SLOT_OK;
+        }
+        at = frame.previous;
+    }
+    *address = LOG_NO_ADDRESS;
+    *lsn = 0;
+    return SLOT_OK;
+}
+
+slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
+                         slot_error *err)
+{
+    const struct log_live *live;
+    const struct log_entry *own = batch_find(&txn->batch, key);
+    struct log_entry entry;
+    uint64_t found = LOG_NO_ADDRESS, version = 0;
+    slot_status status = SLOT_OK;
+
+    if (own != NULL) {
+        found = own->address;
+        version = own->lsn;
+    } else if (txn->writing && writer_find_pending(txn->db, key, &entry)) {
+        found = entry.address;
+        version = entry.lsn;
+    } else if (txn->c < txn->seen.lsn) {
+        live = live_of(txn);
+        for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
+            uint64_t offset = 0;
+
+            status = index_find(&txn->db->log, live->file[i], key, &offset, err);
+            if (status == SLOT_OK && offset != 0) {
+                status = walk(txn, key, live->start[i] + offset, &found, &version, err);
+                break;
+            }
+        }
+    }
+    if (status != SLOT_OK)
+        return status;
+    *address = found;
+    if (lsn != NULL)
+        *lsn = version;
+    return SLOT_OK;
+}

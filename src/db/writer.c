@@ -1,0 +1,487 @@
+/*
+ * The right to write, and the way to publish: one writer of all processes, threads of a process one
+ * after the other, one flush for all that have gathered (PROTOCOL.md sections 5 and 7).
+ *
+ *   turn      one open write transaction in a handle
+ *   lock      byte LOCK_BYTE_WRITER: the handle has it as long as a write transaction is open or
+ *             something that was appended is not published; the next process finds everything
+ *             published, or a dead writer's work
+ *   pending   appended and sealed, waiting for the flush; the next transaction builds on them
+ *
+ * A thread that has sealed its transaction gives the turn away and then waits for a flush that
+ * covers it; the first to find nobody flushing does it for all that are pending by then.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "db/handle.h"
+#include "log/scan.h"
+
+#define PARK_US 100000u /* longest sleep without looking again */
+
+/* ---- turns ---- */
+
+slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
+                      const char *what, slot_error *err)
+{
+    uint64_t deadline = 0;
+    uint32_t nobody = 0;
+
+    while (!atomic_compare_exchange_strong_explicit(turn, &nobody, 1, memory_order_acquire,
+                                                    memory_order_relaxed)) {
+        uint64_t now = os->clock_ms(os);
+
+        if (deadline == 0)
+            deadline = now + wait_ms;
+        if (now >= deadline)
+            return error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET, "%s (waited %u ms)", what,
+                             wait_ms);
+        nobody = 0;
+        os->park(os, turn, 1, PARK_US);
+    }
+    return SLOT_OK;
+}
+
+void turn_give(const struct os *os, _Atomic uint32_t *turn)
+{
+    atomic_store_explicit(turn, 0, memory_order_release);
+    os->unpark(os, turn);
+}
+
+/* ---- the lock ---- */
+
+static bool is_poisoned(slot_db *db)
+{
+    return atomic_load_explicit(&db->poisoned, memory_order_relaxed) ||
+           shared_poison(&db->shared) != 0;
+}
+
+/* Free the segments that begin at or behind `lsn`: nothing published is in them. */
+static void free_unpublished(slot_db *db, uint64_t lsn)
+{
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        uint64_t start = shared_segment(&db->shared, i);
+
+        if (start != SHARED_FREE && start >= lsn)
+            shared_set_segment(&db->shared, i, SHARED_FREE);
+    }
+}
+
+/* Where the log goes on after the published state: in the newest segment, if there is one. */
+static slot_status load_head(slot_db *db, slot_error *err)
+{
+    struct writer *writer = &db->writer;
+    struct log_live live;
+    struct segment_header header;
+    bool valid = false;
+    slot_status status = SLOT_OK;
+
+    memset(&writer->head, 0, sizeof writer->head);
+    writer->head.lsn = writer->head.reserved = writer->state.lsn;
+    writer->head.chain = writer->state.chain;
+    writer->head.file = LOG_SEGMENTS;
+    writer->own_from = writer->state.lsn;
+    writer->insert_from = 0;
+    writer->records_space = 0;
+    log_live(&db->log, writer->state.lsn - (writer->state.lsn > 0), writer->state.lsn, &live);
+    if (live.n == 0)
+        return SLOT_OK;
+    status = log_open_segment(&db->log, live.file[0], err);
+    if (status == SLOT_OK)
+        status = log_read_header(&db->log, live.file[0], &valid, &header, err);
+    if (status == SLOT_OK && (!valid || header.start != live.start[0]))
+        status = error_set(err, SLOT_E_CORRUPT, log_name(live.file[0]), 0,
+                           "the header of the newest segment was changed by another program");
+    if (status != SLOT_OK)
+        return status;
+    writer->head.file = live.file[0];
+    writer->head.start = header.start;
+    writer->head.generation = header.generation;
+    return SLOT_OK;
+}
+
+/* ---- taking over from a writer that was killed ---- */
+
+/* The end of the last whole transaction behind the published state. */
+static slot_status find_end(slot_db *db, const struct log_live *live, const struct snapshot *from,
+                            uint64_t *end, slot_error *err)
+{
+    struct snapshot last = *from;
+    struct log_scan scan;
+    slot_status status = scan_init(&scan, &db->log, live, from->lsn, from->chain, err);
+
+    if (status == SLOT_OK)
+        status = scan_find_end(&scan, &last, err);
+    scan_release(&scan);
+    *end = last.lsn;
+    return status;
+}
+
+/* One frame of the dead: noted, and with the commit its whole transaction is published. */
+static slot_status adopt_frame(slot_db *db, struct log_batch *batch, const struct log_scan *scan,
+                               const struct scan_frame *found, slot_error *err)
+{
+    const struct frame *frame = &found->frame;
+    struct log_entry entry = {frame->key, found->address, frame->lsn, frame->previous};
+    struct snapshot state = {scan->lsn, frame->records, frame->deleted, scan->chain};
+    slot_status status = SLOT_OK;
+
+    if ((frame->flags & FRAME_BODY) != 0)
+        status = batch_note(batch, &entry, err);
+    if (status != SLOT_OK || (frame->flags & FRAME_COMMIT) == 0)
+        return status;
+    status = batch_publish(&db->log, batch, err);
+    if (status == SLOT_OK)
+        shared_publish(&db->shared, &state);
+    batch_release(batch);
+    return status;
+}
+
+/* Publish, transaction by transaction, what ends at or before `end`, which is durable. */
+static slot_status adopt(slot_db *db, const struct log_live *live, const struct snapshot *from,
+                         uint64_t end, slot_error *err)
+{
+    struct log_head none;
+    struct log_batch batch;
+    struct log_scan scan;
+    struct scan_frame found;
+    slot_status status = scan_init(&scan, &db->log, live, from->lsn, from->chain, err);
+
+    memset(&none, 0, sizeof none);
+    batch_init(&batch, &none);
+    while (status == SLOT_OK && scan.lsn < end) {
+        status = scan_next(&scan, &found, err);
+        if (status == SLOT_OK)
+            status = adopt_frame(db, &batch, &scan, &found, err);
+    }
+    batch_release(&batch);
+    scan_release(&scan);
+    return status;
+}
+
+/*
+ * The last writer died with the lock. What it has written whole is made durable and published: it
+ * may have been about to say so. Its bytes are stored again first, because a flush of the dead may
+ * have failed. The incomplete rest will be overwritten.
+ */
+static slot_status take_over(slot_db *db, slot_error *err)
+{
+    struct snapshot from = shared_snapshot(&db->shared);
+    uint64_t durable = shared_durable(&db->shared);
+    uint64_t low = durable < from.lsn ? durable : from.lsn;
+    uint64_t end = from.lsn;
+    struct log_live live;
+    slot_status status;
+
+    log_live(&db->log, low, LSN_MAX, &live);
+    status = find_end(db, &live, &from, &end, err);
+    if (status == SLOT_OK && end > from.lsn) {
+        status = log_dirty_again(&db->log, &live, low, end, err);
+        if (status == SLOT_OK)
+            status = log_flush(&db->log, &live, low, end, err);
+        if (status != SLOT_OK) {
+            shared_set_poison(&db->shared, 1);
+            return db_poison(db, status);
+        }
+        shared_raise_durable(&db->shared, end);
+        status = adopt(db, &live, &from, end, err);
+    }
+    if (status == SLOT_OK)
+        free_unpublished(db, end);
+    return status;
+}
+
+/* ---- begin and end ---- */
+
+/* Before the first transaction after a clean close: say in meta that there may be a log. */
+static slot_status mark_open(slot_db *db, slot_error *err)
+{
+    char *log;
+    os_result result = {SLOT_E_NO_MEMORY, 0};
+    slot_status status = SLOT_OK;
+
+    if (shared_marked(&db->shared) != 0)
+        return SLOT_OK;
+    log = db_path(db->path, DIR_LOG);
+    if (log != NULL)
+        result = db->os->make_dir(db->os, log);
+    if (os_ok(result))
+        result = db->os->sync_dir(db->os, db->path);
+    free(log);
+    if (!os_ok(result) && result.status != SLOT_E_EXISTS)
+        return error_os(err, result.status, result.code, DIR_LOG, SLOT_NO_OFFSET,
+                        "the directory of the log cannot be made");
+    status = checkpoint_mark(db, err);
+    return status;
+}
+
+/* The lock is ours: make sure that the head is where the published log ends. */
+static slot_status settle_in(slot_db *db, slot_error *err)
+{
+    struct writer *writer = &db->writer;
+    slot_status status = SLOT_OK;
+    bool dead = shared_writing(&db->shared) != 0;
+
+    if (is_poisoned(db))
+        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    if (dead)
+        status = take_over(db, err);
+    else
+        status = mark_open(db, err);
+    if (status != SLOT_OK)
+        return status;
+    writer->state = shared_snapshot(&db->shared);
+    if (dead || !writer->settled || writer->head.lsn != writer->state.lsn ||
+        writer->head.chain != writer->state.chain)
+        status = load_head(db, err);
+    writer->settled = status == SLOT_OK;
+    if (status == SLOT_OK)
+        shared_set_writing(&db->shared, 1);
+    return status;
+}
+
+static slot_status lock_writer(slot_db *db, slot_error *err)
+{
+    const struct os *os = db->os;
+    slot_status status = db_lock(os, db->files.lock, LOCK_BYTE_WRITER, true, db->wait_ms, err);
+
+    if (status != SLOT_OK)
+        return status;
+    status = settle_in(db, err);
+    if (status != SLOT_OK)
+        os->unlock(os, db->files.lock, LOCK_BYTE_WRITER);
+    return status;
+}
+
+/* One user less; the last one lets other processes write. */
+static void drop_user(slot_db *db)
+{
+    struct writer *writer = &db->writer;
+
+    if (--writer->users > 0 || !writer->locked)
+        return;
+    writer->locked = false;
+    if (writer->failed == SLOT_OK)
+        shared_set_writing(&db->shared, 0);
+    db->os->unlock(db->os, db->files.lock, LOCK_BYTE_WRITER);
+}
+
+slot_status writer_begin(slot_db *db, slot_error *err)
+{
+    struct writer *writer = &db->writer;
+    bool locked;
+    slot_status status = turn_take(db->os, &writer->turn, db->wait_ms,
+                                   "another write transaction of this handle did not end", err);
+
+    if (status != SLOT_OK)
+        return status;
+    os_mutex_lock(&writer->mutex);
+    writer->users++;
+    locked = writer->locked;
+    os_mutex_unlock(&writer->mutex);
+    /* Nobody else of this handle can be taking the lock: we have the turn. */
+    if (!locked)
+        status = lock_writer(db, err);
+    else if (is_poisoned(db))
+        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    os_mutex_lock(&writer->mutex);
+    if (status == SLOT_OK)
+        writer->locked = true;
+    else
+        drop_user(db);
+    os_mutex_unlock(&writer->mutex);
+    if (status != SLOT_OK)
+        turn_give(db->os, &writer->turn);
+    return status;
+}
+
+void writer_end(slot_db *db)
+{
+    os_mutex_lock(&db->writer.mutex);
+    drop_user(db);
+    os_mutex_unlock(&db->writer.mutex);
+    turn_give(db->os, &db->writer.turn);
+}
+
+/* ---- publishing ---- */
+
+bool writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry)
+{
+    struct writer *writer = &db->writer;
+    bool found = false;
+
+    if (db->sync == SLOT_SYNC_NORMAL)
+        return false;
+    os_mutex_lock(&writer->mutex);
+    for (struct pending *pending = writer->oldest; pending != NULL; pending = pending->next) {
+        const struct log_entry *newer = batch_find(&pending->batch, key);
+
+        if (newer != NULL) {
+            *entry = *newer;
+            found = true;
+        }
+    }
+    os_mutex_unlock(&writer->mutex);
+    return found;
+}
+
+/* Index words first, then the snapshot: a reader that sees it finds all of it. */
+static slot_status publish(slot_db *db, const struct log_batch *batch, const struct snapshot *state,
+                           slot_error *err)
+{
+    slot_status status = batch_publish(&db->log, batch, err);
+
+    if (status == SLOT_OK)
+        shared_publish(&db->shared, state);
+    return status;
+}
+
+/* All that ends at or before `lsn`. Under the mutex. */
+static slot_status publish_pending(slot_db *db, uint64_t lsn, slot_error *err)
+{
+    struct writer *writer = &db->writer;
+    slot_status status = SLOT_OK;
+
+    while (writer->oldest != NULL && writer->oldest->state.lsn <= lsn && status == SLOT_OK) {
+        struct pending *pending = writer->oldest;
+
+        status = publish(db, &pending->batch, &pending->state, err);
+        if (status != SLOT_OK)
+            break;
+        writer->oldest = pending->next;
+        if (writer->oldest == NULL)
+            writer->newest = NULL;
+        batch_release(&pending->batch);
+        free(pending);
+        drop_user(db);
+    }
+    return status;
+}
+
+/* Nobody will publish any more: what is pending is unknown. Under the mutex. */
+static void give_up_pending(slot_db *db, slot_status status)
+{
+    struct writer *writer = &db->writer;
+
+    writer->failed = status;
+    writer->failed_from = writer->oldest->state.lsn;
+    while (writer->oldest != NULL) {
+        struct pending *pending = writer->oldest;
+
+        writer->oldest = pending->next;
+        batch_release(&pending->batch);
+        free(pending);
+        drop_user(db);
+    }
+    writer->newest = NULL;
+}
+
+slot_status writer_flush(slot_db *db, uint64_t to, slot_error *err)
+{
+    uint64_t durable = shared_durable(&db->shared);
+    uint64_t own_from = db->writer.own_from;
+    struct log_live live;
+    slot_status status = SLOT_OK;
+
+    if (durable >= to)
+        return SLOT_OK;
+    log_live(&db->log, durable, to, &live);
+    if (durable < own_from)
+        status = log_dirty_again(&db->log, &live, durable, own_from, err);
+    if (status == SLOT_OK)
+        status = log_flush(&db->log, &live, durable, to, err);
+    if (status == SLOT_OK)
+        shared_raise_durable(&db->shared, to);
+    return status;
+}
+
+static slot_status unknown(slot_error *err)
+{
+    return error_set(err, SLOT_E_UNKNOWN, "log", SLOT_NO_OFFSET,
+                     "the log could not be flushed or published: the next to open the database "
+                     "will see whether this transaction is in it; close all handles");
+}
+
+/* Flush for all that are pending now, then publish them. The mutex is held, and again after. */
+static void flush_for_all(slot_db *db, slot_error *err)
+{
+    struct writer *writer = &db->writer;
+    uint64_t to = writer->newest->state.lsn;
+    slot_status status;
+
+    writer->flushing = true;
+    os_mutex_unlock(&writer->mutex);
+    status = writer_flush(db, to, err);
+    if (status != SLOT_OK)
+        shared_set_poison(&db->shared, 1);
+    os_mutex_lock(&writer->mutex);
+    if (status == SLOT_OK)
+        status = publish_pending(db, to, err);
+    if (status != SLOT_OK) {
+        db_poison(db, status);
+        shared_set_poison(&db->shared, 1);
+        give_up_pending(db, status);
+    }
+    writer->flushing = false;
+    atomic_fetch_add_explicit(&writer->flushes, 1, memory_order_release);
+    db->os->unpark(db->os, &writer->flushes);
+}
+
+/* Wait until everything up to `lsn` is durable and published; flush when nobody else does. */
+static slot_status wait_published(slot_db *db, uint64_t lsn, slot_error *err)
+{
+    struct writer *writer = &db->writer;
+    slot_status status = SLOT_OK;
+
+    os_mutex_lock(&writer->mutex);
+    while (writer->oldest != NULL && writer->oldest->state.lsn <= lsn) {
+        uint32_t seen = atomic_load_explicit(&writer->flushes, memory_order_acquire);
+
+        if (!writer->flushing) {
+            flush_for_all(db, err);
+            continue;
+        }
+        os_mutex_unlock(&writer->mutex);
+        db->os->park(db->os, &writer->flushes, seen, PARK_US);
+        os_mutex_lock(&writer->mutex);
+    }
+    if (writer->failed != SLOT_OK && writer->failed_from <= lsn)
+        status = unknown(err);
+    os_mutex_unlock(&writer->mutex);
+    return status;
+}
+
+slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err)
+{
+    slot_db *db = txn->db;
+    struct writer *writer = &db->writer;
+    struct pending *pending = txn->pending;
+    slot_status status = SLOT_OK;
+
+    writer->state = *state;
+    if (db->sync == SLOT_SYNC_NORMAL) {
+        if (publish(db, &txn->batch, state, err) != SLOT_OK) {
+            db->writer.failed = db_poison(db, SLOT_E_UNKNOWN);
+            shared_set_poison(&db->shared, 1);
+            status = unknown(err);
+        }
+        batch_release(&txn->batch);
+        writer_end(db);
+        return status;
+    }
+    txn->pending = NULL;
+    pending->batch = txn->batch;
+    pending->state = *state;
+    pending->next = NULL;
+    batch_init(&txn->batch, &writer->head);
+    os_mutex_lock(&writer->mutex);
+    if (writer->newest != NULL)
+        writer->newest->next = pending;
+    else
+        writer->oldest = pending;
+    writer->newest = pending; /* it is the user from now on */
+    os_mutex_unlock(&writer->mutex);
+    turn_give(db->os, &writer->turn);
+    return wait_published(db, state->lsn, err);
+}

@@ -1,0 +1,401 @@
+#include "log/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+
+#define LSN_LAST (LSN_MAX - (UINT64_C(1) << 40)) /* nothing begins behind this */
+
+void batch_init(struct log_batch *batch, const struct log_head *head)
+{
+    memset(batch, 0, sizeof *batch);
+    batch->before = *head;
+}
+
+void batch_release(struct log_batch *batch)
+{
+    free(batch->entries);
+    free(batch->table);
+    batch->entries = NULL;
+    batch->table = NULL;
+    batch->n = batch->capacity = batch->table_size = 0;
+}
+
+/* ---- entries, and the table over them ---- */
+
+static uint32_t *place_of(const struct log_batch *batch, uint64_t key)
+{
+    uint32_t mask = batch->table_size - 1;
+    uint32_t i = (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & mask;
+
+    while (batch->table[i] != 0 && batch->entries[batch->table[i] - 1].key != key)
+        i = (i + 1) & mask;
+    return &batch->table[i];
+}
+
+const struct log_entry *batch_find(const struct log_batch *batch, uint64_t key)
+{
+    uint32_t number = batch->n == 0 ? 0 : *place_of(batch, key);
+
+    return number == 0 ? NULL : &batch->entries[number - 1];
+}
+
+/* Room for one more entry; the table is never more than half full. */
+static slot_status grow(struct log_batch *batch, slot_error *err)
+{
+    uint32_t capacity = batch->capacity == 0 ? 4 : batch->capacity * 2;
+    struct log_entry *entries;
+    uint32_t *table;
+
+    if (batch->n < batch->capacity)
+        return SLOT_OK;
+    entries = realloc(batch->entries, capacity * sizeof *entries);
+    if (entries != NULL)
+        batch->entries = entries;
+    table = calloc((size_t)capacity * 2, sizeof *table);
+    if (entries == NULL || table == NULL) {
+        free(table);
+        return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+    }
+    free(batch->table);
+    batch->table = table;
+    batch->table_size = capacity * 2;
+    batch->capacity = capacity;
+    for (uint32_t i = 0; i < batch->n; i++)
+        *place_of(batch, batch->entries[i].key) = i + 1;
+    return SLOT_OK;
+}
+
+slot_status batch_note(struct log_batch *batch, const struct log_entry *entry, slot_error *err)
+{
+    slot_status status = grow(batch, err);
+    uint32_t *place;
+
+    if (status != SLOT_OK)
+        return status;
+    place = place_of(batch, entry->key);
+    if (*place != 0) {
+        batch->entries[*place - 1] = *entry;
+        return SLOT_OK;
+    }
+    batch->entries[batch->n++] = *entry;
+    *place = batch->n;
+    return SLOT_OK;
+}
+
+/* ---- reserving ---- */
+
+static slot_status random_generation(struct log *log, uint32_t *generation, slot_error *err)
+{
+    os_result result;
+
+    do
+        result = log->os->random(log->os, generation, sizeof *generation);
+    while (os_ok(result) && *generation == 0);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+                        "the system gives no random numbers");
+    return SLOT_OK;
+}
+
+/* The free segment file of the lowest number; the used ones are counted. */
+static slot_status find_free(struct log *log, uint32_t limit_segments, uint32_t *file,
+                             slot_error *err)
+{
+    uint32_t used = 0, found = LOG_SEGMENTS;
+
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        if (shared_segment(log->shared, i) != SHARED_FREE)
+            used++;
+        else if (found == LOG_SEGMENTS)
+            found = i;
+    }
+    if (used >= limit_segments || found == LOG_SEGMENTS)
+        return error_set(err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
+                         "all %u segments of the log are in use", used);
+    *file = found;
+    return SLOT_OK;
+}
+
+/* Begin a segment where the head is: in a file that was used before, or in a new one. */
+static slot_status begin_segment(struct log *log, struct log_head *head, struct log_batch *batch,
+                                 uint32_t limit_segments, slot_error *err)
+{
+    struct log_begun begun = {LOG_SEGMENTS, 0, head->reserved};
+    slot_status status = find_free(log, limit_segments, &begun.file, err);
+
+    if (status == SLOT_OK)
+        status = random_generation(log, &begun.generation, err);
+    if (status != SLOT_OK)
+        return status;
+    /* Loads of `segment` above come before all stores into what is reused. */
+    atomic_thread_fence(memory_order_release);
+    if (log_open_segment(log, begun.file, NULL) != SLOT_OK)
+        status = log_create_segment(log, begun.file, err);
+    if (status == SLOT_OK)
+        status = index_clear(log, begun.file, err);
+    if (status != SLOT_OK)
+        return status;
+    shared_set_segment(log->shared, begun.file, begun.start);
+    batch->begun[batch->begun_n++] = begun;
+    head->file = begun.file;
+    head->start = begun.start;
+    head->generation = begun.generation;
+    head->reserved = begun.start + SEGMENT_HEADER_BYTES;
+    return SLOT_OK;
+}
+
+/* Space for n bytes at the head, in one segment. */
+static slot_status reserve_bytes(struct log *log, struct log_head *head, struct log_batch *batch,
+                                 uint32_t n, uint32_t limit_segments, slot_error *err)
+{
+    bool fits = head->file < LOG_SEGMENTS &&
+                n <= log->segment_bytes - min_u64(head->reserved - head->start, log->segment_bytes);
+
+    if (head->reserved > LSN_LAST)
+        return error_set(err, SLOT_E_LIMIT, "log", SLOT_NO_OFFSET,
+                         "no log positions are left: export and import the database");
+    return fits ? SLOT_OK : begin_segment(log, head, batch, limit_segments, err);
+}
+
+static uint64_t head_address(const struct log *log, const struct log_head *head, uint64_t lsn)
+{
+    return (uint64_t)head->file << log->segment_shift | (lsn - head->start);
+}
+
+slot_status batch_reserve(struct log *log, struct log_head *head, struct log_batch *batch,
+                          uint64_t key, uint64_t previous, uint32_t limit_segments,
+                          uint64_t *address, slot_error *err)
+{
+    uint32_t length = frame_length(log_body_bytes(log, key));
+    struct log_entry entry = {.key = key, .previous = previous};
+    slot_status status = grow(batch, err);
+
+    if (status == SLOT_OK)
+        status = reserve_bytes(log, head, batch, length, limit_segments, err);
+    if (status != SLOT_OK)
+        return status;
+    entry.lsn = head->reserved;
+    entry.address = head_address(log, head, entry.lsn);
+    head->reserved += length;
+    *address = entry.address;
+    return batch_note(batch, &entry, err);
+}
+
+/* ---- sealing ---- */
+
+/* A position in the log while headers are written, and the view it is in. */
+struct sealing {
+    struct log *log;
+    struct view *view;
+    uint64_t chain;
+    uint64_t durable;
+    uint32_t generation;
+    uint32_t next_begun;
+};
+
+static void let_go(struct sealing *sealing)
+{
+    if (sealing->view != NULL)
+        view_unpin(sealing->log->cache, sealing->view);
+    sealing->view = NULL;
+}
+
+/* The n bytes at an address in a writable view, which is pinned until the next call. */
+static slot_status reach(struct sealing *sealing, uint64_t address, uint64_t n, uint8_t **bytes,
+                         slot_error *err)
+{
+    struct log *log = sealing->log;
+    struct view_file *file = &log->open_frames[log_file_of(log, address)];
+    uint64_t offset = log_offset_of(log, address);
+    struct view *view = sealing->view;
+    slot_status status = SLOT_OK;
+
+    if (view == NULL || view->file != file || offset < view->offset ||
+        offset + n > view->offset + view->n) {
+        let_go(sealing);
+        status = view_acquire(log->cache, file, offset, offset + n, OS_ADVICE_NORMAL,
+                              &sealing->view, err);
+    }
+    if (status == SLOT_OK)
+        *bytes = sealing->view->base + (offset - sealing->view->offset);
+    return status;
+}
+
+static slot_status lost(uint64_t offset, uint32_t file, os_result result, slot_error *err)
+{
+    return error_os(err, result.status, result.code, log_name(file), offset,
+                    "the log cannot be written: was it truncated, or is the disk failing?");
+}
+
+/* Store n bytes at an address and mark all of `marked` bytes from there for the flush. */
+static slot_status store(struct sealing *sealing, uint64_t address, const uint8_t *from, uint32_t n,
+                         uint32_t marked, slot_error *err)
+{
+    struct log *log = sealing->log;
+    uint64_t offset = log_offset_of(log, address);
+    uint8_t *bytes = NULL;
+    slot_status status = reach(sealing, address, n, &bytes, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = log->os->store(log->os, bytes, from, n);
+    if (!os_ok(result))
+        return lost(offset, log_file_of(log, address), result, err);
+    view_mark_range(log->cache, sealing->view, offset, marked);
+    return SLOT_OK;
+}
+
+/* The header of a segment that this transaction has begun; its frames are next. */
+static slot_status seal_segment(struct sealing *sealing, const struct log_begun *begun,
+                                slot_error *err)
+{
+    struct log *log = sealing->log;
+    struct segment_header header = {.start = begun->start,
+                                    .chain = sealing->chain,
+                                    .generation = begun->generation,
+                                    .record_size = log->record_size,
+                                    .segment_bytes = log->segment_bytes};
+    uint8_t bytes[SEGMENT_HEADER_BYTES];
+
+    memcpy(header.file_id, log->file_id, sizeof header.file_id);
+    segment_header_encode(&header, bytes);
+    sealing->generation = begun->generation;
+    return store(sealing, (uint64_t)begun->file << log->segment_shift, bytes, sizeof bytes,
+                 sizeof bytes, err);
+}
+
+/* One frame: its body summed up, then its header. */
+static slot_status seal_frame(struct sealing *sealing, struct frame *frame, uint64_t address,
+                              uint8_t *scratch, slot_error *err)
+{
+    struct log *log = sealing->log;
+    uint32_t n = (frame->flags & FRAME_BODY) != 0 ? log_body_bytes(log, frame->key) : 0;
+    uint8_t header[FRAME_HEADER_BYTES];
+    uint8_t *bytes = NULL;
+    slot_status status = SLOT_OK;
+    os_result result = os_success();
+
+    if (n > 0)
+        status = reach(sealing, address, FRAME_HEADER_BYTES + (uint64_t)n, &bytes, err);
+    if (status == SLOT_OK && n > 0)
+        result = log->os->load(log->os, scratch, bytes + FRAME_HEADER_BYTES, n);
+    if (status == SLOT_OK && !os_ok(result))
+        status = lost(log_offset_of(log, address), log_file_of(log, address), result, err);
+    if (status != SLOT_OK)
+        return status;
+    frame->generation = sealing->generation;
+    frame->durable = sealing->durable;
+    frame_encode(frame, header);
+    frame->chain = frame_chain(sealing->chain, header, scratch, n);
+    frame_encode(frame, header);
+    sealing->chain = frame->chain;
+    return store(sealing, address, header, sizeof header, FRAME_HEADER_BYTES + n, err);
+}
+
+/* Entry i of the batch; the last one is the commit. */
+static slot_status seal_entry(struct sealing *sealing, const struct log_batch *batch, uint32_t i,
+                              const struct log_commit *commit, uint32_t last_length,
+                              uint8_t *scratch, slot_error *err)
+{
+    const struct log_entry *entry = &batch->entries[i];
+    struct log *log = sealing->log;
+    bool last = i + 1 == batch->n;
+    struct frame frame = {.lsn = entry->lsn,
+                          .previous = entry->previous,
+                          .key = entry->key,
+                          .flags = last ? FRAME_BODY | FRAME_COMMIT : FRAME_BODY,
+                          .length =
+                              last ? last_length : frame_length(log_body_bytes(log, entry->key))};
+    slot_status status = SLOT_OK;
+
+    if (last) {
+        frame.records = commit->records;
+        frame.deleted = commit->deleted;
+        frame.direct_blocks = commit->direct_blocks;
+    }
+    if (sealing->next_begun < batch->begun_n &&
+        entry->lsn > batch->begun[sealing->next_begun].start)
+        status = seal_segment(sealing, &batch->begun[sealing->next_begun++], err);
+    if (status == SLOT_OK)
+        status = seal_frame(sealing, &frame, entry->address, scratch, err);
+    return status;
+}
+
+/* A transaction that has changed no block still has a commit frame: it names the counts. */
+static slot_status seal_empty(struct sealing *sealing, const struct log_head *head,
+                              const struct log_batch *batch, const struct log_commit *commit,
+                              uint64_t lsn, uint32_t length, slot_error *err)
+{
+    struct frame frame = {.lsn = lsn,
+                          .flags = FRAME_COMMIT,
+                          .length = length,
+                          .records = commit->records,
+                          .deleted = commit->deleted,
+                          .direct_blocks = commit->direct_blocks};
+    slot_status status = SLOT_OK;
+
+    if (batch->begun_n > 0)
+        status = seal_segment(sealing, &batch->begun[0], err);
+    if (status == SLOT_OK)
+        status = seal_frame(sealing, &frame, head_address(sealing->log, head, lsn), NULL, err);
+    return status;
+}
+
+slot_status batch_seal(struct log *log, struct log_head *head, struct log_batch *batch,
+                       const struct log_commit *commit, uint32_t limit_segments, uint8_t *scratch,
+                       slot_error *err)
+{
+    struct sealing sealing = {.log = log,
+                              .chain = head->chain,
+                              .durable = shared_durable(log->shared),
+                              .generation = batch->before.generation};
+    slot_status status = SLOT_OK;
+    uint64_t last;
+    uint32_t body = 0, length;
+
+    if (batch->n == 0) {
+        status = reserve_bytes(log, head, batch, FRAME_HEADER_BYTES, limit_segments, err);
+        last = head->reserved;
+    } else {
+        last = batch->entries[batch->n - 1].lsn;
+        body = log_body_bytes(log, batch->entries[batch->n - 1].key);
+    }
+    length = frame_commit_length(last - head->start, body);
+    if (status == SLOT_OK && batch->n == 0)
+        status = seal_empty(&sealing, head, batch, commit, last, length, err);
+    for (uint32_t i = 0; i < batch->n && status == SLOT_OK; i++)
+        status = seal_entry(&sealing, batch, i, commit, length, scratch, err);
+    let_go(&sealing);
+    if (status != SLOT_OK)
+        return status;
+    head->lsn = head->reserved = last + length;
+    head->chain = sealing.chain;
+    return SLOT_OK;
+}
+
+/* ---- afterwards ---- */
+
+slot_status batch_publish(struct log *log, const struct log_batch *batch, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    for (uint32_t i = 0; i < batch->n && status == SLOT_OK; i++) {
+        const struct log_entry *entry = &batch->entries[i];
+
+        status = index_insert(log, log_file_of(log, entry->address), entry->key,
+                              log_offset_of(log, entry->address), err);
+    }
+    return status;
+}
+
+void batch_forget(struct log *log, struct log_head *head, struct log_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->begun_n; i++)
+        shared_set_segment(log->shared, batch->begun[i].file, SHARED_FREE);
+    batch->begun_n = 0;
+    *head = batch->before;
+}

@@ -1,0 +1,136 @@
+/*
+ * The index of a segment: block -> newest frame, in a file of words beside it.
+ *
+ *   word   63......20 19........0      0: empty
+ *          key, 44    offset / 64
+ *
+ * Linear probing from a hash of the key; never more than half full. One store inserts or replaces;
+ * the storing process holds the writer lock. A reader that finds a word finds the whole frame
+ * behind it (shared.h). Nothing here is trusted: a search looks at each word once at most.
+ */
+#include "base/status.h"
+#include "log/log.h"
+
+#define OFFSET_BITS 20u
+#define OFFSET_MASK ((UINT64_C(1) << OFFSET_BITS) - 1)
+
+_Static_assert(LOG_SEGMENT_BYTES_MAX / FRAME_UNIT <= OFFSET_MASK + 1, "an offset has 20 bits");
+
+static uint32_t first_place(const struct log *log, uint64_t key)
+{
+    return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (log->index_words - 1);
+}
+
+/*
+ * The view with word `place` of an index: pinned for good, or for the moment (index_let_go). One
+ * view holds a whole index, unless the budget is tight.
+ */
+static slot_status index_view(struct log *log, uint32_t i, uint32_t place, struct view **view,
+                              slot_error *err)
+{
+    uint64_t at = (uint64_t)place * sizeof(shared_word);
+    slot_status status = log_open_segment(log, i, err);
+
+    if (status != SLOT_OK)
+        return status;
+    *view = log->index_views[i];
+    if (*view == NULL)
+        status = view_acquire(log->cache, &log->index[i], at, at + sizeof(shared_word),
+                              OS_ADVICE_NORMAL, view, err);
+    return status;
+}
+
+static void let_go(struct log *log, uint32_t i, struct view *view)
+{
+    if (view != NULL && view != log->index_views[i])
+        view_unpin(log->cache, view);
+}
+
+static shared_word *word_at(const struct view *view, uint32_t place)
+{
+    return (shared_word *)(void *)(view->base +
+                                   ((uint64_t)place * sizeof(shared_word) - view->offset));
+}
+
+static bool in_view(const struct view *view, uint32_t place)
+{
+    uint64_t at = (uint64_t)place * sizeof(shared_word);
+
+    return view != NULL && at >= view->offset && at - view->offset < view->n;
+}
+
+/*
+ * The word of `key`, or the empty word where it belongs, and its value; *view is to be let go.
+ */
+static slot_status search(struct log *log, uint32_t i, uint64_t key, struct view **view,
+                          shared_word **found, uint64_t *value, slot_error *err)
+{
+    uint32_t place = first_place(log, key);
+    slot_status status;
+
+    *view = NULL;
+    for (uint32_t n = 0; n < log->index_words; n++) {
+        if (!in_view(*view, place)) {
+            let_go(log, i, *view);
+            *view = NULL;
+            status = index_view(log, i, place, view, err);
+            if (status != SLOT_OK)
+                return status;
+        }
+        *found = word_at(*view, place);
+        *value = index_word_load(log->os, *found);
+        if (*value == 0 || *value >> OFFSET_BITS == key)
+            return SLOT_OK;
+        place = (place + 1) & (log->index_words - 1);
+    }
+    let_go(log, i, *view);
+    return error_set(err, SLOT_E_CORRUPT, log_name(i), SLOT_NO_OFFSET,
+                     "the index of the segment is full: another program has changed it");
+}
+
+slot_status index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset, slot_error *err)
+{
+    shared_word *word;
+    struct view *view;
+    uint64_t value;
+    slot_status status = search(log, i, key, &view, &word, &value, err);
+
+    if (status != SLOT_OK)
+        return status;
+    let_go(log, i, view);
+    *offset = (value & OFFSET_MASK) * FRAME_UNIT;
+    return SLOT_OK;
+}
+
+slot_status index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
+                         slot_error *err)
+{
+    shared_word *word;
+    struct view *view;
+    uint64_t value;
+    slot_status status = search(log, i, key, &view, &word, &value, err);
+
+    if (status != SLOT_OK)
+        return status;
+    index_word_store(log->os, word, key << OFFSET_BITS | offset / FRAME_UNIT);
+    let_go(log, i, view);
+    return SLOT_OK;
+}
+
+slot_status index_clear(struct log *log, uint32_t i, slot_error *err)
+{
+    struct view *view = NULL;
+    slot_status status = SLOT_OK;
+
+    for (uint32_t place = 0; place < log->index_words && status == SLOT_OK; place++) {
+        if (!in_view(view, place)) {
+            let_go(log, i, view);
+            view = NULL;
+            status = index_view(log, i, place, &view, err);
+        }
+        if (status == SLOT_OK)
+            index_word_clear(word_at(view, place));
+    }
+    let_go(log, i, view);
+    return status;
+}

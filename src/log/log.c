@@ -1,0 +1,470 @@
+#include "log/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+
+#define POPULATE_BYTES (UINT64_C(1) << 20)
+#define ZEROS_BYTES    65536u
+
+/* ---- names and sizes ---- */
+
+#define ROW(a) a "0", a "1", a "2", a "3", a "4", a "5", a "6", a "7", a "8", a "9"
+static const char *const names[] = {ROW("log/0"), ROW("log/1"), ROW("log/2"), ROW("log/3"),
+                                    ROW("log/4"), ROW("log/5"), ROW("log/6")};
+#undef ROW
+
+const char *log_name(uint32_t i)
+{
+    return i < LOG_SEGMENTS ? names[i] : "log";
+}
+
+/* "directory/07" or "directory/07.index", in fresh memory. */
+static char *segment_path(const char *directory, uint32_t i, bool index)
+{
+    size_t n = strlen(directory) + sizeof "/63.index";
+    char *path = malloc(n);
+
+    if (path != NULL)
+        snprintf(path, n, "%s/%02u%s", directory, i, index ? ".index" : "");
+    return path;
+}
+
+uint64_t log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes)
+{
+    uint64_t least = SEGMENT_HEADER_BYTES + 4 * (uint64_t)round_up(block_bytes + 64u, 4096);
+    uint64_t bytes = LOG_SEGMENT_BYTES_MIN;
+
+    while (bytes < least)
+        bytes *= 2;
+    while (bytes < LOG_SEGMENT_BYTES_MAX && bytes < limit_bytes / LOG_SEGMENTS)
+        bytes *= 2;
+    return bytes;
+}
+
+uint32_t log_body_bytes(const struct log *log, uint64_t key)
+{
+    return key_is_deleted(key) ? BITMAP_BLOCK_BYTES : log->block_bytes;
+}
+
+uint32_t log_frame_max(const struct log *log)
+{
+    uint32_t body = log->block_bytes > BITMAP_BLOCK_BYTES ? log->block_bytes : BITMAP_BLOCK_BYTES;
+
+    return frame_length(body);
+}
+
+/* Twice as many words as frames fit, so that a search ends soon. */
+static uint32_t words_for(const struct log *log)
+{
+    uint32_t body = log->block_bytes < BITMAP_BLOCK_BYTES ? log->block_bytes : BITMAP_BLOCK_BYTES;
+    uint64_t frames = log->segment_bytes / frame_length(body);
+    uint32_t words = 512; /* a page */
+
+    while (words < 2 * frames)
+        words *= 2;
+    return words;
+}
+
+/* ---- init and release ---- */
+
+slot_status log_init(struct log *log, const struct os *os, struct shared_map *shared,
+                     struct view_cache *cache, const char *directory, uint64_t segment_bytes,
+                     slot_error *err)
+{
+    log->os = os;
+    log->shared = shared;
+    log->cache = cache;
+    log->segment_bytes = segment_bytes;
+    log->segment_shift = 0;
+    while ((UINT64_C(1) << log->segment_shift) < segment_bytes)
+        log->segment_shift++;
+    log->index_words = words_for(log);
+    log->directory = malloc(strlen(directory) + 1);
+    if (log->directory == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+    memcpy(log->directory, directory, strlen(directory) + 1);
+    os_mutex_init(&log->mutex);
+    return SLOT_OK;
+}
+
+static void close_segment(struct log *log, uint32_t i)
+{
+    if (log->index_views[i] != NULL)
+        view_unpin(log->cache, log->index_views[i]);
+    log->index_views[i] = NULL;
+    view_drop_all(log->cache, &log->frames[i]);
+    view_drop_all(log->cache, &log->open_frames[i]);
+    view_drop_all(log->cache, &log->index[i]);
+    if (log->index_files[i] != NULL)
+        log->os->close(log->os, log->index_files[i]);
+    if (log->files[i] != NULL)
+        log->os->close(log->os, log->files[i]);
+    log->index_files[i] = log->files[i] = NULL;
+    atomic_store_explicit(&log->opened[i], false, memory_order_relaxed);
+}
+
+void log_release(struct log *log)
+{
+    if (log->directory == NULL)
+        return;
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++)
+        close_segment(log, i);
+    os_mutex_release(&log->mutex);
+    free(log->directory);
+    log->directory = NULL;
+}
+
+/* ---- opening ---- */
+
+static slot_status file_error(slot_error *err, os_result result, uint32_t i, const char *what)
+{
+    return error_os(err, result.status, result.code, log_name(i), SLOT_NO_OFFSET, "%s", what);
+}
+
+static slot_status open_file(struct log *log, uint32_t i, bool index, int flags,
+                             struct os_file **file, slot_error *err)
+{
+    char *path = segment_path(log->directory, i, index);
+    os_result result;
+
+    if (path == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, log_name(i), SLOT_NO_OFFSET, NULL);
+    result = log->os->open(log->os, path, flags, file);
+    free(path);
+    if (!os_ok(result))
+        return file_error(err, result, i,
+                          index ? "the index of the segment cannot be opened"
+                                : "the segment cannot be opened");
+    return SLOT_OK;
+}
+
+static void describe(struct log *log, uint32_t i)
+{
+    const struct view_file frames = {.name = log_name(i),
+                                     .file = log->files[i],
+                                     .size = log->segment_bytes,
+                                     .block_bytes = log_frame_max(log)};
+
+    log->frames[i] = log->open_frames[i] = log->index[i] = frames;
+    log->frames[i].mode = OS_MAP_READ;
+    log->open_frames[i].mode = OS_MAP_WRITE;
+    log->index[i].mode = OS_MAP_WORDS;
+    log->index[i].file = log->index_files[i];
+    log->index[i].size = (uint64_t)log->index_words * sizeof(shared_word);
+    log->index[i].block_bytes = sizeof(shared_word);
+}
+
+static slot_status check_size(struct log *log, uint32_t i, slot_error *err)
+{
+    uint64_t size = 0, index_size = 0;
+    os_result result = log->os->size(log->os, log->files[i], &size);
+
+    if (os_ok(result) && !log->recovering)
+        result = log->os->size(log->os, log->index_files[i], &index_size);
+    if (!os_ok(result))
+        return file_error(err, result, i, "the size of the segment cannot be had");
+    if (size < log->segment_bytes ||
+        (!log->recovering && index_size < log->index_words * sizeof(shared_word)))
+        return error_set(err, SLOT_E_TRUNCATED, log_name(i), size,
+                         "the segment has %llu bytes, must have %llu: another program has cut it",
+                         (unsigned long long)size, (unsigned long long)log->segment_bytes);
+    return SLOT_OK;
+}
+
+/* Indexes stay mapped when all of them together take no more than an eighth of the budget. */
+static void keep_index(struct log *log, uint32_t i)
+{
+    uint64_t bytes = (uint64_t)log->index_words * sizeof(shared_word);
+
+    if (bytes * LOG_SEGMENTS <= log->cache->budget / 8 && bytes <= log->cache->view_size)
+        (void)view_acquire(log->cache, &log->index[i], 0, bytes, OS_ADVICE_NORMAL,
+                           &log->index_views[i], NULL);
+}
+
+static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
+{
+    slot_status status = open_file(log, i, false, OS_READ | OS_WRITE, &log->files[i], err);
+
+    if (status == SLOT_OK && !log->recovering)
+        status = open_file(log, i, true, OS_READ | OS_WRITE, &log->index_files[i], err);
+    if (status == SLOT_OK)
+        status = check_size(log, i, err);
+    if (status != SLOT_OK) {
+        close_segment(log, i);
+        return status;
+    }
+    describe(log, i);
+    if (!log->recovering)
+        keep_index(log, i);
+    atomic_store_explicit(&log->opened[i], true, memory_order_release);
+    return SLOT_OK;
+}
+
+slot_status log_open_segment(struct log *log, uint32_t i, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    if (atomic_load_explicit(&log->opened[i], memory_order_acquire))
+        return SLOT_OK;
+    os_mutex_lock(&log->mutex);
+    if (!atomic_load_explicit(&log->opened[i], memory_order_relaxed))
+        status = open_locked(log, i, err);
+    os_mutex_unlock(&log->mutex);
+    return status;
+}
+
+/* ---- creating and removing ---- */
+
+static os_result write_zeros(const struct os *os, struct os_file *file, uint64_t n)
+{
+    static const uint8_t zeros[ZEROS_BYTES];
+    os_result result = os_success();
+
+    for (uint64_t at = 0; at < n && os_ok(result); at += ZEROS_BYTES)
+        result = os->write_at(os, file, at, zeros, (size_t)min_u64(ZEROS_BYTES, n - at));
+    return result;
+}
+
+/* Space for the whole file, so that no store into it can fail; zeros where it cannot be reserved.
+ */
+static slot_status make_file(struct log *log, uint32_t i, bool index, uint64_t n, slot_error *err)
+{
+    const struct os *os = log->os;
+    struct os_file *file = NULL;
+    slot_status status = open_file(log, i, index, OS_READ | OS_WRITE | OS_CREATE_NEW, &file, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = os->allocate(os, file, 0, n);
+    if (result.status == SLOT_E_UNSUPPORTED)
+        result = write_zeros(os, file, n);
+    if (os_ok(result))
+        result = os->sync(os, file);
+    os->close(os, file);
+    if (!os_ok(result))
+        return file_error(err, result, i, "there is no space for another segment of the log");
+    return SLOT_OK;
+}
+
+/*
+ * Touch every page for writing and sync once: from then on a commit changes pages that have their
+ * place on the disk, and writes no more than those (DESIGN.md 5.5).
+ */
+static slot_status populate(struct log *log, uint32_t i, slot_error *err)
+{
+    const struct os *os = log->os;
+    slot_status status = SLOT_OK;
+    os_result result = os_success();
+    uint64_t n;
+
+    for (uint64_t at = 0; at < log->segment_bytes && status == SLOT_OK; at += n) {
+        struct view *view = NULL;
+
+        n = min_u64(log->segment_bytes - at, min_u64(POPULATE_BYTES, log->cache->view_size));
+        status = view_acquire(log->cache, &log->open_frames[i], at, at + n, OS_ADVICE_NORMAL, &view,
+                              err);
+        if (status != SLOT_OK)
+            break;
+        result = os->populate(os, view->base + (at - view->offset), (size_t)n, true);
+        view_unpin(log->cache, view);
+        if (!os_ok(result))
+            status = file_error(err, result, i, "there is no space for another segment of the log");
+    }
+    if (status == SLOT_OK) {
+        result = os->sync(os, log->files[i]);
+        if (!os_ok(result))
+            status = file_error(err, result, i, "a new segment cannot be made durable");
+    }
+    return status;
+}
+
+/* The header of a segment file that may be anything. */
+static os_result probe_file(const struct os *os, const char *path, bool *valid,
+                            struct segment_header *header)
+{
+    uint8_t bytes[SEGMENT_HEADER_BYTES];
+    struct os_file *file = NULL;
+    os_result result = os->open(os, path, OS_READ, &file);
+
+    *valid = false;
+    if (!os_ok(result))
+        return result.status == SLOT_E_NO_FILE ? os_success() : result;
+    result = os->read_at(os, file, 0, bytes, sizeof bytes);
+    if (os_ok(result))
+        *valid = segment_header_decode(bytes, header);
+    os->close(os, file);
+    return result.status == SLOT_E_TRUNCATED ? os_success() : result;
+}
+
+static slot_status probe(const struct os *os, const char *directory, const uint8_t *file_id,
+                         uint32_t i, uint64_t *segment_bytes, slot_error *err)
+{
+    char *path = segment_path(directory, i, false);
+    struct segment_header header;
+    bool valid = false;
+    os_result result = {SLOT_E_NO_MEMORY, 0};
+
+    *segment_bytes = 0;
+    if (path != NULL)
+        result = probe_file(os, path, &valid, &header);
+    free(path);
+    if (!os_ok(result))
+        return file_error(err, result, i, "the segment cannot be read");
+    if (valid && memcmp(header.file_id, file_id, sizeof header.file_id) == 0)
+        *segment_bytes = header.segment_bytes;
+    return SLOT_OK;
+}
+
+slot_status log_probe_one(struct log *log, uint32_t i, uint64_t *segment_bytes, slot_error *err)
+{
+    return probe(log->os, log->directory, log->file_id, i, segment_bytes, err);
+}
+
+slot_status log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
+                      uint64_t *segment_bytes, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    *segment_bytes = 0;
+    for (uint32_t i = 0; i < LOG_SEGMENTS && *segment_bytes == 0 && status == SLOT_OK; i++)
+        status = probe(os, directory, file_id, i, segment_bytes, err);
+    return status;
+}
+
+slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err)
+{
+    uint64_t next = *lsn, seed = 0;
+    slot_status status = SLOT_OK;
+    os_result result;
+
+    for (uint32_t i = 0; i < LOG_SEGMENTS && status == SLOT_OK; i++) {
+        char *path = segment_path(log->directory, i, false);
+        struct segment_header header;
+        bool valid = false;
+
+        result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
+                              : probe_file(log->os, path, &valid, &header);
+        free(path);
+        if (!os_ok(result))
+            status = file_error(err, result, i, "the segment cannot be read");
+        else if (valid && memcmp(header.file_id, log->file_id, sizeof header.file_id) == 0)
+            next = max_u64(next, header.start + header.segment_bytes);
+    }
+    if (status != SLOT_OK)
+        return status;
+    result = log->os->random(log->os, &seed, sizeof seed);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+                        "the system gives no random numbers");
+    *lsn = round_up(next, FRAME_COMMIT_UNIT);
+    *chain = seed;
+    return SLOT_OK;
+}
+
+static void remove_one(const struct os *os, const char *directory, uint32_t i, bool index,
+                       os_result *first)
+{
+    char *path = segment_path(directory, i, index);
+    os_result result = {SLOT_E_NO_MEMORY, 0};
+
+    if (path != NULL)
+        result = os->remove_file(os, path);
+    free(path);
+    if (os_ok(*first) && result.status != SLOT_E_NO_FILE)
+        *first = result;
+}
+
+slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err)
+{
+    const struct os *os = log->os;
+    os_result ignored = os_success();
+    os_result result;
+    slot_status status;
+
+    remove_one(os, log->directory, i, false, &ignored); /* left by one who died creating it */
+    remove_one(os, log->directory, i, true, &ignored);
+    status = make_file(log, i, false, log->segment_bytes, err);
+    if (status == SLOT_OK)
+        status = make_file(log, i, true, (uint64_t)log->index_words * sizeof(shared_word), err);
+    if (status == SLOT_OK)
+        status = log_open_segment(log, i, err);
+    if (status == SLOT_OK)
+        status = populate(log, i, err);
+    if (status == SLOT_OK) {
+        result = os->sync_dir(os, log->directory);
+        if (!os_ok(result))
+            status = file_error(err, result, i, "the name of a segment cannot be made durable");
+    }
+    if (status != SLOT_OK) {
+        close_segment(log, i);
+        remove_one(os, log->directory, i, false, &ignored);
+        remove_one(os, log->directory, i, true, &ignored);
+    }
+    return status;
+}
+
+slot_status log_remove_segments(const struct os *os, const char *directory, slot_error *err)
+{
+    os_result result = os_success();
+
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        remove_one(os, directory, i, false, &result);
+        remove_one(os, directory, i, true, &result);
+    }
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+                        "segments of the log cannot be removed");
+    return SLOT_OK;
+}
+
+/* ---- which segments hold what ---- */
+
+void live_insert(struct log_live *live, uint32_t file, uint64_t start)
+{
+    uint32_t at = live->n++;
+
+    for (; at > 0 && live->start[at - 1] < start; at--) {
+        live->start[at] = live->start[at - 1];
+        live->file[at] = live->file[at - 1];
+    }
+    live->start[at] = start;
+    live->file[at] = file;
+}
+
+void log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *live)
+{
+    live->n = 0;
+    if (c >= s)
+        return;
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        uint64_t start = shared_segment(log->shared, i);
+
+        if (start < s)
+            live_insert(live, i, start);
+    }
+    /* A segment ends where the next one starts: the last one that starts at or below c is the
+     * oldest that holds anything above it. */
+    for (uint32_t i = 0; i < live->n; i++) {
+        if (live->start[i] <= c)
+            live->n = i + 1;
+    }
+}
+
+uint64_t log_address(const struct log *log, const struct log_live *live, uint64_t lsn)
+{
+    for (uint32_t i = 0; i < live->n; i++) {
+        if (live->start[i] < lsn) {
+            uint64_t offset = lsn - live->start[i];
+
+            if (offset < SEGMENT_HEADER_BYTES || offset > log->segment_bytes - FRAME_HEADER_BYTES)
+                break;
+            return (uint64_t)live->file[i] << log->segment_shift | offset;
+        }
+    }
+    return LOG_NO_ADDRESS;
+}

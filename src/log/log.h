@@ -1,0 +1,141 @@
+/*
+ * The log as one open handle uses it: its segment files, their views and their indexes.
+ *
+ *   log/00 .. log/63       frames (format/frame.h), segment_bytes each
+ *   log/00.index ..        the index of each: an open-addressing table of words, block -> newest
+ *                          frame in this segment; as many words as twice the frames that fit
+ *
+ * A place in the log is an address: the number of a segment file and a byte in it, as one number
+ * (address = file << segment_shift | byte), so that the views of all segments can be looked up in
+ * one table of a transaction (view/pins.h). An LSN says when, an address says where; which file
+ * holds which LSNs now, the words segment[] of `shared` say.
+ *
+ * Readers use the read-only views `frames`, writers the writable views `open_frames` of the same
+ * files: what is lent to a reader cannot be changed through its pointer.
+ *
+ * Invariants: a segment file is opened once and stays open and of its size; it changes hands in
+ * place, and only when no live reader needs what it held. Nothing read from a segment is believed
+ * before it was checked.
+ */
+#ifndef SLOT_LOG_LOG_H
+#define SLOT_LOG_LOG_H
+
+#include "format/frame.h"
+#include "log/shared.h"
+#include "view/cache.h"
+#include "view/pins.h"
+
+#define LOG_SEGMENTS          SHARED_SEGMENTS
+#define LOG_SEGMENT_BYTES_MIN (UINT64_C(64) << 10)
+#define LOG_SEGMENT_BYTES_MAX (UINT64_C(64) << 20)
+#define LOG_NO_ADDRESS        UINT64_MAX
+
+struct log {
+    const struct os *os;
+    struct shared_map *shared;
+    struct view_cache *cache;
+    char *directory; /* of the segments */
+    uint8_t file_id[FRAME_FILE_ID_BYTES];
+    uint32_t record_size;
+    uint32_t block_bytes; /* of records; those of `deleted` have BITMAP_BLOCK_BYTES */
+    uint64_t segment_bytes;
+    uint32_t segment_shift;
+    uint32_t index_words;
+    bool recovering;       /* indexes mean nothing, and segments may be half made */
+    struct os_mutex mutex; /* opening of segment files */
+    _Atomic bool opened[LOG_SEGMENTS];
+    struct os_file *files[LOG_SEGMENTS];
+    struct os_file *index_files[LOG_SEGMENTS];
+    struct view_file frames[LOG_SEGMENTS];
+    struct view_file open_frames[LOG_SEGMENTS];
+    struct view_file index[LOG_SEGMENTS];
+    struct view *index_views[LOG_SEGMENTS]; /* pinned for good when the budget allows it, or NULL */
+};
+
+/* The segments that a transaction looks into: those with start < s and end > c, newest first. */
+struct log_live {
+    uint32_t n;
+    uint32_t file[LOG_SEGMENTS];
+    uint64_t start[LOG_SEGMENTS];
+};
+
+/* ---- log.c ---- */
+
+/* The segment size for a log of at most that many bytes: a power of two. */
+uint64_t log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes);
+
+/* `shared` is mapped and has segment_bytes; strings are copied. SLOT_E_NO_MEMORY. */
+slot_status log_init(struct log *log, const struct os *os, struct shared_map *shared,
+                     struct view_cache *cache, const char *directory, uint64_t segment_bytes,
+                     slot_error *err);
+
+/* Close what is open. No view of the log is pinned any more, but those of indexes. */
+void log_release(struct log *log);
+
+/* Bytes of the body of a frame for that block. */
+uint32_t log_body_bytes(const struct log *log, uint64_t key);
+
+/* The longest frame that there can be, header included. */
+uint32_t log_frame_max(const struct log *log);
+
+/* Open segment file `i`, which exists, unless it is open. Any thread. */
+slot_status log_open_segment(struct log *log, uint32_t i, slot_error *err);
+
+/* Make segment file `i` and its index, with space on disk for all of it; durable, name included. */
+slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err);
+
+/*
+ * The size of the segments that are in the directory, of this database; 0: there are none. For
+ * recovery: those who made them may have had other options. SLOT_E_IO; SLOT_E_NO_MEMORY.
+ */
+slot_status log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
+                      uint64_t *segment_bytes, slot_error *err);
+
+/* The same for one segment file: 0 when it has no header. */
+slot_status log_probe_one(struct log *log, uint32_t i, uint64_t *segment_bytes, slot_error *err);
+
+/*
+ * Where the log of a next life begins: behind every position that segments on disk can hold, with a
+ * chain value that none of their frames can continue. *lsn is the end of this life's log on entry.
+ */
+slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err);
+
+/* Add a segment to a list that is ordered by start, newest first. */
+void live_insert(struct log_live *live, uint32_t file, uint64_t start);
+
+/* Remove all segment files. None is open. */
+slot_status log_remove_segments(const struct os *os, const char *directory, slot_error *err);
+
+/* The segments between c and s, from the words in `shared`. */
+void log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *live);
+
+/* Where LSN `lsn` is, or LOG_NO_ADDRESS when no segment of `live` holds it. */
+uint64_t log_address(const struct log *log, const struct log_live *live, uint64_t lsn);
+
+static inline uint32_t log_file_of(const struct log *log, uint64_t address)
+{
+    return (uint32_t)(address >> log->segment_shift);
+}
+
+static inline uint64_t log_offset_of(const struct log *log, uint64_t address)
+{
+    return address & (log->segment_bytes - 1);
+}
+
+/* "log/07", for messages; static. */
+const char *log_name(uint32_t i);
+
+/* ---- index.c ---- */
+
+/* All words of the index of segment `i` zero: before its first frame. */
+slot_status index_clear(struct log *log, uint32_t i, slot_error *err);
+
+/* From now on the frame at `offset` is the newest of this block in segment `i`. */
+slot_status index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
+                         slot_error *err);
+
+/* Offset of the newest frame of the block in segment `i`; 0: there is none. */
+slot_status index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset,
+                       slot_error *err);
+
+#endif

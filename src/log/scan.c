@@ -1,0 +1,399 @@
+#include "log/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+
+#define AHEAD_BYTES (UINT64_C(256) << 10)
+#define DIRTY_BYTES (UINT64_C(64) << 10)
+
+static slot_status read_error(slot_error *err, uint32_t file, uint64_t offset, os_result result)
+{
+    return error_os(err, result.status, result.code, log_name(file), offset,
+                    "the log cannot be read");
+}
+
+/* ---- which segments take part ---- */
+
+slot_status log_read_header(struct log *log, uint32_t i, bool *valid, struct segment_header *header,
+                            slot_error *err)
+{
+    uint8_t bytes[SEGMENT_HEADER_BYTES];
+    os_result result = log->os->read_at(log->os, log->files[i], 0, bytes, sizeof bytes);
+
+    *valid = false;
+    if (!os_ok(result))
+        return read_error(err, i, 0, result);
+    if (segment_header_decode(bytes, header))
+        *valid = memcmp(header->file_id, log->file_id, sizeof header->file_id) == 0 &&
+                 header->record_size == log->record_size &&
+                 header->segment_bytes == log->segment_bytes;
+    return SLOT_OK;
+}
+
+/*
+ * A segment without a valid header takes part in one way only: when its first frame looks like one,
+ * its frames may tell that the log was durable beyond the damage.
+ */
+static slot_status guess_header(struct log *log, uint32_t i, bool *guessed,
+                                struct segment_header *header, slot_error *err)
+{
+    uint8_t bytes[FRAME_HEADER_BYTES];
+    struct frame frame;
+    os_result result =
+        log->os->read_at(log->os, log->files[i], SEGMENT_HEADER_BYTES, bytes, sizeof bytes);
+
+    *guessed = false;
+    if (!os_ok(result))
+        return read_error(err, i, SEGMENT_HEADER_BYTES, result);
+    if (frame_decode(bytes, &frame) && frame.lsn >= SEGMENT_HEADER_BYTES) {
+        memset(header, 0, sizeof *header);
+        header->start = frame.lsn - SEGMENT_HEADER_BYTES;
+        header->generation = frame.generation;
+        *guessed = true;
+    }
+    return SLOT_OK;
+}
+
+/*
+ * A segment that is too short: one whose making was cut off, which has no header yet; or one that
+ * another program has cut, and then nothing may be believed to be all there is.
+ */
+static slot_status check_cut(struct log *log, uint32_t i, slot_error *err)
+{
+    uint64_t segment_bytes = 0;
+    slot_status status = log_probe_one(log, i, &segment_bytes, err);
+
+    if (status == SLOT_OK && segment_bytes != 0)
+        status = error_set(err, SLOT_E_TRUNCATED, log_name(i), SLOT_NO_OFFSET,
+                           "the segment is shorter than its header says: restore a backup");
+    return status;
+}
+
+static slot_status add_segment(struct log_scan *scan, uint32_t i, slot_error *err)
+{
+    struct scan_segment *segment = &scan->segment[scan->segments];
+    bool valid = false;
+    slot_status status = log_open_segment(scan->log, i, err);
+
+    if (status == SLOT_E_TRUNCATED && scan->log->recovering)
+        return check_cut(scan->log, i, err);
+    if (status == SLOT_OK)
+        status = log_read_header(scan->log, i, &valid, &segment->header, err);
+    segment->damaged = !valid;
+    if (status == SLOT_OK && !valid)
+        status = guess_header(scan->log, i, &valid, &segment->header, err);
+    if (status == SLOT_OK && valid) {
+        segment->file = i;
+        scan->segments++;
+    }
+    return status;
+}
+
+slot_status scan_init(struct log_scan *scan, struct log *log, const struct log_live *live,
+                      uint64_t lsn, uint64_t chain, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    memset(scan, 0, sizeof *scan);
+    scan->log = log;
+    scan->lsn = lsn;
+    scan->chain = chain;
+    scan->ahead_file = LOG_SEGMENTS;
+    scan->ahead_size = max_u64(AHEAD_BYTES, log_frame_max(log));
+    scan->ahead = malloc((size_t)scan->ahead_size);
+    if (scan->ahead == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+    for (uint32_t i = 0; i < (live != NULL ? live->n : LOG_SEGMENTS) && status == SLOT_OK; i++) {
+        status = add_segment(scan, live != NULL ? live->file[i] : i, err);
+        if (live == NULL && status == SLOT_E_NO_FILE)
+            status = SLOT_OK;
+    }
+    return status;
+}
+
+void scan_release(struct log_scan *scan)
+{
+    free(scan->ahead);
+    scan->ahead = NULL;
+}
+
+/* ---- reading ahead ---- */
+
+/* The n bytes at `offset` of a segment file, out of what was read ahead. */
+static slot_status look(struct log_scan *scan, uint32_t file, uint64_t offset, uint64_t n,
+                        const uint8_t **bytes, slot_error *err)
+{
+    struct log *log = scan->log;
+
+    if (scan->ahead_file != file || offset < scan->ahead_at ||
+        offset + n > scan->ahead_at + scan->ahead_n) {
+        uint64_t length = min_u64(scan->ahead_size, log->segment_bytes - offset);
+        os_result result =
+            log->os->read_at(log->os, log->files[file], offset, scan->ahead, (size_t)length);
+
+        scan->ahead_file = LOG_SEGMENTS;
+        if (!os_ok(result))
+            return read_error(err, file, offset, result);
+        scan->ahead_file = file;
+        scan->ahead_at = offset;
+        scan->ahead_n = length;
+    }
+    *bytes = scan->ahead + (offset - scan->ahead_at);
+    return SLOT_OK;
+}
+
+/* ---- one frame ---- */
+
+/* Whether a decoded header is that of a frame at `offset` of the segment. */
+static bool fits(const struct log *log, const struct scan_segment *segment, uint64_t offset,
+                 const struct frame *frame)
+{
+    uint32_t body = (frame->flags & FRAME_BODY) != 0 ? log_body_bytes(log, frame->key) : 0;
+    bool commit = (frame->flags & FRAME_COMMIT) != 0;
+
+    return frame->lsn == segment->header.start + offset &&
+           frame->generation == segment->header.generation &&
+           frame->length == (commit ? frame_commit_length(offset, body) : frame_length(body)) &&
+           frame->length <= log->segment_bytes - offset;
+}
+
+/* Try the frame at `offset` of `segment`, which has to continue the chain. */
+static slot_status try_frame(struct log_scan *scan, const struct scan_segment *segment,
+                             uint64_t offset, struct scan_frame *found, slot_error *err)
+{
+    struct log *log = scan->log;
+    const uint8_t *bytes = NULL;
+    struct frame frame;
+    uint32_t body;
+    slot_status status;
+
+    if (offset < SEGMENT_HEADER_BYTES || offset > log->segment_bytes - FRAME_HEADER_BYTES)
+        return SLOT_NOT_FOUND;
+    status = look(scan, segment->file, offset, FRAME_HEADER_BYTES, &bytes, err);
+    if (status != SLOT_OK)
+        return status;
+    if (!frame_decode(bytes, &frame) || !fits(log, segment, offset, &frame))
+        return SLOT_NOT_FOUND;
+    body = (frame.flags & FRAME_BODY) != 0 ? log_body_bytes(log, frame.key) : 0;
+    status = look(scan, segment->file, offset, FRAME_HEADER_BYTES + (uint64_t)body, &bytes, err);
+    if (status != SLOT_OK)
+        return status;
+    if (frame_chain(scan->chain, bytes, bytes + FRAME_HEADER_BYTES, body) != frame.chain)
+        return SLOT_NOT_FOUND;
+    found->frame = frame;
+    found->address = (uint64_t)segment->file << log->segment_shift | offset;
+    found->body = body != 0 ? bytes + FRAME_HEADER_BYTES : NULL;
+    return SLOT_OK;
+}
+
+/*
+ * The segment that the first frame is in: the one that was begun last before lsn. It is believed
+ * when the frame in it fits the chain value that we come with. (A lost segment of an earlier life
+ * may have the same start; then each is tried.)
+ */
+static slot_status try_first(struct log_scan *scan, struct scan_frame *found, slot_error *err)
+{
+    slot_status status = SLOT_NOT_FOUND;
+
+    for (uint32_t i = 0; i < scan->segments && status == SLOT_NOT_FOUND; i++) {
+        const struct scan_segment *segment = &scan->segment[i];
+
+        if (segment->damaged || segment->header.start >= scan->lsn ||
+            scan->lsn - segment->header.start >= scan->log->segment_bytes)
+            continue;
+        status = try_frame(scan, segment, scan->lsn - segment->header.start, found, err);
+        if (status == SLOT_OK)
+            scan->in = segment;
+    }
+    return status;
+}
+
+/* The first frame of a segment that begins exactly here. */
+static slot_status try_next_segment(struct log_scan *scan, struct scan_frame *found,
+                                    slot_error *err)
+{
+    slot_status status = SLOT_NOT_FOUND;
+
+    for (uint32_t i = 0; i < scan->segments && status == SLOT_NOT_FOUND; i++) {
+        const struct scan_segment *segment = &scan->segment[i];
+
+        if (segment->damaged || segment->header.start != scan->lsn ||
+            segment->header.chain != scan->chain)
+            continue;
+        status = try_frame(scan, segment, SEGMENT_HEADER_BYTES, found, err);
+        if (status == SLOT_OK)
+            scan->in = segment;
+    }
+    return status;
+}
+
+slot_status scan_next(struct log_scan *scan, struct scan_frame *found, slot_error *err)
+{
+    slot_status status;
+
+    if (scan->in == NULL)
+        status = try_first(scan, found, err);
+    else
+        status = try_frame(scan, scan->in, scan->lsn - scan->in->header.start, found, err);
+    if (status == SLOT_NOT_FOUND)
+        status = try_next_segment(scan, found, err);
+    if (status == SLOT_OK) {
+        uint32_t file = scan->in->file;
+
+        if (scan->visited.n == 0 || scan->visited.file[0] != file)
+            live_insert(&scan->visited, file, scan->in->header.start);
+        scan->lsn = found->frame.lsn + found->frame.length;
+        scan->chain = found->frame.chain;
+    }
+    return status;
+}
+
+slot_status scan_find_end(struct log_scan *scan, struct snapshot *end, slot_error *err)
+{
+    struct scan_frame found;
+    slot_status status;
+
+    while ((status = scan_next(scan, &found, err)) == SLOT_OK) {
+        if ((found.frame.flags & FRAME_COMMIT) != 0) {
+            const struct snapshot state = {scan->lsn, found.frame.records, found.frame.deleted,
+                                           scan->chain};
+
+            *end = state;
+        }
+    }
+    return status == SLOT_NOT_FOUND ? SLOT_OK : status;
+}
+
+/* ---- the end ---- */
+
+/* Look through one segment behind the end, at every place where a frame can be. */
+static slot_status search_durable(struct log_scan *scan, const struct scan_segment *segment,
+                                  slot_error *err)
+{
+    struct log *log = scan->log;
+    uint64_t offset = SEGMENT_HEADER_BYTES;
+    slot_status status = SLOT_OK;
+
+    if (scan->lsn > segment->header.start)
+        offset = max_u64(offset, scan->lsn - segment->header.start);
+    for (; offset <= log->segment_bytes - FRAME_HEADER_BYTES && status == SLOT_OK;
+         offset += FRAME_UNIT) {
+        const uint8_t *bytes = NULL;
+        struct frame frame;
+
+        status = look(scan, segment->file, offset, FRAME_HEADER_BYTES, &bytes, err);
+        if (status == SLOT_OK && frame_decode(bytes, &frame) &&
+            fits(log, segment, offset, &frame) && frame.durable > scan->lsn)
+            status = error_set(
+                err, SLOT_E_CORRUPT, log_name(segment->file), offset,
+                "a frame behind damage at log position %llu says that it was durable up to %llu: "
+                "acknowledged transactions would be lost; restore a backup",
+                (unsigned long long)scan->lsn, (unsigned long long)frame.durable);
+    }
+    return status;
+}
+
+slot_status scan_is_torn(struct log_scan *scan, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    for (uint32_t i = 0; i < scan->segments && status == SLOT_OK; i++) {
+        if (scan->segment[i].header.start + scan->log->segment_bytes > scan->lsn)
+            status = search_durable(scan, &scan->segment[i], err);
+    }
+    return status;
+}
+
+/* ---- storing again, and flushing ---- */
+
+/* Bytes [offset, end) of a segment, stored over themselves, through writable views. */
+static slot_status store_again(struct log *log, uint32_t file, uint64_t offset, uint64_t end,
+                               uint8_t *buffer, slot_error *err)
+{
+    const struct os *os = log->os;
+    slot_status status = SLOT_OK;
+    uint64_t n;
+
+    for (; offset < end && status == SLOT_OK; offset += n) {
+        struct view *view = NULL;
+        os_result result;
+
+        n = min_u64(end - offset, min_u64(DIRTY_BYTES, log->cache->view_size));
+        n = min_u64(n, log->cache->view_size - offset % log->cache->view_size);
+        status = view_acquire(log->cache, &log->open_frames[file], offset, offset + n,
+                              OS_ADVICE_NORMAL, &view, err);
+        if (status != SLOT_OK)
+            break;
+        result = os->load(os, buffer, view->base + (offset - view->offset), (size_t)n);
+        if (os_ok(result))
+            result = os->store(os, view->base + (offset - view->offset), buffer, (size_t)n);
+        view_mark_range(log->cache, view, offset, n);
+        view_unpin(log->cache, view);
+        if (!os_ok(result))
+            status = read_error(err, file, offset, result);
+    }
+    return status;
+}
+
+/* Bytes of segment i of `live` that hold (from, to]. */
+static bool part_of(const struct log *log, const struct log_live *live, uint32_t i, uint64_t from,
+                    uint64_t to, uint64_t *offset, uint64_t *end)
+{
+    uint64_t start = live->start[i];
+    uint64_t next = i > 0 ? live->start[i - 1] : UINT64_MAX; /* newest first */
+
+    if (start >= to || next <= from)
+        return false;
+    *offset = from > start ? from - start : 0;
+    *end = min_u64(min_u64(to, next) - start, log->segment_bytes);
+    return *offset < *end;
+}
+
+slot_status log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
+                            uint64_t to, slot_error *err)
+{
+    uint8_t *buffer = malloc(DIRTY_BYTES);
+    slot_status status = SLOT_OK;
+
+    if (buffer == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+    for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
+        uint64_t offset, end;
+
+        if (!part_of(log, live, i, from, to, &offset, &end))
+            continue;
+        status = log_open_segment(log, live->file[i], err);
+        if (status == SLOT_OK && offset > 0) /* its header may not be durable either */
+            status = store_again(log, live->file[i], 0, SEGMENT_HEADER_BYTES, buffer, err);
+        if (status == SLOT_OK)
+            status = store_again(log, live->file[i], offset, end, buffer, err);
+    }
+    free(buffer);
+    return status;
+}
+
+slot_status log_flush(struct log *log, const struct log_live *live, uint64_t from, uint64_t to,
+                      slot_error *err)
+{
+    slot_status status = view_flush_all(log->cache, err);
+
+    for (uint32_t i = live->n; i-- > 0 && status == SLOT_OK;) {
+        uint64_t offset, end;
+        os_result result;
+
+        if (!part_of(log, live, i, from, to, &offset, &end))
+            continue;
+        status = log_open_segment(log, live->file[i], err);
+        if (status != SLOT_OK)
+            break;
+        result = log->os->sync(log->os, log->files[live->file[i]]);
+        if (!os_ok(result))
+            status =
+                error_os(err, result.status, result.code, log_name(live->file[i]), SLOT_NO_OFFSET,
+                         "the log cannot be made durable: it is unknown what is on disk");
+    }
+    return status;
+}

@@ -1,0 +1,71 @@
+/*
+ * What a child made by fork may not share with its parent: the number of the process, and files
+ * that are used for locks. A lock belongs to an open file description and lives as long as anybody
+ * has a descriptor of it, so a child that kept one would hold the lock of a parent that is gone.
+ *
+ * A child that was made past the C library (a bare clone) is not seen here.
+ */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "os/posix.h"
+
+pid_t os_posix_pid;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct os_file *first;
+
+void os_fork_block(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void os_fork_unblock(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
+void os_fork_keep(struct os_file *file)
+{
+    file->previous = NULL;
+    file->next = first;
+    if (first != NULL)
+        first->previous = file;
+    first = file;
+}
+
+void os_fork_forget(struct os_file *file)
+{
+    if (file->previous != NULL)
+        file->previous->next = file->next;
+    else
+        first = file->next;
+    if (file->next != NULL)
+        file->next->previous = file->previous;
+}
+
+/* No thread but the one that forked is here, and it has the mutex. */
+static void in_child(void)
+{
+    os_posix_pid = getpid();
+    for (struct os_file *file = first; file != NULL; file = file->next) {
+        close(file->lock_fd);
+        close(file->fd);
+        file->lock_fd = file->fd = -1;
+    }
+    first = NULL;
+    os_fork_unblock();
+}
+
+static void install(void)
+{
+    if (pthread_atfork(os_fork_block, os_fork_unblock, in_child) == 0)
+        os_posix_pid = getpid();
+}
+
+void os_fork_install(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, install);
+}
