@@ -21,7 +21,6 @@
 #include "db/handle.h"
 #include "format/sums.h"
 
-#define APPEND_BYTES    (UINT64_C(1) << 20)
 #define WRITEBACK_BYTES (UINT64_C(8) << 20)
 
 /* Where the next appended byte goes, when the buffer is empty. */
@@ -37,7 +36,7 @@ static slot_status buffer_start(slot_txn *txn, slot_error *err)
     uint64_t block_bytes = txn->db->block_bytes;
 
     if (append->bytes == NULL) {
-        append->capacity = max_u64(APPEND_BYTES / block_bytes, 1) * block_bytes;
+        append->capacity = max_u64(txn->db->io_bytes / block_bytes, 1) * block_bytes;
         append->bytes = malloc((size_t)append->capacity);
         if (append->bytes == NULL)
             return error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
@@ -147,6 +146,7 @@ static slot_status write_blocks(slot_txn *txn, uint64_t n, slot_error *err)
         status = error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
                           "checksums cannot be appended");
     free(sums);
+    sums_forget(&db->sums); /* what is cached may be of before */
     if (status != SLOT_OK)
         return status;
     txn->direct_end = append->start + n;
@@ -367,6 +367,7 @@ static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
     if (status == SLOT_OK)
         status =
             clear_range(db, db->files.sums, FILE_SUMS, first * SUM_BYTES, blocks * SUM_BYTES, err);
+    sums_forget(&db->sums);
     if (status != SLOT_OK) {
         txn->doomed = status;
         return status;

@@ -61,7 +61,7 @@ struct writer {
     bool settled;           /* head and state were loaded once */
     struct log_head head;   /* behind all that was appended */
     struct snapshot state;  /* the state that the newest appended transaction makes */
-    uint64_t own_from;      /* all of the log from here to the head was appended by this handle */
+    _Atomic uint64_t own_from, own_to; /* what this handle has appended without others between */
     uint64_t insert_from;   /* bitmap blocks below have no mark, in `state` */
     uint8_t *scratch;       /* one block, the largest of both files */
     uint64_t records_space; /* bytes of `records` that surely have their space on disk */
@@ -75,12 +75,14 @@ struct slot_db {
     uint32_t record_size;
     uint32_t block_records; /* records in a block */
     uint64_t block_bytes;
-    uint64_t process; /* that opened it */
+    uint64_t process;  /* that opened it */
+    uint64_t io_bytes; /* gathered before it is written: 1 MiB; tests make it smaller */
     char *path;
     struct db_files files;
     slot_schema *schema;
     struct os_mutex stat_mutex;
     struct meta meta; /* in force, on disk and here, as far as this handle knows */
+    uint64_t meta_durable; /* the generation that this handle has synced last */
     struct gate gate;
     struct view_cache cache;
     bool opened_cache; /* it is initialised */

@@ -19,8 +19,6 @@
 #include "format/sums.h"
 #include "log/scan.h"
 
-#define WRITE_BYTES (UINT64_C(1) << 20)
-
 /* What is being copied: the files, and the bytes that wait to be written in one piece. */
 struct copy {
     slot_db *db;
@@ -274,7 +272,7 @@ static slot_status copy_init(struct copy *copy, slot_db *db, struct home *home,
     memset(copy, 0, sizeof *copy);
     copy->db = db;
     copy->home = home;
-    copy->capacity = max_u64(WRITE_BYTES, max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
+    copy->capacity = max_u64(db->io_bytes, max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
     copy->deleted_blocks = from->deleted_blocks;
     copy->buffer = malloc((size_t)copy->capacity);
     if (copy->buffer == NULL)

@@ -36,24 +36,36 @@ slot_status db_meta_refresh(slot_db *db, slot_error *err)
     return SLOT_OK;
 }
 
-slot_status db_meta_write(slot_db *db, struct meta *next, slot_error *err)
+static os_result write_slot(slot_db *db, const struct meta *meta)
 {
     const struct os *os = db->os;
     uint8_t slot[META_SLOT_BYTES];
-    uint64_t offset;
     os_result result;
 
+    meta_encode(meta, slot);
+    result = os->write_at(os, db->files.meta, meta->generation % META_SLOTS * META_SLOT_BYTES, slot,
+                          sizeof slot);
+    return os_ok(result) ? os->sync(os, db->files.meta) : result;
+}
+
+slot_status db_meta_write(slot_db *db, struct meta *next, slot_error *err)
+{
+    os_result result = os_success();
+
+    /* The slot in force may be in the cache only: whoever wrote it was killed, or its sync has
+     * failed. It has to be on the disk before the other one is touched. */
+    if (db->meta.generation != db->meta_durable)
+        result = write_slot(db, &db->meta);
     next->generation = db->meta.generation + 1;
-    offset = next->generation % META_SLOTS * META_SLOT_BYTES;
-    meta_encode(next, slot);
-    result = os->write_at(os, db->files.meta, offset, slot, sizeof slot);
     if (os_ok(result))
-        result = os->sync(os, db->files.meta);
+        result = write_slot(db, next);
     if (!os_ok(result))
-        return db_poison(db, error_os(err, result.status, result.code, FILE_META, offset,
+        return db_poison(db, error_os(err, result.status, result.code, FILE_META,
+                                      next->generation % META_SLOTS * META_SLOT_BYTES,
                                       "the state of the database cannot be made durable"));
     os_mutex_lock(&db->stat_mutex);
     db->meta = *next;
     os_mutex_unlock(&db->stat_mutex);
+    db->meta_durable = next->generation;
     return SLOT_OK;
 }

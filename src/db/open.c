@@ -14,6 +14,7 @@
 #include "format/sums.h"
 
 #define WAIT_MS_DEFAULT          5000u
+#define IO_BYTES                 (UINT64_C(1) << 20)
 #define LOG_LIMIT_DEFAULT        (UINT64_C(1) << 30)
 #define LOG_LIMIT_MAX            (LOG_SEGMENTS * LOG_SEGMENT_BYTES_MAX)
 #define CHECKPOINT_BYTES_DEFAULT (UINT64_C(64) << 20) /* or a quarter of the limit */
@@ -334,6 +335,7 @@ static slot_db *new_handle(const struct os *os, const char *path, const slot_opt
     db->sync = used->sync;
     db->wait_ms = used->wait_ms;
     db->process = os->process(os);
+    db->io_bytes = IO_BYTES;
     db->log_limit_bytes = used->log_limit_bytes != 0 ? used->log_limit_bytes : LOG_LIMIT_DEFAULT;
     db->checkpoint_bytes = used->checkpoint_bytes != 0
                                ? used->checkpoint_bytes

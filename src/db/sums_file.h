@@ -40,7 +40,7 @@ void sums_begin(struct sums_file *sums, uint64_t first_new);
 slot_status sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err);
 slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err);
 
-/* Forget what is cached and not dirty: others may have changed the file. */
+/* Forget what is cached, of which nothing is dirty: the file was changed otherwise. */
 void sums_forget(struct sums_file *sums);
 
 /* Write what is dirty, exactly that: others may be writing what lies beside it. */

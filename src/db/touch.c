@@ -14,8 +14,6 @@
 #include "db/handle.h"
 #include "format/sums.h"
 
-#define SPACE_BYTES (UINT64_C(1) << 20) /* `records` grows by so much at once */
-
 /* ---- the version before ---- */
 
 /* Bytes of the block that are in `records`, for this transaction: 0 for a new block. */
@@ -103,7 +101,7 @@ static slot_status give_space(slot_txn *txn, uint64_t block, slot_error *err)
 {
     slot_db *db = txn->db;
     uint64_t start = block * db->block_bytes;
-    uint64_t n = max_u64(db->block_bytes, SPACE_BYTES);
+    uint64_t n = max_u64(db->block_bytes, db->io_bytes);
     os_result result;
 
     if (bytes_in_file(txn, block) > 0 || start + db->block_bytes <= db->writer.records_space)

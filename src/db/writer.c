@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
 #include "log/scan.h"
@@ -81,7 +82,8 @@ static slot_status load_head(slot_db *db, slot_error *err)
     writer->head.lsn = writer->head.reserved = writer->state.lsn;
     writer->head.chain = writer->state.chain;
     writer->head.file = LOG_SEGMENTS;
-    writer->own_from = writer->state.lsn;
+    atomic_store_explicit(&writer->own_from, writer->state.lsn, memory_order_relaxed);
+    atomic_store_explicit(&writer->own_to, writer->state.lsn, memory_order_relaxed);
     writer->insert_from = 0;
     writer->records_space = 0;
     log_live(&db->log, writer->state.lsn - (writer->state.lsn > 0), writer->state.lsn, &live);
@@ -380,7 +382,8 @@ static void give_up_pending(slot_db *db, slot_status status)
 slot_status writer_flush(slot_db *db, uint64_t to, slot_error *err)
 {
     uint64_t durable = shared_durable(&db->shared);
-    uint64_t own_from = db->writer.own_from;
+    uint64_t own_from = atomic_load_explicit(&db->writer.own_from, memory_order_relaxed);
+    uint64_t own_to = atomic_load_explicit(&db->writer.own_to, memory_order_relaxed);
     struct log_live live;
     slot_status status = SLOT_OK;
 
@@ -388,7 +391,9 @@ slot_status writer_flush(slot_db *db, uint64_t to, slot_error *err)
         return SLOT_OK;
     log_live(&db->log, durable, to, &live);
     if (durable < own_from)
-        status = log_dirty_again(&db->log, &live, durable, own_from, err);
+        status = log_dirty_again(&db->log, &live, durable, min_u64(own_from, to), err);
+    if (status == SLOT_OK && own_to < to)
+        status = log_dirty_again(&db->log, &live, max_u64(durable, own_to), to, err);
     if (status == SLOT_OK)
         status = log_flush(&db->log, &live, durable, to, err);
     if (status == SLOT_OK)
@@ -460,6 +465,7 @@ slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_err
     slot_status status = SLOT_OK;
 
     writer->state = *state;
+    atomic_store_explicit(&writer->own_to, state->lsn, memory_order_relaxed);
     if (db->sync == SLOT_SYNC_NORMAL) {
         if (publish(db, &txn->batch, state, err) != SLOT_OK) {
             db->writer.failed = db_poison(db, SLOT_E_UNKNOWN);

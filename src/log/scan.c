@@ -102,7 +102,7 @@ slot_status scan_init(struct log_scan *scan, struct log *log, const struct log_l
     scan->lsn = lsn;
     scan->chain = chain;
     scan->ahead_file = LOG_SEGMENTS;
-    scan->ahead_size = max_u64(AHEAD_BYTES, log_frame_max(log));
+    scan->ahead_size = max_u64(min_u64(AHEAD_BYTES, log->segment_bytes), log_frame_max(log));
     scan->ahead = malloc((size_t)scan->ahead_size);
     if (scan->ahead == NULL)
         return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
