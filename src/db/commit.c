@@ -128,9 +128,11 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
     result = db->os->sync(db->os, db->files.records);
     if (os_ok(result))
         result = db->os->sync(db->os, db->files.sums);
-    if (!os_ok(result))
+    if (!os_ok(result)) {
+        shared_set_poison(&db->shared, 1);
         return db_poison(db, error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
                                       "appended records cannot be made durable"));
+    }
     return SLOT_OK;
 }
 

@@ -56,26 +56,29 @@ slot_status deleted_create(slot_db *db, slot_error *err)
 {
     struct os_file *file = NULL;
     slot_status status = open_file(db, &file, err);
-    os_result result;
+    os_result result = os_success();
     char *path;
 
-    if (status != SLOT_OK || file != NULL)
+    if (status != SLOT_OK || (file != NULL && db->meta.deleted_blocks > 0))
         return status;
-    path = db_path(db->path, FILE_DELETED);
-    result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
-                          : db->os->open(db->os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file);
-    free(path);
+    if (file == NULL) {
+        path = db_path(db->path, FILE_DELETED);
+        result = path == NULL
+                     ? (os_result){SLOT_E_NO_MEMORY, 0}
+                     : db->os->open(db->os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file);
+        free(path);
+        if (os_ok(result)) {
+            os_mutex_lock(&db->stat_mutex);
+            db->files.deleted = file;
+            os_mutex_unlock(&db->stat_mutex);
+        }
+    }
+    /* Also when it was there: whoever made it may have died before its name was durable. */
     if (os_ok(result))
         result = db->os->sync_dir(db->os, db->path);
-    if (!os_ok(result)) {
-        if (file != NULL)
-            db->os->close(db->os, file);
+    if (!os_ok(result))
         return error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
                         "the file cannot be made");
-    }
-    os_mutex_lock(&db->stat_mutex);
-    db->files.deleted = file;
-    os_mutex_unlock(&db->stat_mutex);
     return SLOT_OK;
 }
 

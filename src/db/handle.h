@@ -58,13 +58,13 @@ struct writer {
     uint64_t failed_from;     /* transactions that end there or behind are unknown */
     _Atomic uint32_t flushes; /* finished: what others wait for */
     /* The holder of the turn: */
-    bool settled;           /* head and state were loaded once */
-    struct log_head head;   /* behind all that was appended */
-    struct snapshot state;  /* the state that the newest appended transaction makes */
+    bool settled;                      /* head and state were loaded once */
+    struct log_head head;              /* behind all that was appended */
+    struct snapshot state;             /* the state that the newest appended transaction makes */
     _Atomic uint64_t own_from, own_to; /* what this handle has appended without others between */
-    uint64_t insert_from;   /* bitmap blocks below have no mark, in `state` */
-    uint8_t *scratch;       /* one block, the largest of both files */
-    uint64_t records_space; /* bytes of `records` that surely have their space on disk */
+    uint64_t insert_from;              /* bitmap blocks below have no mark, in `state` */
+    uint8_t *scratch;                  /* one block, the largest of both files */
+    uint64_t records_space;            /* bytes of `records` that surely have their space on disk */
 };
 
 struct slot_db {
@@ -81,7 +81,7 @@ struct slot_db {
     struct db_files files;
     slot_schema *schema;
     struct os_mutex stat_mutex;
-    struct meta meta; /* in force, on disk and here, as far as this handle knows */
+    struct meta meta;      /* in force, on disk and here, as far as this handle knows */
     uint64_t meta_durable; /* the generation that this handle has synced last */
     struct gate gate;
     struct view_cache cache;
@@ -98,6 +98,7 @@ struct slot_db {
     uint64_t log_limit_bytes;
     uint64_t checkpoint_bytes;
     struct shared_map shared;
+    uint64_t session; /* that this handle has joined */
     struct log log;
     struct writer writer;
     _Atomic uint32_t checkpointer; /* turn, as in writer */
@@ -196,8 +197,8 @@ slot_status session_ready(slot_db *db, slot_error *err);
 slot_status session_geometry(slot_db *db, bool first, slot_error *err);
 
 /*
- * Whether this handle is the last: then bytes 0 and 4 are locked exclusively, and nobody can come
- * before it has closed.
+ * Whether this handle is the last of its session: then bytes 0 and 4 are locked exclusively, and
+ * nobody can come before it has closed.
  */
 bool session_last(slot_db *db);
 

@@ -118,8 +118,10 @@ slot_status session_join(slot_db *db, bool *first, slot_error *err)
             shared_set_ready(&db->shared, 0);
             return db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms, err);
         }
-        if (is_ready(db))
+        if (is_ready(db)) {
+            db->session = shared_ready(&db->shared);
             return SLOT_OK;
+        }
         /* The first has died before it was done, or reads only and lets nobody be first. */
         db->os->unlock(db->os, db->files.lock, LOCK_BYTE_ALIVE);
         if (!wait_more(&wait, "session_join"))
@@ -190,6 +192,7 @@ slot_status session_ready(slot_db *db, slot_error *err)
         return shared_error(err, result, "the system gives no random numbers");
     rebuild(db, &state);
     shared_set_ready(&db->shared, session);
+    db->session = session;
     db->os->unlock(db->os, db->files.lock, LOCK_BYTE_RECOVERY);
     result = db->os->downgrade(db->os, db->files.lock, LOCK_BYTE_ALIVE);
     if (!os_ok(result))
@@ -208,7 +211,11 @@ bool session_last(slot_db *db)
     os->unlock(os, lock, LOCK_BYTE_ALIVE);
     if (!os_ok(os->lock(os, lock, LOCK_BYTE_ALIVE, true)))
         return false;
-    return shared_ready(&db->shared) != 0 && os_ok(os->lock(os, lock, LOCK_BYTE_RECOVERY, true));
+    /* In between, another may have opened, changed and closed it: then nothing here is as we know
+     * it, and all is done. */
+    if (shared_ready(&db->shared) != db->session)
+        return false;
+    return os_ok(os->lock(os, lock, LOCK_BYTE_RECOVERY, true));
 }
 
 void session_leave(slot_db *db)

@@ -151,7 +151,7 @@ slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_
     slot_status status = find(sums, block, &page, &place, err);
     uint64_t change;
 
-    if (status != SLOT_OK || get_u64(place) == sum)
+    if (status != SLOT_OK)
         return status;
     change = sums_root_term(block, sum) - sums_root_term(block, get_u64(place));
     sums->root += change;

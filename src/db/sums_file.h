@@ -38,6 +38,8 @@ void sums_release(struct sums_file *sums);
 void sums_begin(struct sums_file *sums, uint64_t first_new);
 
 slot_status sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err);
+/* Also when it is the same already: a failed sync may have lost it on the disk, not in the cache.
+ */
 slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err);
 
 /* Forget what is cached, of which nothing is dirty: the file was changed otherwise. */

@@ -208,10 +208,11 @@ static slot_status mark_open(slot_db *db, slot_error *err)
     log = db_path(db->path, DIR_LOG);
     if (log != NULL)
         result = db->os->make_dir(db->os, log);
-    if (os_ok(result))
+    /* Also when it was there: whoever made it may have died before its name was durable. */
+    if (os_ok(result) || result.status == SLOT_E_EXISTS)
         result = db->os->sync_dir(db->os, db->path);
     free(log);
-    if (!os_ok(result) && result.status != SLOT_E_EXISTS)
+    if (!os_ok(result))
         return error_os(err, result.status, result.code, DIR_LOG, SLOT_NO_OFFSET,
                         "the directory of the log cannot be made");
     status = checkpoint_mark(db, err);

@@ -63,8 +63,22 @@ uint32_t frame_commit_length(uint64_t offset, uint32_t body_bytes)
     return (uint32_t)(end - offset);
 }
 
+#define COUNT_MASK ((UINT64_C(1) << 48) - 1)
+
+/* The check of an encoded header, whatever check is in it now. */
+static uint32_t header_check(const uint8_t *bytes)
+{
+    uint8_t copy[CHAIN_AT];
+
+    memcpy(copy, bytes, sizeof copy);
+    put_u16(copy + 46, 0);
+    put_u16(copy + 54, 0);
+    return (uint32_t)checksum(copy, sizeof copy, 0);
+}
+
 void frame_encode(const struct frame *frame, uint8_t *bytes)
 {
+    uint32_t check;
     uint64_t undurable = frame->lsn > frame->durable ? frame->lsn - frame->durable : 0;
 
     put_u64(bytes, frame->lsn);
@@ -76,6 +90,9 @@ void frame_encode(const struct frame *frame, uint8_t *bytes)
     put_u32(bytes + 36, frame->direct_blocks);
     put_u64(bytes + 40, frame->records);
     put_u64(bytes + 48, frame->deleted);
+    check = header_check(bytes);
+    put_u16(bytes + 46, (uint16_t)check);
+    put_u16(bytes + 54, (uint16_t)(check >> 16));
     put_u64(bytes + CHAIN_AT, frame->chain);
 }
 
@@ -92,8 +109,8 @@ bool frame_decode(const uint8_t *bytes, struct frame *frame)
         .generation = get_u32(bytes + 24),
         .length = get_u32(bytes + 28),
         .direct_blocks = get_u32(bytes + 36),
-        .records = get_u64(bytes + 40),
-        .deleted = get_u64(bytes + 48),
+        .records = get_u64(bytes + 40) & COUNT_MASK,
+        .deleted = get_u64(bytes + 48) & COUNT_MASK,
         .chain = get_u64(bytes + CHAIN_AT),
     };
 
@@ -105,7 +122,8 @@ bool frame_decode(const uint8_t *bytes, struct frame *frame)
         read.lsn % FRAME_UNIT != 0 || read.lsn > LSN_MAX || read.previous % FRAME_UNIT != 0 ||
         read.previous >= read.lsn)
         return false;
-    if (read.records > SLOT_RECORDS_MAX || read.deleted > read.records)
+    if (read.records > SLOT_RECORDS_MAX || read.deleted > read.records ||
+        header_check(bytes) != (get_u16(bytes + 46) | (uint32_t)get_u16(bytes + 54) << 16))
         return false;
     *frame = read;
     return true;

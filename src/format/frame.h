@@ -30,13 +30,15 @@
  * flags 24    4 generation     of the segment 28    4 length         bytes to the next frame, a
  * multiple of 64 32    4 undurable      64-byte units from the durable LSN at writing to lsn;
  * saturates 36    4 direct_blocks  FRAME_COMMIT: new blocks that were written to `records` itself
- *       40    8 records        FRAME_COMMIT: number of records, deleted ones included; else 0
- *       48    8 deleted        FRAME_COMMIT: how many of them are deleted; else 0
+ *       40    6 records        FRAME_COMMIT: number of records, deleted ones included; else 0
+ *       46    2 check, low     of bytes 0..55 without the check: low 32 bits of their xxh3-64, so
+ *       48    6 deleted        FRAME_COMMIT: how many of them are deleted; else 0
+ *       54    2 check, high    that a header can be believed by itself, wherever it is found
  *       56    8 chain          xxh3-64 of the body, seeded with xxh3-64 of bytes 0..55, seeded with
  *                              the chain value before
  *
- * Pure: bytes to struct and back. What is decoded is checked for being possible; that it is what
- * was written, the chain says.
+ * Pure: bytes to struct and back. Headers are checked by their check, frames with their bodies by
+ * the chain.
  */
 #ifndef SLOT_FORMAT_FRAME_H
 #define SLOT_FORMAT_FRAME_H
@@ -117,8 +119,7 @@ uint32_t frame_commit_length(uint64_t offset, uint32_t body_bytes);
 void frame_encode(const struct frame *frame, uint8_t *bytes);
 
 /*
- * The frame whose header these 64 bytes are, or false when they cannot be one: whatever they are,
- * its length and flags then make sense. (For body bytes see frame_body_bytes.)
+ * The frame whose header these 64 bytes are, or false when they are not one that was written whole.
  */
 bool frame_decode(const uint8_t *bytes, struct frame *frame);
 

@@ -135,6 +135,8 @@ static slot_status begin_segment(struct log *log, struct log_head *head, struct 
     if (log_open_segment(log, begun.file, NULL) != SLOT_OK)
         status = log_create_segment(log, begun.file, err);
     if (status == SLOT_OK)
+        status = log_name_segment(log, begun.file, err);
+    if (status == SLOT_OK)
         status = index_clear(log, begun.file, err);
     if (status != SLOT_OK)
         return status;

@@ -383,7 +383,6 @@ slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err)
 {
     const struct os *os = log->os;
     os_result ignored = os_success();
-    os_result result;
     slot_status status;
 
     remove_one(os, log->directory, i, false, &ignored); /* left by one who died creating it */
@@ -395,17 +394,25 @@ slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err)
         status = log_open_segment(log, i, err);
     if (status == SLOT_OK)
         status = populate(log, i, err);
-    if (status == SLOT_OK) {
-        result = os->sync_dir(os, log->directory);
-        if (!os_ok(result))
-            status = file_error(err, result, i, "the name of a segment cannot be made durable");
-    }
     if (status != SLOT_OK) {
         close_segment(log, i);
         remove_one(os, log->directory, i, false, &ignored);
         remove_one(os, log->directory, i, true, &ignored);
     }
     return status;
+}
+
+slot_status log_name_segment(struct log *log, uint32_t i, slot_error *err)
+{
+    os_result result;
+
+    if (log->named[i])
+        return SLOT_OK;
+    result = log->os->sync_dir(log->os, log->directory);
+    if (!os_ok(result))
+        return file_error(err, result, i, "the name of a segment cannot be made durable");
+    log->named[i] = true;
+    return SLOT_OK;
 }
 
 slot_status log_remove_segments(const struct os *os, const char *directory, slot_error *err)

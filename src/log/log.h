@@ -44,6 +44,7 @@ struct log {
     bool recovering;       /* indexes mean nothing, and segments may be half made */
     struct os_mutex mutex; /* opening of segment files */
     _Atomic bool opened[LOG_SEGMENTS];
+    bool named[LOG_SEGMENTS]; /* its name is durable, this handle has made sure; the writer's */
     struct os_file *files[LOG_SEGMENTS];
     struct os_file *index_files[LOG_SEGMENTS];
     struct view_file frames[LOG_SEGMENTS];
@@ -81,7 +82,8 @@ uint32_t log_frame_max(const struct log *log);
 /* Open segment file `i`, which exists, unless it is open. Any thread. */
 slot_status log_open_segment(struct log *log, uint32_t i, slot_error *err);
 
-/* Make segment file `i` and its index, with space on disk for all of it; durable, name included. */
+/* Make segment file `i` and its index, with space on disk for all of it; durable but for its name.
+ */
 slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err);
 
 /*
@@ -102,6 +104,9 @@ slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_
 
 /* Add a segment to a list that is ordered by start, newest first. */
 void live_insert(struct log_live *live, uint32_t file, uint64_t start);
+
+/* Before frames go into segment `i`: whoever made it may have died before its name was durable. */
+slot_status log_name_segment(struct log *log, uint32_t i, slot_error *err);
 
 /* Remove all segment files. None is open. */
 slot_status log_remove_segments(const struct os *os, const char *directory, slot_error *err);
