@@ -51,6 +51,7 @@ int cli_exit_code(slot_status status)
     case SLOT_E_BUDGET:
     case SLOT_E_LIMIT:
     case SLOT_E_UNSUPPORTED:
+    case SLOT_E_TXN_TOO_LARGE:
         return CLI_USAGE;
     case SLOT_E_NOT_SLOTFILE:
     case SLOT_E_VERSION:
@@ -58,6 +59,7 @@ int cli_exit_code(slot_status status)
     case SLOT_E_TRUNCATED:
         return CLI_CORRUPT;
     case SLOT_E_BUSY:
+    case SLOT_E_READERS_FULL:
         return CLI_LOCKED;
     default:
         return CLI_IO;
@@ -237,6 +239,18 @@ void cli_open_init(cli_open_options *options)
     slot_options_init(&defaults);
     options->map_budget = defaults.map_budget;
     options->wait_ms = defaults.wait_ms;
+    options->sync = NULL;
+}
+
+static int choose_sync(const char *command, const char *text, slot_sync *sync)
+{
+    if (text == NULL || strcmp(text, "full") == 0)
+        *sync = SLOT_SYNC_FULL;
+    else if (strcmp(text, "normal") == 0)
+        *sync = SLOT_SYNC_NORMAL;
+    else
+        return cli_usage(command, "--sync: \"%s\" is neither full nor normal", text);
+    return CLI_DONE;
 }
 
 int cli_open_translate(const char *command, const cli_open_options *options, slot_access access,
@@ -248,7 +262,7 @@ int cli_open_translate(const char *command, const cli_open_options *options, slo
     result->access = access;
     result->wait_ms = (uint32_t)options->wait_ms;
     result->map_budget = options->map_budget;
-    return CLI_DONE;
+    return choose_sync(command, options->sync, &result->sync);
 }
 
 int cli_open(const char *command, const char *path, const cli_open_options *options,
@@ -263,13 +277,59 @@ int cli_open(const char *command, const char *path, const cli_open_options *opti
     return code;
 }
 
+/* Whether a read-only opener may succeed where the one that failed so had to write. */
+static bool cannot_write(slot_status status)
+{
+    return status == SLOT_E_PERMISSION || status == SLOT_E_NO_SPACE;
+}
+
+int cli_open_to_read(const char *command, const char *path, const cli_open_options *options,
+                     slot_db **db, slot_access *access)
+{
+    slot_options library_options;
+    slot_error err;
+    slot_status status;
+    int code = cli_open_translate(command, options, SLOT_TRANSACTIONAL, &library_options);
+
+    if (code != CLI_DONE)
+        return code;
+    status = slot_open(path, &library_options, db, &err);
+    if (cannot_write(status)) {
+        library_options.access = SLOT_READ_ONLY;
+        status = slot_open(path, &library_options, db, &err);
+    }
+    if (status != SLOT_OK)
+        return cli_error(path, &err);
+    if (access != NULL)
+        *access = library_options.access;
+    return CLI_DONE;
+}
+
 int cli_close(const char *path, slot_db *db, int code)
 {
     slot_error err;
 
-    if (slot_close(db, &err) == SLOT_OK)
+    if (slot_close(db, &err) == SLOT_OK || code != CLI_DONE)
         return code;
-    return code == CLI_DONE ? cli_error(path, &err) : code;
+    code = cli_error(path, &err);
+    cli_say("%s: closing it failed; nothing that was committed is lost", path);
+    return code;
+}
+
+int cli_change(const char *path, slot_db *db, cli_work_fn work, void *job)
+{
+    slot_txn *txn = NULL;
+    slot_error err;
+    slot_status status = slot_begin(db, SLOT_WRITE, &txn, &err);
+
+    if (status != SLOT_OK)
+        return cli_error(path, &err);
+    status = work(job, txn, &err);
+    if (status == SLOT_OK)
+        status = slot_commit(txn, &err);
+    else
+        slot_abort(txn);
+    return status == SLOT_OK ? CLI_DONE : cli_error(path, &err);
 }
 
 /* ---- Schemas ---- */

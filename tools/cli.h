@@ -20,11 +20,11 @@
 /* The exit codes; slotfile.c tells users about them. */
 enum {
     CLI_DONE = 0,
-    CLI_REFUSED = 1, /* rows refused, damage found, no such record */
+    CLI_REFUSED = 1, /* rows refused, damage found, no such record, a deleted one */
     CLI_USAGE = 2,
     CLI_IO = 3, /* input, output, no space, no memory, no such file */
     CLI_CORRUPT = 4,
-    CLI_LOCKED = 5
+    CLI_LOCKED = 5 /* by others: later it may work */
 };
 
 /* ---- Messages ---- */
@@ -83,10 +83,11 @@ bool cli_parse_size(const char *text, uint64_t *value);
 
 /* ---- Databases ---- */
 
-/* The options of every command that opens a database. */
+/* The options of every command that opens a database, and one of those that change it. */
 typedef struct cli_open_options {
     uint64_t map_budget;
     uint64_t wait_ms;
+    const char *sync; /* NULL: not given */
 } cli_open_options;
 
 /* Their lines in a table of options, and their lines of help. */
@@ -98,6 +99,13 @@ typedef struct cli_open_options {
 #define CLI_OPEN_HELP                                                                              \
     "  --map-budget N[K|M|G]   map at most so many bytes of the database at a time\n"              \
     "  --wait-ms N             wait at most so long for another process (5000)\n"
+#define CLI_SYNC_OPTION(options)                                                                   \
+    {                                                                                              \
+        "--sync", CLI_TEXT, &(options).sync                                                        \
+    }
+#define CLI_SYNC_HELP                                                                              \
+    "  --sync full             wait until the changes are on disk; the default\n"                  \
+    "  --sync normal           do not wait: a power cut may take the last changes, whole ones\n"
 
 void cli_open_init(cli_open_options *options);
 
@@ -109,9 +117,23 @@ int cli_open_translate(const char *command, const cli_open_options *options, slo
 int cli_open(const char *command, const char *path, const cli_open_options *options,
              slot_access access, slot_db **db);
 
+/*
+ * Open `path` to read it, or say why not. Transactional access is what lets others write meanwhile,
+ * but it needs a file to meet them in; where none can be written, the database is opened for
+ * reading only. *access, unless `access` is NULL, gets which. Returns the exit code.
+ */
+int cli_open_to_read(const char *command, const char *path, const cli_open_options *options,
+                     slot_db **db, slot_access *access);
+
 /* Close, and say so when it fails. Returns `code`, or the exit code of the failure when `code` is
  * CLI_DONE. */
 int cli_close(const char *path, slot_db *db, int code);
+
+/* What a command does in its transaction. */
+typedef slot_status (*cli_work_fn)(void *job, slot_txn *txn, slot_error *err);
+
+/* Do it in one write transaction: all of it, or nothing and say why. Returns the exit code. */
+int cli_change(const char *path, slot_db *db, cli_work_fn work, void *job);
 
 /* ---- Schemas ---- */
 

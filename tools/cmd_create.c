@@ -11,24 +11,20 @@ const char cmd_create_help[] =
     "                          where the file system can leave holes\n" CLI_OPEN_HELP "\n"
     "Example: slotfile create people.slots --schema 'id:u64,name:text[20],born:date'\n";
 
-/* Append `records` records of zeros in one transaction. */
+/* Append so many records of zeros. */
+static slot_status extend_by(void *records, slot_txn *txn, slot_error *err)
+{
+    return slot_extend(txn, *(const uint64_t *)records, NULL, err);
+}
+
 static int extend(const char *path, const cli_open_options *options, uint64_t records)
 {
     slot_db *db = NULL;
-    slot_txn *txn = NULL;
-    slot_error err;
-    int code = cli_open("create", path, options, SLOT_DIRECT, &db);
+    int code = cli_open("create", path, options, SLOT_TRANSACTIONAL, &db);
 
     if (code != CLI_DONE)
         return code;
-    if (slot_begin(db, SLOT_WRITE, &txn, &err) != SLOT_OK) {
-        code = cli_error(path, &err);
-    } else if (slot_extend(txn, records, NULL, &err) != SLOT_OK) {
-        slot_abort(txn);
-        code = cli_error(path, &err);
-    } else if (slot_commit(txn, &err) != SLOT_OK) {
-        code = cli_error(path, &err);
-    }
+    code = cli_change(path, db, extend_by, &records);
     return cli_close(path, db, code);
 }
 
@@ -37,7 +33,7 @@ static int create(const char *path, const slot_schema *schema, const cli_open_op
 {
     slot_options library_options;
     slot_error err;
-    int code = cli_open_translate("create", options, SLOT_DIRECT, &library_options);
+    int code = cli_open_translate("create", options, SLOT_TRANSACTIONAL, &library_options);
 
     if (code != CLI_DONE)
         return code;

@@ -15,7 +15,8 @@
 const char cmd_export_help[] =
     "Usage: slotfile export DB [-o FILE|-] [--format csv|raw] [--range A:B] [--crlf]\n"
     "\n"
-    "Writes records to standard output or to FILE, which appears when it is complete.\n"
+    "Writes records to standard output or to FILE, which appears when it is complete: all as\n"
+    "they were when it began, whatever others change meanwhile. Deleted records are left out.\n"
     "\n"
     "  -o FILE                 write to FILE\n"
     "  --format csv            comma-separated values with a header; importing them gives the\n"
@@ -43,6 +44,8 @@ typedef struct export_job {
     range range;
     const slot_schema *schema;
     size_t record_size;
+    slot_txn *txn;
+    bool has_deleted; /* anywhere in the database */
     char *batch;
     size_t batch_records;
     char *text;
@@ -79,26 +82,57 @@ static int bad_value(const export_job *job, uint64_t recno, const slot_field *fi
     return CLI_REFUSED;
 }
 
-static int write_rows(export_job *job, const csv_table *table, uint64_t first, size_t count)
+static int write_row(export_job *job, const csv_table *table, uint64_t recno, const char *record)
 {
-    const char *line_end = job->crlf ? "\r\n" : "\n";
     const slot_field *bad = NULL;
+    size_t n =
+        table_write_row(table, record, job->crlf ? "\r\n" : "\n", job->text + job->text_n, &bad);
+
+    job->text_n += n;
+    if (n == 0)
+        return bad_value(job, recno, bad);
+    return job->text_n >= TEXT_BYTES ? flush_text(job) : CLI_DONE;
+}
+
+/* Whether it was deleted. Such a record is all zeros, so that few have to be asked for; one that
+ * was not keeps its bytes. */
+static slot_status look_for_deletion(const export_job *job, uint64_t recno, char *record,
+                                     bool *deleted, slot_error *err)
+{
+    bool zeros = record[0] == 0 && memcmp(record, record + 1, job->record_size - 1) == 0;
+    slot_status status = SLOT_OK;
+
+    *deleted = false;
+    if (job->has_deleted && zeros)
+        status = slot_get(job->txn, recno, record, err);
+    if (status != SLOT_DELETED)
+        return status;
+    *deleted = true;
+    return SLOT_OK;
+}
+
+static int write_batch(export_job *job, const csv_table *table, uint64_t first, size_t count)
+{
+    slot_error err;
+    bool deleted;
     int code = CLI_DONE;
 
+    if (job->raw && !job->has_deleted)
+        return write_bytes(job, job->batch, count * job->record_size);
     for (size_t i = 0; i < count && code == CLI_DONE; i++) {
-        size_t n = table_write_row(table, job->batch + i * job->record_size, line_end,
-                                   job->text + job->text_n, &bad);
+        char *record = job->batch + i * job->record_size;
 
-        job->text_n += n;
-        if (n == 0)
-            code = bad_value(job, first + i, bad);
-        else if (job->text_n >= TEXT_BYTES)
-            code = flush_text(job);
+        if (look_for_deletion(job, first + i, record, &deleted, &err) != SLOT_OK)
+            code = cli_error(job->path, &err);
+        else if (!deleted && job->raw)
+            code = write_bytes(job, record, job->record_size);
+        else if (!deleted)
+            code = write_row(job, table, first + i, record);
     }
     return code;
 }
 
-static int export_records(export_job *job, slot_txn *txn, const csv_table *table)
+static int export_records(export_job *job, const csv_table *table)
 {
     slot_error err;
     int code = CLI_DONE;
@@ -107,18 +141,16 @@ static int export_records(export_job *job, slot_txn *txn, const csv_table *table
         uint64_t left = job->range.end - n;
         size_t count = left < job->batch_records ? (size_t)left : job->batch_records;
 
-        if (slot_get_range(txn, n, count, job->batch, &err) != SLOT_OK)
+        if (slot_get_range(job->txn, n, count, job->batch, &err) != SLOT_OK)
             code = cli_error(job->path, &err);
-        else if (job->raw)
-            code = write_bytes(job, job->batch, count * job->record_size);
         else
-            code = write_rows(job, table, n, count);
+            code = write_batch(job, table, n, count);
         n += count;
     }
     return code;
 }
 
-static int export_all(export_job *job, slot_txn *txn)
+static int export_all(export_job *job)
 {
     csv_table table;
     bool ready = table_init(&table, job->schema);
@@ -132,7 +164,7 @@ static int export_all(export_job *job, slot_txn *txn)
     } else {
         if (!job->raw)
             job->text_n = table_write_header(&table, job->crlf ? "\r\n" : "\n", job->text);
-        code = export_records(job, txn, &table);
+        code = export_records(job, &table);
         if (code == CLI_DONE)
             code = flush_text(job);
     }
@@ -143,7 +175,7 @@ static int export_all(export_job *job, slot_txn *txn)
 }
 
 /* Export to where the job says. */
-static int export_to(export_job *job, slot_txn *txn)
+static int export_to(export_job *job)
 {
     host_output output;
     const char *reason = "";
@@ -151,14 +183,14 @@ static int export_to(export_job *job, slot_txn *txn)
 
     if (job->output == NULL) {
         job->file = stdout;
-        return export_all(job, txn);
+        return export_all(job);
     }
     if (!host_output_open(&output, job->output, &reason)) {
         cli_say("%s: cannot create the file: %s", job->output, reason);
         return CLI_IO;
     }
     job->file = output.file;
-    code = export_all(job, txn);
+    code = export_all(job);
     if (code != CLI_DONE) {
         host_output_discard(&output);
     } else if (!host_output_finish(&output, &reason)) {
@@ -199,16 +231,16 @@ static int parse_range(const char *text, range *wanted)
 
 static int export_from(export_job *job, slot_db *db)
 {
-    slot_txn *txn = NULL;
     slot_error err;
     int code;
 
-    if (slot_begin(db, SLOT_READ, &txn, &err) != SLOT_OK)
+    if (slot_begin(db, SLOT_READ, &job->txn, &err) != SLOT_OK)
         return cli_error(job->path, &err);
-    if (job->range.end > slot_records(txn))
-        job->range.end = slot_records(txn);
-    code = export_to(job, txn);
-    slot_end(txn);
+    if (job->range.end > slot_records(job->txn))
+        job->range.end = slot_records(job->txn);
+    job->has_deleted = slot_count(job->txn) != slot_records(job->txn);
+    code = export_to(job);
+    slot_end(job->txn);
     return code;
 }
 
@@ -230,7 +262,7 @@ int cmd_export(int argc, char **argv)
     if (code == CLI_DONE)
         code = parse_range(range_text, &job.range);
     if (code == CLI_DONE)
-        code = cli_open(argv[0], argv[1], &open_options, SLOT_READ_ONLY, &db);
+        code = cli_open_to_read(argv[0], argv[1], &open_options, &db, NULL);
     if (code != CLI_DONE)
         return code;
     job.path = argv[1];

@@ -10,7 +10,7 @@
 const char cmd_get_help[] =
     "Usage: slotfile get DB RECNO [--format kv|json|csv|raw]\n"
     "\n"
-    "Shows record RECNO; the first one is 0.\n"
+    "Shows record RECNO; the first one is 0. Exit code 1 when there is none or it was deleted.\n"
     "\n"
     "  --format kv             lines of name=value, with \\\\ \\n \\r \\t \\xNN for backslashes "
     "and\n"
@@ -238,7 +238,7 @@ int cmd_get(int argc, char **argv)
     if (code == CLI_DONE && find_format(format) == NULL)
         code = cli_usage(argv[0], "--format: \"%s\" is none of kv, json, csv and raw", format);
     if (code == CLI_DONE)
-        code = cli_open(argv[0], argv[1], &open_options, SLOT_READ_ONLY, &db);
+        code = cli_open_to_read(argv[0], argv[1], &open_options, &db, NULL);
     if (code != CLI_DONE)
         return code;
     code = get(argv[1], db, recno, find_format(format));

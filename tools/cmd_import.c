@@ -1,6 +1,8 @@
 /*
- * import: one write transaction that appends everything or nothing. Rows become records in a batch
- * of about 256 KiB, which goes to slot_append when it is full.
+ * import: one write transaction that appends everything or nothing, or one for each --batch of
+ * records. Rows become records in a chunk of about 256 KiB, which goes to slot_append when it is
+ * full. A transaction begins with the first chunk, not with the first row, so that who waits for a
+ * slow input does not keep others from writing before there is something to write.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,10 +16,11 @@
 #include "table.h"
 
 const char cmd_import_help[] =
-    "Usage: slotfile import DB FILE|- [--format csv|raw] [--no-header]\n"
+    "Usage: slotfile import DB FILE|- [--format csv|raw] [--no-header] [--batch N] [--direct]\n"
     "                       [--schema SPEC | --schema-file FILE | --record-size N]\n"
     "\n"
-    "Appends the records of FILE to the database: all of them, or none if one is refused.\n"
+    "Appends the records of FILE to the database: all of them, or none if one is refused or the\n"
+    "import is killed. Others read meanwhile, and write when it is done.\n"
     "A schema or record size is needed when DB does not exist, and creates it; when it does,\n"
     "the schema must be the database's own.\n"
     "\n"
@@ -25,41 +28,89 @@ const char cmd_import_help[] =
     "                          the fields in any order; the default when there are fields\n"
     "  --format raw            the bytes of the records\n"
     "  --no-header             the first line is a row; columns are in the order of the schema\n"
-    "\n" CLI_SCHEMA_HELP CLI_OPEN_HELP "\n"
+    "  --batch N               commit after every N records: what was committed stays when a\n"
+    "                          later one is refused, and others can write in between\n"
+    "  --direct                write in place, without a log: nobody else may have the database\n"
+    "                          open, and when it is killed the checksums are stale\n"
+    "                          (see: slotfile help verify)\n"
+    "\n" CLI_SCHEMA_HELP CLI_SYNC_HELP CLI_OPEN_HELP "\n"
     "Example: slotfile import people.slots people.csv --schema 'id:u64,name:text[20]'\n";
 
-#define BATCH_BYTES  (256u * 1024u)
+#define CHUNK_BYTES  (256u * 1024u)
 #define BUFFER_BYTES (1024u * 1024u)
 
-typedef struct import {
+typedef struct import_job {
     const char *path;
     const char *name; /* of the input, for messages */
     FILE *file;
     bool raw;
     bool no_header;
-    slot_txn *txn;
+    bool direct;
+    uint64_t batch; /* records of a transaction; UINT64_MAX: all */
+    slot_db *db;
+    slot_txn *txn; /* NULL: none has begun */
     const slot_schema *schema;
     size_t record_size;
-    char *batch;
-    size_t batch_records; /* room */
+    char *chunk;
+    size_t chunk_records; /* room */
+    size_t wanted;        /* so many are appended together */
     size_t filled;        /* records in it */
-    uint64_t imported;
-} import;
+    uint64_t appended;    /* in this transaction */
+    uint64_t committed;
+} import_job;
 
-static int flush_batch(import *job)
+/* ---- The transaction ---- */
+
+static int commit(import_job *job)
 {
+    slot_txn *txn = job->txn;
     slot_error err;
 
-    if (job->filled == 0)
+    job->txn = NULL;
+    if (txn == NULL)
         return CLI_DONE;
-    if (slot_append(job->txn, job->batch, job->filled, NULL, &err) != SLOT_OK)
+    if (slot_commit(txn, &err) != SLOT_OK)
         return cli_error(job->path, &err);
-    job->imported += job->filled;
-    job->filled = 0;
+    job->committed += job->appended;
+    job->appended = 0;
     return CLI_DONE;
 }
 
-static int read_failed(const import *job)
+static void abandon(import_job *job)
+{
+    if (job->txn != NULL)
+        slot_abort(job->txn);
+    job->txn = NULL;
+}
+
+/* A chunk ends where the transaction does. */
+static void begin_chunk(import_job *job)
+{
+    uint64_t left = job->batch - job->appended;
+
+    job->filled = 0;
+    job->wanted = left < job->chunk_records ? (size_t)left : job->chunk_records;
+}
+
+static int flush_chunk(import_job *job)
+{
+    slot_error err;
+    int code = CLI_DONE;
+
+    if (job->filled == 0)
+        return CLI_DONE;
+    if (job->txn == NULL && slot_begin(job->db, SLOT_WRITE, &job->txn, &err) != SLOT_OK)
+        return cli_error(job->path, &err);
+    if (slot_append(job->txn, job->chunk, job->filled, NULL, &err) != SLOT_OK)
+        return cli_error(job->path, &err);
+    job->appended += job->filled;
+    if (job->appended == job->batch)
+        code = commit(job);
+    begin_chunk(job);
+    return code;
+}
+
+static int read_failed(const import_job *job)
 {
     cli_say("%s: cannot read: %s", job->name, strerror(errno));
     return CLI_IO;
@@ -67,26 +118,27 @@ static int read_failed(const import *job)
 
 /* ---- Raw ---- */
 
-static int import_raw(import *job)
+static int import_raw(import_job *job)
 {
-    size_t room = job->batch_records * job->record_size;
     uint64_t bytes = 0;
-    size_t n;
+    size_t room, n;
     int code = CLI_DONE;
 
     do {
-        n = fread(job->batch, 1, room, job->file);
+        room = job->wanted * job->record_size;
+        n = fread(job->chunk, 1, room, job->file);
         bytes += n;
         job->filled = n / job->record_size;
         if (n < room && ferror(job->file))
             return read_failed(job);
         if (n % job->record_size == 0)
-            code = flush_batch(job);
+            code = flush_chunk(job);
     } while (n == room && code == CLI_DONE);
     if (code == CLI_DONE && bytes % job->record_size != 0) {
         cli_say("%s: %" PRIu64 " bytes are left over: its %" PRIu64
-                " bytes are not a multiple of the record size, %zu (nothing was imported)",
-                job->name, bytes % job->record_size, bytes, job->record_size);
+                " bytes are not a multiple of the record size, %zu%s",
+                job->name, bytes % job->record_size, bytes, job->record_size,
+                job->committed == 0 ? " (nothing was imported)" : "");
         code = CLI_REFUSED;
     }
     return code;
@@ -96,7 +148,7 @@ static int import_raw(import *job)
 
 static size_t read_input(void *context, void *buf, size_t n)
 {
-    const import *job = context;
+    const import_job *job = context;
 
     return fread(buf, 1, n, job->file);
 }
@@ -111,7 +163,7 @@ static void say_name(const char *name, size_t n)
     }
 }
 
-static int refused(const import *job, const table_problem *problem)
+static int refused(const import_job *job, const table_problem *problem)
 {
     fprintf(stderr, "%s:%" PRIu64 ":%" PRIu64 ": field \"", job->name, problem->line,
             problem->column);
@@ -121,7 +173,7 @@ static int refused(const import *job, const table_problem *problem)
 }
 
 /* What to do when csv_next has not given a row. */
-static int no_row(const import *job, const csv_table *table, const csv_reader *reader,
+static int no_row(const import_job *job, const csv_table *table, const csv_reader *reader,
                   csv_result result, bool is_header)
 {
     table_problem problem;
@@ -143,7 +195,7 @@ static int no_row(const import *job, const csv_table *table, const csv_reader *r
     return refused(job, &problem);
 }
 
-static int import_header(const import *job, csv_table *table, csv_reader *reader)
+static int import_header(const import_job *job, csv_table *table, csv_reader *reader)
 {
     csv_result result = csv_next(reader);
     table_problem problem;
@@ -155,28 +207,28 @@ static int import_header(const import *job, csv_table *table, csv_reader *reader
     return CLI_DONE;
 }
 
-static int import_rows(import *job, const csv_table *table, csv_reader *reader)
+static int import_rows(import_job *job, const csv_table *table, csv_reader *reader)
 {
     csv_result result;
     table_problem problem;
     int code = CLI_DONE;
 
     while (code == CLI_DONE && (result = csv_next(reader)) == CSV_ROW) {
-        char *record = job->batch + job->filled * job->record_size;
+        char *record = job->chunk + job->filled * job->record_size;
 
         if (!table_read_row(table, reader, record, &problem))
             return refused(job, &problem);
-        if (++job->filled == job->batch_records)
-            code = flush_batch(job);
+        if (++job->filled == job->wanted)
+            code = flush_chunk(job);
     }
     if (code == CLI_DONE)
         code = no_row(job, table, reader, result, false);
     if (code == CLI_DONE)
-        code = flush_batch(job);
+        code = flush_chunk(job);
     return code;
 }
 
-static int import_csv(import *job)
+static int import_csv(import_job *job)
 {
     csv_table table;
     csv_reader reader = {0};
@@ -197,33 +249,31 @@ static int import_csv(import *job)
     return code;
 }
 
-/* ---- The transaction ---- */
+/* ---- The database ---- */
 
-static int import_all(import *job, slot_db *db)
+static int import_all(import_job *job)
 {
-    slot_error err;
     int code;
 
     job->record_size = slot_schema_record_size(job->schema);
-    job->batch_records = job->record_size < BATCH_BYTES ? BATCH_BYTES / job->record_size : 1;
-    job->batch = malloc(job->batch_records * job->record_size);
-    if (job->batch == NULL) {
+    job->chunk_records = job->record_size < CHUNK_BYTES ? CHUNK_BYTES / job->record_size : 1;
+    job->chunk = malloc(job->chunk_records * job->record_size);
+    begin_chunk(job);
+    if (job->chunk == NULL)
         code = cli_no_memory();
-    } else if (slot_begin(db, SLOT_WRITE, &job->txn, &err) != SLOT_OK) {
-        code = cli_error(job->path, &err);
-    } else {
+    else
         code = job->raw ? import_raw(job) : import_csv(job);
-        if (code != CLI_DONE)
-            slot_abort(job->txn);
-        else if (slot_commit(job->txn, &err) != SLOT_OK)
-            code = cli_error(job->path, &err);
-    }
-    free(job->batch);
+    if (code == CLI_DONE)
+        code = commit(job);
+    abandon(job);
+    if (code != CLI_DONE && job->committed > 0)
+        cli_say("%s: %" PRIu64 " records were imported before that", job->path, job->committed);
+    free(job->chunk);
     return code;
 }
 
 /* Find out how to read the input, and that it can be. */
-static int choose_format(import *job, const char *format)
+static int choose_format(import_job *job, const char *format)
 {
     bool has_columns = cli_schema_columns(job->schema) > 0;
 
@@ -238,55 +288,85 @@ static int choose_format(import *job, const char *format)
 }
 
 /* Open the database; create it when it does not exist and there is a schema for it. */
-static int open_or_create(const char *path, const slot_schema *schema,
-                          const cli_open_options *open_options, bool *created, slot_db **db)
+static int open_or_create(import_job *job, const slot_schema *schema,
+                          const cli_open_options *open_options, bool *created)
 {
     slot_options options;
     slot_error err;
-    int code = cli_open_translate("import", open_options, SLOT_DIRECT, &options);
+    int code = cli_open_translate("import", open_options,
+                                  job->direct ? SLOT_DIRECT : SLOT_TRANSACTIONAL, &options);
     slot_status status;
 
     if (code != CLI_DONE)
         return code;
-    status = slot_open(path, &options, db, &err);
+    status = slot_open(job->path, &options, &job->db, &err);
     if (status == SLOT_E_NO_FILE && schema != NULL) {
-        status = slot_create(path, schema, &options, &err);
+        status = slot_create(job->path, schema, &options, &err);
         *created = status == SLOT_OK;
         if (*created)
-            status = slot_open(path, &options, db, &err);
+            status = slot_open(job->path, &options, &job->db, &err);
     }
     if (status != SLOT_OK)
-        code = cli_error(path, &err);
+        code = cli_error(job->path, &err);
     if (status == SLOT_E_NO_FILE && schema == NULL)
         cli_say("to create the database, give --schema, --schema-file or --record-size");
     return code;
 }
 
-/* Import into the database at job->path. Whatever fails, a database that was created is removed. */
-static int import_into(import *job, const slot_schema *schema, const char *format,
+/* Whether nobody has committed a record: not a batch of ours, nor others since we created it. */
+static bool is_empty(slot_db *db)
+{
+    slot_stat_info info = {.size = sizeof info};
+
+    return slot_stat(db, &info, NULL) == SLOT_OK && info.records == 0;
+}
+
+/* Records that are appended to the file that they are read from would never end. */
+static int check_input(const import_job *job)
+{
+    size_t n = strlen(job->path) + sizeof "/records";
+    char *path = malloc(n);
+    bool same;
+
+    if (path == NULL)
+        return cli_no_memory();
+    snprintf(path, n, "%s/records", job->path);
+    same = host_is_same_file(job->file, path);
+    free(path);
+    if (same)
+        return cli_usage("import", "%s is the database's own file: copy it first", job->name);
+    return CLI_DONE;
+}
+
+/* Import into the database at job->path. When it fails, a database that was created for it and is
+ * still empty is removed. */
+static int import_into(import_job *job, const slot_schema *schema, const char *format,
                        const cli_open_options *open_options)
 {
-    slot_db *db = NULL;
     bool created = false;
-    int code = open_or_create(job->path, schema, open_options, &created, &db);
+    bool empty = true;
+    int code = open_or_create(job, schema, open_options, &created);
 
-    if (db != NULL) {
-        job->schema = slot_db_schema(db);
+    if (job->db != NULL) {
+        job->schema = slot_db_schema(job->db);
         if (schema != NULL && !slot_schema_equal(schema, job->schema))
             code = cli_usage(
                 "import", "%s has another schema: leave --schema away, or give its own", job->path);
         if (code == CLI_DONE)
+            code = check_input(job);
+        if (code == CLI_DONE)
             code = choose_format(job, format);
         if (code == CLI_DONE)
-            code = import_all(job, db);
-        code = cli_close(job->path, db, code);
+            code = import_all(job);
+        empty = is_empty(job->db);
+        code = cli_close(job->path, job->db, code);
     }
-    if (created && code != CLI_DONE)
+    if (created && empty && code != CLI_DONE)
         slot_destroy(job->path, NULL, NULL);
     return code;
 }
 
-static int open_input(import *job, const char *name)
+static int open_input(import_job *job, const char *name)
 {
     const char *reason = "";
 
@@ -303,15 +383,27 @@ static int open_input(import *job, const char *name)
     return CLI_IO;
 }
 
+static int check_use(const import_job *job, const cli_open_options *open_options)
+{
+    if (job->batch == 0)
+        return cli_usage("import", "--batch: at least 1");
+    if (job->direct && open_options->sync != NULL)
+        return cli_usage("import", "--sync means nothing with --direct");
+    return CLI_DONE;
+}
+
 int cmd_import(int argc, char **argv)
 {
     cli_schema_options schema_options = CLI_SCHEMA_NONE;
     cli_open_options open_options;
     const char *format = NULL;
-import job = {0 };
+    import_job job = {.batch = UINT64_MAX};
     const cli_option options[] = {CLI_SCHEMA_OPTIONS(schema_options),
                                   {"--format", CLI_TEXT, &format},
                                   {"--no-header", CLI_FLAG, &job.no_header},
+                                  {"--batch", CLI_COUNT, &job.batch},
+                                  {"--direct", CLI_FLAG, &job.direct},
+                                  CLI_SYNC_OPTION(open_options),
                                   CLI_OPEN_OPTIONS(open_options),
                                   {NULL, CLI_FLAG, NULL}};
     slot_schema *schema = NULL;
@@ -319,6 +411,8 @@ import job = {0 };
 
     cli_open_init(&open_options);
     code = cli_parse(&argc, argv, options, 2, 2);
+    if (code == CLI_DONE)
+        code = check_use(&job, &open_options);
     if (code == CLI_DONE && cli_schema_given(&schema_options))
         code = cli_schema_make(argv[0], &schema_options, &schema);
     if (code == CLI_DONE)
@@ -327,7 +421,7 @@ import job = {0 };
         job.path = argv[1];
         code = import_into(&job, schema, format, &open_options);
         if (code == CLI_DONE)
-            fprintf(stderr, "%" PRIu64 " records imported\n", job.imported);
+            fprintf(stderr, "%" PRIu64 " records imported\n", job.committed);
     }
     if (job.file != NULL && job.file != stdin)
         fclose(job.file);

@@ -7,7 +7,9 @@
 
 const char cmd_info_help[] = "Usage: slotfile info DB [--json]\n"
                              "\n"
-                             "Says what the database is and holds.\n"
+                             "Says what the database is and holds; what is said about its log\n"
+                             "(all that ends in _lsn is a place in it) is missing when the\n"
+                             "database is opened for reading only.\n"
                              "\n"
                              "  --json                  as one JSON object\n" CLI_OPEN_HELP;
 
@@ -49,7 +51,35 @@ static const char *bool_text(bool value)
     return value ? "true" : "false";
 }
 
-static void print_text(const slot_stat_info *info, const slot_schema *schema)
+static void print_fields(const slot_schema *schema)
+{
+    char buf[33];
+
+    printf("fields: %zu\n", slot_schema_count(schema));
+    for (size_t i = 0; i < slot_schema_count(schema); i++) {
+        const slot_field *field = slot_schema_field(schema, i);
+
+        printf("  %" PRIu32 " %s %s\n", field->offset, type_text(field, buf), field->name);
+    }
+}
+
+static void print_log(const slot_stat_info *info)
+{
+    printf("published_lsn: %" PRIu64 "\n", info->published_lsn);
+    printf("durable_lsn: %" PRIu64 "\n", info->durable_lsn);
+    printf("checkpoint_lsn: %" PRIu64 "\n", info->checkpoint_lsn);
+    printf("log_bytes: %" PRIu64 "\n", info->log_bytes);
+    printf("log_limit_bytes: %" PRIu64 "\n", info->log_limit_bytes);
+    printf("segments: %" PRIu32 "\n", info->segments);
+    printf("readers: %" PRIu32 "\n", info->readers);
+    printf("reader_slots: %" PRIu32 "\n", info->reader_slots);
+    if (info->oldest_reader_lsn == UINT64_MAX)
+        printf("oldest_reader_lsn: none\n");
+    else
+        printf("oldest_reader_lsn: %" PRIu64 "\n", info->oldest_reader_lsn);
+}
+
+static void print_text(const slot_stat_info *info, const slot_schema *schema, bool has_log)
 {
     char buf[33];
 
@@ -64,15 +94,43 @@ static void print_text(const slot_stat_info *info, const slot_schema *schema)
     printf("file_id: %s\n", id_text(info, buf));
     printf("map_budget: %" PRIu64 "\n", info->map_budget);
     printf("view_bytes: %" PRIu64 "\n", info->view_bytes);
-    printf("fields: %zu\n", slot_schema_count(schema));
+    if (has_log)
+        print_log(info);
+    print_fields(schema);
+}
+
+static void print_json_fields(const slot_schema *schema)
+{
+    char buf[33];
+
+    printf(",\"fields\":[");
     for (size_t i = 0; i < slot_schema_count(schema); i++) {
         const slot_field *field = slot_schema_field(schema, i);
 
-        printf("  %" PRIu32 " %s %s\n", field->offset, type_text(field, buf), field->name);
+        printf("%s{\"name\":", i > 0 ? "," : "");
+        cli_print_json_text(field->name, strlen(field->name));
+        printf(",\"type\":\"%s\",\"offset\":%" PRIu32 ",\"size\":%" PRIu32 "}",
+               type_text(field, buf), field->offset, field->size);
     }
+    printf("]");
 }
 
-static void print_json(const slot_stat_info *info, const slot_schema *schema)
+static void print_json_log(const slot_stat_info *info)
+{
+    printf(",\"log\":{\"published_lsn\":%" PRIu64 ",\"durable_lsn\":%" PRIu64
+           ",\"checkpoint_lsn\":%" PRIu64,
+           info->published_lsn, info->durable_lsn, info->checkpoint_lsn);
+    printf(",\"log_bytes\":%" PRIu64 ",\"log_limit_bytes\":%" PRIu64 ",\"segments\":%" PRIu32,
+           info->log_bytes, info->log_limit_bytes, info->segments);
+    printf(",\"readers\":%" PRIu32 ",\"reader_slots\":%" PRIu32 ",\"oldest_reader_lsn\":",
+           info->readers, info->reader_slots);
+    if (info->oldest_reader_lsn == UINT64_MAX)
+        printf("null}");
+    else
+        printf("%" PRIu64 "}", info->oldest_reader_lsn);
+}
+
+static void print_json(const slot_stat_info *info, const slot_schema *schema, bool has_log)
 {
     char buf[33];
 
@@ -82,17 +140,14 @@ static void print_json(const slot_stat_info *info, const slot_schema *schema)
            info->records_bytes, bool_text(info->clean));
     printf(",\"sums_stale\":%s,\"generation\":%" PRIu64 ",\"file_id\":\"%s\"",
            bool_text(info->sums_stale), info->generation, id_text(info, buf));
-    printf(",\"map_budget\":%" PRIu64 ",\"view_bytes\":%" PRIu64 ",\"fields\":[", info->map_budget,
+    printf(",\"map_budget\":%" PRIu64 ",\"view_bytes\":%" PRIu64, info->map_budget,
            info->view_bytes);
-    for (size_t i = 0; i < slot_schema_count(schema); i++) {
-        const slot_field *field = slot_schema_field(schema, i);
-
-        printf("%s{\"name\":", i > 0 ? "," : "");
-        cli_print_json_text(field->name, strlen(field->name));
-        printf(",\"type\":\"%s\",\"offset\":%" PRIu32 ",\"size\":%" PRIu32 "}",
-               type_text(field, buf), field->offset, field->size);
-    }
-    printf("]}\n");
+    if (has_log)
+        print_json_log(info);
+    else
+        printf(",\"log\":null");
+    print_json_fields(schema);
+    printf("}\n");
 }
 
 int cmd_info(int argc, char **argv)
@@ -102,6 +157,7 @@ int cmd_info(int argc, char **argv)
     const cli_option options[] = {
         {"--json", CLI_FLAG, &json}, CLI_OPEN_OPTIONS(open_options), {NULL, CLI_FLAG, NULL}};
     slot_stat_info info = {.size = sizeof info};
+    slot_access access = SLOT_TRANSACTIONAL;
     slot_db *db = NULL;
     slot_error err;
     int code;
@@ -109,14 +165,14 @@ int cmd_info(int argc, char **argv)
     cli_open_init(&open_options);
     code = cli_parse(&argc, argv, options, 1, 1);
     if (code == CLI_DONE)
-        code = cli_open(argv[0], argv[1], &open_options, SLOT_READ_ONLY, &db);
+        code = cli_open_to_read(argv[0], argv[1], &open_options, &db, &access);
     if (code != CLI_DONE)
         return code;
     if (slot_stat(db, &info, &err) != SLOT_OK)
         code = cli_error(argv[1], &err);
     else if (json)
-        print_json(&info, slot_db_schema(db));
+        print_json(&info, slot_db_schema(db), access == SLOT_TRANSACTIONAL);
     else
-        print_text(&info, slot_db_schema(db));
+        print_text(&info, slot_db_schema(db), access == SLOT_TRANSACTIONAL);
     return cli_close(argv[1], db, code);
 }

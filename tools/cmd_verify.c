@@ -8,11 +8,13 @@ const char cmd_verify_help[] =
     "Usage: slotfile verify DB [--rebuild-sums]\n"
     "\n"
     "Checks everything that can be checked: one line on standard error for each finding, a\n"
-    "summary on standard output. Exit code 1 when there is damage.\n"
+    "summary on standard output. Exit code 1 when there is damage, 4 when there is so much that\n"
+    "the database cannot be opened. Others may write meanwhile.\n"
     "\n"
     "  --rebuild-sums          first take all records as they are and compute their checksums\n"
-    "                          anew, as is needed after a crash in the middle of a change\n"
-    "                          (this writes to the database)\n" CLI_OPEN_HELP;
+    "                          anew, as is needed after a crash in the middle of a direct\n"
+    "                          change (this writes to the database, which nobody else may\n"
+    "                          have open)\n" CLI_OPEN_HELP;
 
 typedef struct verify_job {
     const char *path;
@@ -68,9 +70,10 @@ int cmd_verify(int argc, char **argv)
 
     cli_open_init(&open_options);
     code = cli_parse(&argc, argv, options, 1, 1);
-    if (code == CLI_DONE)
-        code =
-            cli_open(argv[0], argv[1], &open_options, rebuild ? SLOT_DIRECT : SLOT_READ_ONLY, &db);
+    if (code == CLI_DONE && rebuild)
+        code = cli_open(argv[0], argv[1], &open_options, SLOT_DIRECT, &db);
+    else if (code == CLI_DONE)
+        code = cli_open_to_read(argv[0], argv[1], &open_options, &db, NULL);
     if (code != CLI_DONE)
         return code;
     job.path = argv[1];

@@ -1,7 +1,8 @@
 /*
  * The little in which systems differ for a command line: where the arguments come from, binary
- * standard streams, opening a file by a UTF-8 path, and replacing a file whole. host_posix.c and
- * host_win32.c are the two twins, in this order; the build takes one. They also hold main.
+ * standard streams, opening a file by a UTF-8 path, telling whether two files are one, and
+ * replacing a file whole. host_posix.c and host_win32.c are the two twins, in this order; the build
+ * takes one. They also hold main.
  *
  * Reasons are texts of the system, valid until the next call.
  */
@@ -23,6 +24,9 @@ bool host_reader_is_gone(int error);
 
 /* Open a file for reading. NULL on failure, and *reason says why. */
 FILE *host_open_input(const char *path, const char **reason);
+
+/* Whether the file that is open there is the one at `path`. */
+bool host_is_same_file(FILE *file, const char *path);
 
 /* A file that is being written: beside its place under another name, so that its place holds either
  * what was there before or the whole new file. Devices and pipes are written directly. */

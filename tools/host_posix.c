@@ -33,6 +33,14 @@ FILE *host_open_input(const char *path, const char **reason)
     return file;
 }
 
+bool host_is_same_file(FILE *file, const char *path)
+{
+    struct stat a, b;
+
+    return fstat(fileno(file), &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 /* Whether something is at `path` that cannot be replaced by a file: a device, a pipe. */
 static bool is_special(const char *path)
 {

@@ -98,21 +98,46 @@ FILE *host_open_input(const char *path, const char **reason)
     return file;
 }
 
-/* Whether something is at `path` that cannot be replaced by a file: NUL, CON, a pipe. */
-static bool is_special(const char *path)
+/* Open what is at `path` to ask about it, not to read it; INVALID_HANDLE_VALUE when it cannot be.
+ */
+static HANDLE open_to_ask(const char *path)
 {
     wchar_t *wide = widen(path);
     HANDLE handle = INVALID_HANDLE_VALUE;
-    bool special = false;
 
     if (wide != NULL)
         handle = CreateFileW(wide, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
                              OPEN_EXISTING, 0, NULL);
+    free(wide);
+    return handle;
+}
+
+bool host_is_same_file(FILE *file, const char *path)
+{
+    HANDLE handle = open_to_ask(path);
+    BY_HANDLE_FILE_INFORMATION a, b;
+    bool same = false;
+
+    if (handle != INVALID_HANDLE_VALUE &&
+        GetFileInformationByHandle((HANDLE)_get_osfhandle(_fileno(file)), &a) != 0 &&
+        GetFileInformationByHandle(handle, &b) != 0)
+        same = a.dwVolumeSerialNumber == b.dwVolumeSerialNumber &&
+               a.nFileIndexHigh == b.nFileIndexHigh && a.nFileIndexLow == b.nFileIndexLow;
+    if (handle != INVALID_HANDLE_VALUE)
+        CloseHandle(handle);
+    return same;
+}
+
+/* Whether something is at `path` that cannot be replaced by a file: NUL, CON, a pipe. */
+static bool is_special(const char *path)
+{
+    HANDLE handle = open_to_ask(path);
+    bool special = false;
+
     if (handle != INVALID_HANDLE_VALUE) {
         special = GetFileType(handle) != FILE_TYPE_DISK;
         CloseHandle(handle);
     }
-    free(wide);
     return special;
 }
 

@@ -28,19 +28,25 @@ static const command commands[] = {
     {"export", "write records as CSV or raw bytes", cmd_export, cmd_export_help},
     {"get", "show one record", cmd_get, cmd_get_help},
     {"put", "change one record", cmd_put, cmd_put_help},
+    {"append", "add one record at the end", cmd_append, cmd_append_help},
+    {"insert", "add one record in the place of a deleted one", cmd_insert, cmd_insert_help},
+    {"delete", "delete records", cmd_delete, cmd_delete_help},
+    {"checkpoint", "bring the log home into the records", cmd_checkpoint, cmd_checkpoint_help},
     {"info", "say what a database is and holds", cmd_info, cmd_info_help},
     {"verify", "check everything that can be checked", cmd_verify, cmd_verify_help},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-static const char exit_codes[] = "Exit codes:\n"
-                                 "  0  done\n"
-                                 "  1  rows refused, damage found, or no such record\n"
-                                 "  2  wrong use\n"
-                                 "  3  input or output failed, no space, no memory, no such file\n"
-                                 "  4  the database is damaged, or is none\n"
-                                 "  5  the database is locked by another process\n";
+static const char exit_codes[] =
+    "Exit codes:\n"
+    "  0  done\n"
+    "  1  rows refused, damage found, no such record, or it was deleted\n"
+    "  2  wrong use\n"
+    "  3  input or output failed, no space, no memory, no permission,\n"
+    "     no such file\n"
+    "  4  the database is none, or too damaged to be opened or changed\n"
+    "  5  the database is in use by another process\n";
 
 static void show_overview(FILE *to)
 {
@@ -53,7 +59,7 @@ static void show_overview(FILE *to)
           "Commands:\n",
           to);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(to, "  %-8s%s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-12s%s\n", commands[i].name, commands[i].summary);
     fprintf(to,
             "\n"
             "DB is the directory of a database. FILE may be - for standard input or output.\n"

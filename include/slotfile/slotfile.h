@@ -292,11 +292,11 @@ typedef enum slot_sync {
 typedef struct slot_options {
     size_t size; /* sizeof(slot_options) of the caller's header: how later versions tell */
     slot_access access;
-    slot_sync sync;      /* of this handle's commits */
-    uint32_t wait_ms;    /* longest wait for another process or transaction, then SLOT_E_BUSY;
-                            5000; 0 never waits */
-    uint64_t map_budget; /* most bytes that this handle ever has mapped; 0 = the default:
-                            1 TiB of address space on 64-bit systems, 128 MiB on 32-bit ones */
+    slot_sync sync;            /* of this handle's commits */
+    uint32_t wait_ms;          /* longest wait for another process or transaction, then SLOT_E_BUSY;
+                                  5000; 0 never waits */
+    uint64_t map_budget;       /* most bytes that this handle ever has mapped; 0 = the default:
+                                  1 TiB of address space on 64-bit systems, 128 MiB on 32-bit ones */
     uint64_t log_limit_bytes;  /* most bytes that the log takes on disk; 0 = 1 GiB. Decided by the
                                   first who has the database open; at most 4 GiB */
     uint64_t checkpoint_bytes; /* a commit of this handle that finds so much in the log makes a
@@ -461,7 +461,8 @@ SLOT_API uint64_t slot_count(const slot_txn *txn);
  * Copy record `recno` into `record` (record_size bytes).
  *
  * Returns SLOT_OK; SLOT_DELETED; SLOT_NOT_FOUND at or beyond the end; SLOT_E_LOST when another
- * program has truncated the file or the disk failed (without the offset: keeping it would cost every get);
+ * program has truncated the file or the disk failed (without the offset: keeping it would cost
+ * every get);
  * SLOT_E_NO_MEMORY; SLOT_E_IO.
  * Cost: a copy when the view is mapped; no lock, no system call.
  */
@@ -497,7 +498,8 @@ typedef struct slot_run {
 
 /*
  * Lend the longest run of records that starts at `recno`, ends before `end` (or the last record)
- * and lies in one piece. Deleted records are among them, as zeros; slot_get tells them apart. A whole scan is
+ * and lies in one piece. Deleted records are among them, as zeros; slot_get tells them apart. A
+ * whole scan is
  *
  *     for (uint64_t n = 0; (st = slot_scan(txn, n, UINT64_MAX, &run, &err)) == SLOT_OK;
  *          n = run.first + run.count) ...
@@ -518,7 +520,8 @@ SLOT_API slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot
  *
  * Returns SLOT_OK; SLOT_NOT_FOUND beyond the end; SLOT_DELETED; SLOT_E_CORRUPT when the block's
  * checksum does not fit the bytes that are there (it is checked before a block is first changed);
- * SLOT_E_NO_SPACE when a hole cannot be filled; SLOT_E_LOG_FULL; SLOT_E_TXN_TOO_LARGE; SLOT_E_BUDGET; SLOT_E_LOST; SLOT_E_NO_MEMORY; SLOT_E_IO. Other than
+ * SLOT_E_NO_SPACE when a hole cannot be filled; SLOT_E_LOG_FULL; SLOT_E_TXN_TOO_LARGE;
+ * SLOT_E_BUDGET; SLOT_E_LOST; SLOT_E_NO_MEMORY; SLOT_E_IO. Other than
  * after SLOT_E_LOST, nothing was changed when it is not SLOT_OK.
  */
 SLOT_API slot_status slot_put(slot_txn *txn, uint64_t recno, const void *record, slot_error *err);

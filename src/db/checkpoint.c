@@ -260,6 +260,10 @@ static slot_status close_marked(slot_db *db, slot_error *err)
     if (status == SLOT_OK && shared_checkpoint(&db->shared) != shared_snapshot(&db->shared).lsn)
         status = error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
                            "a read transaction is still open: the log stays");
+    /* Who waits for byte 0 must not join what ends here, however far we get: it becomes the first.
+     */
+    if (status == SLOT_OK)
+        shared_set_ready(&db->shared, 0);
     if (status == SLOT_OK)
         status = cut_files(db, err);
     if (status == SLOT_OK)

@@ -16,7 +16,7 @@ run 2 frobnicate
 out_empty
 err_is 'slotfile: unknown command frobnicate (see: slotfile --help)'
 run 2 help frobnicate
-for command in create import export get put info verify; do
+for command in create import export get put append insert delete checkpoint info verify; do
     run 0 help "$command"
     out_has "Usage: slotfile $command DB"
     out_has '--map-budget N[K|M|G]'
@@ -32,6 +32,16 @@ for command in create import export get put info verify; do
     run 2 "$command" x --map-budget 17179869184G
     run 2 "$command" x --map-budget ''
     run 2 "$command" x --wait-ms 1s
+done
+for command in import put append insert delete; do
+    run 0 help "$command"
+    out_has '--sync full'
+    run 2 "$command" x 0 --sync
+    err_is "slotfile $command: --sync needs a value (see: slotfile help $command)"
+done
+for command in create export get checkpoint info verify; do
+    run 2 "$command" x --sync full
+    err_is "slotfile $command: unknown option --sync (see: slotfile help $command)"
 done
 
 # Sizes are powers of 1024, with = or without.
@@ -75,22 +85,28 @@ if [ -w /dev/full ]; then
 fi
 run 3 export a.slots -o no/such/file
 
-# 5: locked. An import that waits for its input holds the database.
-mkfifo pipe
-$SLOTFILE import a.slots - --format raw <pipe >/dev/null 2>&1 &
-exec 9>pipe
-tries=0
-code=0
-while [ "$tries" -lt 100 ] && [ "$code" -ne 5 ]; do
-    $SLOTFILE info a.slots --wait-ms 0 >out 2>err
-    code=$?
-    tries=$((tries + 1))
-    [ "$code" -eq 5 ] || sleep 0.1
-done
+# 5: in use by another process. An import in direct access has the database alone; one in transactional
+# access keeps others from writing as soon as it has something to write, and nobody from reading.
+hold a.slots --direct
 run 5 info a.slots --wait-ms 0
 err_has 'slotfile: a.slots'
-run 5 put a.slots 0 --raw file --wait-ms 50
-exec 9>&-
-wait
+run 5 export a.slots --wait-ms 0
+head -c 1024 /dev/zero >one
+run 5 put a.slots 0 --raw one --wait-ms 50
+release
 run 0 info a.slots
+out_has 'records: 2'
+hold a.slots
+run 0 info a.slots --wait-ms 0
+run 0 export a.slots
+run 0 delete a.slots 1 --wait-ms 0
+dd if=/dev/zero bs=1024 count=700 2>/dev/null >&9
+run 5 delete a.slots 0 --wait-ms 50
+err_has 'slotfile: a.slots'
+run 0 get a.slots 0 --wait-ms 0
+run 1 get a.slots 2 --wait-ms 0
+run 0 verify a.slots --wait-ms 0
+release
+run 0 info a.slots
+out_has 'records: 702'
 finish

@@ -51,6 +51,7 @@ run 2 get h.slots 0 --format csv
 
 run 1 get t.slots 3
 err_has 'slotfile: t.slots'
+err_has 'there is no record 3'
 out_empty
 run 1 get t.slots 18446744073709551615
 run 2 get t.slots 18446744073709551616

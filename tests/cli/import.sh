@@ -59,6 +59,12 @@ absent new.slots
 run 0 import r.slots /dev/null
 err_is '0 records imported'
 
+# A database is not imported into itself.
+run 2 import r.slots r.slots/records
+err_is 'slotfile import: r.slots/records is the database'"'"'s own file: copy it first (see: slotfile help import)'
+run 0 import r2.slots r.slots/records --record-size 4
+same r2.slots/records r.slots/records
+
 # A wrong schema, none at all, and formats that cannot be.
 run 2 import a.slots a.csv --schema 'id:u32'
 err_is 'slotfile import: a.slots has another schema: leave --schema away, or give its own (see: slotfile help import)'

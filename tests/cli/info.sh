@@ -15,9 +15,22 @@ out_has 'sums_stale: false'
 out_has 'fields: 4'
 out_has '  28 decimal[2] amount'
 out_has '  36 pad[3] p'
+for key in published_lsn durable_lsn checkpoint_lsn log_bytes log_limit_bytes segments reader_slots; do
+    [ "$(number "$key")" -ge 0 ]
+    passed $? "no number for $key"
+done
+[ "$(number log_limit_bytes)" -gt 0 ] && [ "$(number reader_slots)" -gt 0 ]
+passed $? 'no limits of the log'
+[ "$(number published_lsn)" -eq "$(number checkpoint_lsn)" ]
+passed $? 'the log of a closed database is not empty'
+out_has 'readers: 0'
+out_has 'oldest_reader_lsn: none'
 run 0 info a.slots --json
 err_empty
 out_has '{"records":70,"deleted":0,"record_size":39,"block_records":105,"records_bytes":2730,"clean":true,'
+out_has ',"log":{"published_lsn":'
+out_has ',"readers":0,"reader_slots":'
+out_has ',"oldest_reader_lsn":null},"fields":['
 out_has '"fields":[{"name":"id","type":"u64","offset":0,"size":8},{"name":"say \"x\" \\","type":"text[20]","offset":8,"size":20},'
 out_has '{"name":"p","type":"pad[3]","offset":36,"size":3}]}'
 [ "$(wc -l <out)" -eq 1 ]

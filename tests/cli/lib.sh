@@ -12,6 +12,9 @@ UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}exitcode=99
 LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}exitcode=99
 export LC_ALL WINEDEBUG ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
 
+# No file that a test makes comes near this; a mistake must not fill the disk.
+ulimit -f 2097152
+
 work=$(mktemp -d "${TMPDIR:-/tmp}/slotfile-cli.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -105,12 +108,56 @@ present() {
     passed $? "$1 is missing"
 }
 
-# fingerprint DB: something that changes when any byte of any file of the database does.
+# fingerprint DB: something that changes when any byte of a file does that holds the database; `log`
+# and `shared` hold nothing once it is closed.
 fingerprint() {
     (cd "$1" && for f in *; do
+        case $f in log | shared) continue ;; esac
         printf '%s ' "$f"
         [ -f "$f" ] && cksum <"$f"
     done)
+}
+
+# number KEY: the number behind that key in what info has written to the file out.
+number() {
+    sed -n "s/^$1: //p" out | tr -d '\r'
+}
+
+# hold DB ARGUMENTS...: an import into DB that waits for its input, which is what is written to
+# descriptor 9. It has the database open, and a transaction only when it was given 256 KiB. Its
+# process is $holder.
+hold() {
+    last="import $1 (held open)"
+    [ -p pipe ] || mkfifo pipe
+    held=$1
+    shift
+    $SLOTFILE import "$held" - --format raw "$@" <pipe >held.out 2>&1 &
+    holder=$!
+    exec 9>pipe
+    code=0
+    tries=0
+    while [ "$tries" -lt 100 ] && [ "$code" -ne 5 ]; do
+        $SLOTFILE import "$held" /dev/null --format raw --direct --wait-ms 0 >out 2>err
+        code=$?
+        tries=$((tries + 1))
+        [ "$code" -eq 5 ] || sleep 0.1
+    done
+    [ "$code" -eq 5 ]
+    passed $? "$held was not opened"
+}
+
+# release: the input of that import ends, and so does it.
+release() {
+    exec 9>&-
+    wait "$holder"
+    passed $? "the import that was held has failed: $(cat held.out)"
+}
+
+# slay: it is killed.
+slay() {
+    kill -KILL "$holder"
+    wait "$holder" 2>/dev/null
+    exec 9>&-
 }
 
 finish() {

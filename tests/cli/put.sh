@@ -56,7 +56,16 @@ run 2 put p.slots 5 visits=1 --raw p.csv
 run 2 put p.slots five visits=1
 [ "$(fingerprint p.slots)" = "$before" ]
 passed $? 'a refused put has changed a file'
+run 2 put p.slots 5 visits=1 --sync maybe
+err_is 'slotfile put: --sync: "maybe" is neither full nor normal (see: slotfile help put)'
 run 1 put p.slots 100 visits=1
+err_has 'there is no record 100'
+run 0 put p.slots 5 visits=11 --sync normal
+run 0 put p.slots 6 visits=12 --sync=full
+run 0 get p.slots 5
+out_has 'visits=11'
+run 0 get p.slots 6
+out_has 'visits=12'
 run 3 put missing.slots 0 visits=1
 run 0 verify p.slots
 run 0 info p.slots

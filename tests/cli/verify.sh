@@ -26,6 +26,7 @@ run 0 put p.slots 500 visits=1
 
 # A file that is too short, one that is missing, something else.
 cp -r p.slots short.slots
+run 0 verify short.slots
 head -c 124999 p.slots/records >short.slots/records
 run 4 verify short.slots
 err_has 'slotfile: short.slots/records'

@@ -1,0 +1,233 @@
+/*
+ * The crash test: runs by seed, each a small story of transactions on a simulated machine that
+ * loses its power at every step, or whose processes are killed while others go on.
+ *
+ *   crash [--from N] [--seeds N] [--states N] [--only KIND] [--images N] [-v]
+ *   crash --systematic N [--from N] [--seeds N]
+ *
+ * KIND is single, many, threads or faults. Runs seeds from N on until both the number of seeds and
+ * the number of crash states are reached; the last line says how many. The first thing that is
+ * wrong ends it with status 1, and the line before tells the seed: the same seed does the same
+ * again.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crash/workload.h"
+
+struct settings {
+    uint64_t from, seeds, states;
+    uint32_t images;
+    const char *only;
+    bool verbose;
+};
+
+/* A run and how it is crashed. */
+struct plan {
+    struct run run;
+    uint32_t images;
+    uint32_t permille; /* of the steps at which crash images are checked */
+};
+
+static void crash_here(void *context, struct sim_world *world, const struct sim_step *step)
+{
+    struct plan *plan = context;
+
+    if (plan->run.wrong[0] != '\0' ||
+        (plan->permille < 1000 &&
+         (step->step * 7919 + plan->run.seed * 104729) % 1000 >= plan->permille))
+        return;
+    run_crash_images(&plan->run, world, plan->images);
+    if (plan->run.wrong[0] != '\0' && !plan->run.quiet)
+        fprintf(stderr, "at step %llu, point %llu: %s of `%s` at %llu\n",
+                (unsigned long long)step->step, (unsigned long long)step->point,
+                sim_function_name(step->function), step->name, (unsigned long long)step->offset);
+}
+
+/* One process, a power cut at each of its steps. */
+static void run_single(struct plan *plan, uint64_t seed, const struct sim_config *config)
+{
+    struct run *run = &plan->run;
+    struct sim_process *process;
+
+    run_init(run, seed, config);
+    run->transactions = 12;
+    plan->permille = 1000;
+    sim_on_step(run->world, crash_here, plan);
+    process = sim_process_new(run->world);
+    run_writer(process, run);
+    run_crash_images(run, run->world, plan->images);
+}
+
+/* Several processes at once, some of them killed, a power cut at some steps. */
+static void run_many(struct plan *plan, uint64_t seed, const struct sim_config *config)
+{
+    struct run *run = &plan->run;
+    uint32_t writers;
+
+    run_init(run, seed, config);
+    run->transactions = 24;
+    plan->permille = 40;
+    sim_on_step(run->world, crash_here, plan);
+    writers = 1 + (uint32_t)run_random(run, 2);
+    for (uint32_t i = 0; i < writers + 2; i++) {
+        sim_main main = i < writers ? run_writer : i == writers ? run_reader : run_checkpointer;
+        struct sim_process *process = sim_process_start(run->world, main, run);
+
+        if (run_random(run, 2) == 0)
+            sim_process_kill_at(process, 50 + run_random(run, 6000));
+    }
+    (void)sim_run(run->world);
+    if (run->wrong[0] == '\0') {
+        sim_world_restart(run->world);
+        run_check(run, run->world, true);
+    }
+}
+
+/* Threads of one process share a handle and its flushes; a reader of another process looks on. */
+static void run_threads(struct plan *plan, uint64_t seed, const struct sim_config *config)
+{
+    struct run *run = &plan->run;
+    struct sim_process *process;
+    uint64_t threads;
+
+    run_init(run, seed, config);
+    run->transactions = 24;
+    plan->permille = 40;
+    sim_on_step(run->world, crash_here, plan);
+    threads = 2 + run_random(run, 2);
+    process = sim_process_start(run->world, run_shared_open, run);
+    for (uint64_t i = 0; i < threads; i++)
+        sim_thread_start(process, run_shared_writer, run);
+    sim_process_start(run->world, run_reader, run);
+    if (run_random(run, 3) == 0)
+        sim_process_kill_at(process, 200 + run_random(run, 8000));
+    (void)sim_run(run->world);
+    if (run->wrong[0] == '\0') {
+        sim_world_restart(run->world);
+        run_check(run, run->world, true);
+    }
+}
+
+/* Syncs fail, writes fail: errors are right, wrong answers are not. */
+static void run_faults(struct plan *plan, uint64_t seed, const struct sim_config *config)
+{
+    struct run *run = &plan->run;
+    struct sim_process *process;
+
+    run_init(run, seed, config);
+    run->transactions = 12;
+    run->lenient = 1;
+    plan->permille = 100;
+    sim_on_step(run->world, crash_here, plan);
+    process = sim_process_new(run->world);
+    if (run_random(run, 2) == 0)
+        sim_fail_sync(process, 1 + run_random(run, 20),
+                      run_random(run, 2) == 0 ? SIM_LOSS_KEPT : SIM_LOSS_REVERTED, seed);
+    else
+        sim_fail(process, NULL, 1 + run_random(run, 400),
+                 run_random(run, 2) == 0 ? SIM_ONCE : SIM_HALF,
+                 run_random(run, 2) == 0 ? SLOT_E_IO : SLOT_E_NO_SPACE, 5);
+    run_writer(process, run);
+    sim_mend(process);
+    sim_process_exit(process);
+    if (run->wrong[0] == '\0')
+        run_crash_images(run, run->world, plan->images);
+}
+
+static bool wanted(const struct settings *settings, const char *kind)
+{
+    return settings->only == NULL || strcmp(settings->only, kind) == 0;
+}
+
+static bool one_seed(const struct settings *settings, uint64_t seed, uint64_t *states,
+                     uint64_t *commits)
+{
+    static const struct {
+        const char *name;
+        void (*run)(struct plan *plan, uint64_t seed, const struct sim_config *config);
+    } kinds[] = {{"single", run_single},
+                 {"many", run_many},
+                 {"threads", run_threads},
+                 {"faults", run_faults}};
+    static struct plan plan;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct sim_config config;
+        bool wrong;
+
+        if (!wanted(settings, kinds[i].name))
+            continue;
+        sim_config_init(&config);
+        config.seed = seed;
+        config.max_file_bytes = UINT64_C(1) << 20;
+        config.flavour = seed % 4 == 3 ? SIM_WINDOWS : SIM_LINUX;
+        plan.images = settings->images;
+        kinds[i].run(&plan, seed, &config);
+        *states += plan.run.states;
+        *commits += plan.run.commits;
+        wrong = plan.run.wrong[0] != '\0';
+        if (wrong || settings->verbose)
+            printf("%s, seed %llu: %s (%llu states, %llu commits)\n", kinds[i].name,
+                   (unsigned long long)seed, wrong ? plan.run.wrong : "ok",
+                   (unsigned long long)plan.run.states, (unsigned long long)plan.run.commits);
+        run_release(&plan.run);
+        if (wrong)
+            return false;
+    }
+    return true;
+}
+
+static uint64_t number(const char *text)
+{
+    return strtoull(text, NULL, 10);
+}
+
+static bool parse(struct settings *settings, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+
+        if (strcmp(argv[i], "-v") == 0) {
+            settings->verbose = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--from") == 0)
+            settings->from = number(value);
+        else if (strcmp(argv[i], "--seeds") == 0)
+            settings->seeds = number(value);
+        else if (strcmp(argv[i], "--states") == 0)
+            settings->states = number(value);
+        else if (strcmp(argv[i], "--images") == 0)
+            settings->images = (uint32_t)number(value);
+        else if (strcmp(argv[i], "--only") == 0)
+            settings->only = value;
+        else
+            return false;
+        i++;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings = {.from = 1, .seeds = 1, .images = 2};
+    uint64_t states = 0, commits = 0, seed;
+
+    if (!parse(&settings, argc, argv)) {
+        fprintf(stderr, "usage: crash [--from N] [--seeds N] [--states N] [--images N] [-v]\n"
+                        "             [--only single|many|threads|faults] [--systematic N]\n");
+        return 2;
+    }
+    for (seed = settings.from; seed < settings.from + settings.seeds || states < settings.states;
+         seed++) {
+        if (!one_seed(&settings, seed, &states, &commits)) {
+            printf("FAILED at seed %llu\n", (unsigned long long)seed);
+            return 1;
+        }
+    }
+    printf("PASSED %llu crash states over %llu seeds, %llu commits\n", (unsigned long long)states,
+           (unsigned long long)(seed - settings.from), (unsigned long long)commits);
+    return 0;
+}

@@ -1,0 +1,604 @@
+#include "crash/workload.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/handle.h"
+
+#define RECORD_MAX 8192u
+#define ROUNDS_MAX 30u /* of those who do not write: should all writers be dead */
+
+/* ---- the run ---- */
+
+uint64_t run_random(struct run *run, uint64_t n)
+{
+    uint64_t z = run->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (z ^ z >> 31) % n;
+}
+
+void run_wrong(struct run *run, const char *what, ...)
+{
+    va_list arguments;
+
+    if (run->wrong[0] != '\0')
+        return;
+    va_start(arguments, what);
+    (void)vsnprintf(run->wrong, sizeof run->wrong, what, arguments);
+    va_end(arguments);
+    if (run->wrong[0] == '\0')
+        run->wrong[0] = '?';
+    sim_stop(run->world);
+}
+
+/* Sizes at the edges: many in a block, few, one; a block of exactly 4096; one record larger. */
+static uint32_t record_size_of(uint64_t seed)
+{
+    static const uint32_t sizes[] = {64, 500, 1365, 4096, 5000};
+
+    return sizes[seed % (sizeof sizes / sizeof sizes[0])];
+}
+
+void run_init(struct run *run, uint64_t seed, const struct sim_config *config)
+{
+    struct sim_process *process;
+    slot_schema *schema = NULL;
+    slot_error err;
+
+    memset(run, 0, sizeof *run);
+    run->seed = seed;
+    run->random = seed;
+    run->world = sim_world_make(config);
+    model_init(&run->model, record_size_of(seed));
+    slot_options_init(&run->options);
+    run->options.wait_ms = 400;
+    run->options.log_limit_bytes = (3 + run_random(run, 3)) << 16;
+    run->options.checkpoint_bytes = (1 + run_random(run, 4)) << 14;
+    run->options.map_budget = UINT64_C(16) << 20;
+    process = sim_process_new(run->world);
+    if (slot_schema_sized(run->model.record_size, &schema, &err) != SLOT_OK ||
+        db_create_on(&process->os, RUN_PATH, schema, &run->options, &err) != SLOT_OK)
+        run_wrong(run, "create: %s", err.what);
+    slot_schema_free(schema);
+    sim_process_exit(process);
+}
+
+void run_release(struct run *run)
+{
+    sim_world_free(run->world);
+}
+
+/* ---- a process's handle ---- */
+
+static slot_db *open_here(struct run *run, struct sim_process *process, const slot_options *options)
+{
+    slot_error err;
+    slot_db *db = NULL;
+    slot_status status = db_open_on(&process->os, RUN_PATH, options, &db, &err);
+
+    if (status == SLOT_OK) {
+        db->io_bytes = UINT64_C(8) << 10; /* so that direct appends happen */
+        return db;
+    }
+    if (status != SLOT_E_BUSY && !run->lenient)
+        run_wrong(run, "open: %s: %s (%s)", err.file, err.what, slot_status_text(status));
+    return NULL;
+}
+
+static void close_here(struct run *run, slot_db *db)
+{
+    slot_error err;
+    slot_status status = slot_close(db, &err);
+
+    if (status != SLOT_OK && !run->lenient)
+        run_wrong(run, "close: %s: %s (%s)", err.file, err.what, slot_status_text(status));
+}
+
+/* An error that is an answer: others are there, or the log is as large as it may get. */
+static bool is_answer(const struct run *run, slot_status status)
+{
+    return status == SLOT_OK || status == SLOT_E_BUSY || status == SLOT_E_LOG_FULL ||
+           status == SLOT_E_TXN_TOO_LARGE || run->lenient != 0;
+}
+
+/* ---- writing ---- */
+
+/* A transaction under way: the database's side and the model's. */
+struct change {
+    struct run *run;
+    struct sim_process *process;
+    slot_db *db;
+    slot_txn *txn;
+    struct model_state state;
+    slot_error err;
+};
+
+static slot_status put(struct change *change, uint32_t recno, uint32_t version)
+{
+    struct run *run = change->run;
+    uint8_t record[RECORD_MAX];
+    void *edited;
+    slot_status status;
+
+    if (run_random(run, 3) != 0) {
+        model_fill(&run->model, record, recno, version);
+        return slot_put(change->txn, recno, record, &change->err);
+    }
+    status = slot_edit(change->txn, recno, &edited, &change->err);
+    if (status == SLOT_OK) {
+        sim_lend(change->process, edited, run->model.record_size);
+        model_fill(&run->model, edited, recno, version);
+    }
+    return status;
+}
+
+static slot_status change_record(struct change *change)
+{
+    struct run *run = change->run;
+    uint32_t recno = (uint32_t)run_random(run, change->state.records);
+    uint32_t version = model_version(&run->model);
+    slot_status status;
+
+    if (recno == 0)
+        return SLOT_OK;
+    if (change->state.version[recno] == MODEL_DELETED)
+        return slot_put(change->txn, recno, &version, &change->err) == SLOT_DELETED
+                   ? SLOT_OK
+                   : SLOT_E_CORRUPT;
+    if (run_random(run, 6) == 0) {
+        status = slot_delete(change->txn, recno, &change->err);
+        version = MODEL_DELETED;
+        change->state.deleted += status == SLOT_OK;
+    } else {
+        status = put(change, recno, version);
+    }
+    if (status == SLOT_OK)
+        change->state.version[recno] = version;
+    return status;
+}
+
+static slot_status append(struct change *change)
+{
+    struct run *run = change->run;
+    uint64_t room = MODEL_RECORDS - change->state.records;
+    uint64_t n = 1 + run_random(run, run_random(run, 4) == 0 ? 40 : 4);
+    uint8_t record[RECORD_MAX];
+    slot_status status = SLOT_OK;
+
+    n = n < room ? n : room;
+    if (n > 0 && run_random(run, 5) == 0) {
+        status = slot_extend(change->txn, n, NULL, &change->err);
+        for (uint64_t i = 0; i < n && status == SLOT_OK; i++)
+            change->state.version[change->state.records++] = MODEL_ZERO;
+        return status;
+    }
+    for (uint64_t i = 0; i < n && status == SLOT_OK; i++) {
+        uint32_t version = model_version(&run->model);
+
+        model_fill(&run->model, record, change->state.records, version);
+        status = slot_append(change->txn, record, 1, NULL, &change->err);
+        if (status == SLOT_OK)
+            change->state.version[change->state.records++] = version;
+    }
+    return status;
+}
+
+/* The number that slot_insert has to choose. */
+static uint32_t lowest_deleted(const struct model_state *state)
+{
+    uint32_t i = 0;
+
+    while (i < state->records && state->version[i] != MODEL_DELETED)
+        i++;
+    return i;
+}
+
+static slot_status insert(struct change *change)
+{
+    struct run *run = change->run;
+    uint32_t recno = lowest_deleted(&change->state);
+    uint32_t version = model_version(&run->model);
+    uint8_t record[RECORD_MAX];
+    uint64_t got = 0;
+    slot_status status;
+
+    if (recno >= MODEL_RECORDS)
+        return SLOT_OK;
+    model_fill(&run->model, record, recno, version);
+    status = slot_insert(change->txn, record, &got, &change->err);
+    if (status != SLOT_OK)
+        return status;
+    if (got != recno)
+        run_wrong(run, "insert took record %u, not %u", (unsigned)got, (unsigned)recno);
+    change->state.deleted -= recno < change->state.records;
+    change->state.records += recno == change->state.records;
+    change->state.version[recno] = version;
+    return SLOT_OK;
+}
+
+/* The state's number goes into record 0; then changes by chance. */
+static slot_status make_changes(struct change *change, uint32_t number)
+{
+    struct run *run = change->run;
+    uint8_t record[RECORD_MAX];
+    slot_status status = SLOT_OK;
+    uint64_t n = 1 + run_random(run, 5);
+
+    model_fill(&run->model, record, 0, number);
+    if (change->state.records == 0) {
+        status = slot_append(change->txn, record, 1, NULL, &change->err);
+        change->state.records = 1;
+    } else {
+        status = slot_put(change->txn, 0, record, &change->err);
+    }
+    change->state.version[0] = number;
+    for (uint64_t i = 0; i < n && status == SLOT_OK; i++) {
+        uint64_t what = run_random(run, 8);
+
+        if (what < 4)
+            status = change_record(change);
+        else
+            status = what < 6 ? append(change) : insert(change);
+    }
+    return status;
+}
+
+/* The commit has been called: what it is told decides what may be there. */
+static void note_commit(struct run *run, uint32_t number, slot_status status, bool full)
+{
+    struct model *model = &run->model;
+
+    if (status == SLOT_OK) {
+        run->commits++;
+        model->visible = number > model->visible ? number : model->visible;
+        if (full && number > model->durable)
+            model->durable = number;
+    } else if (status != SLOT_E_UNKNOWN && model->newest == number) {
+        model->newest = number - 1;
+    }
+}
+
+static void finish(struct change *change, uint32_t number, slot_status status)
+{
+    struct run *run = change->run;
+    struct model *model = &run->model;
+    const char *why = NULL;
+
+    sim_unlend(change->process);
+    if (status != SLOT_OK && !is_answer(run, status))
+        run_wrong(run, "change: %s: %s (%s)", change->err.file, change->err.what,
+                  slot_status_text(status));
+    if (status != SLOT_OK || run_random(run, 7) == 0) {
+        slot_abort(change->txn);
+        return;
+    }
+    if (run_random(run, 4) == 0 && !run->lenient &&
+        !model_sees(model, &change->state, change->txn, &why)) {
+        run_wrong(run, "a writer does not see its own changes: %s", why);
+        slot_abort(change->txn);
+        return;
+    }
+    model->state[number] = change->state;
+    model->newest = number;
+    status = slot_commit(change->txn, &change->err);
+    if (!is_answer(run, status))
+        run_wrong(run, "commit: %s: %s (%s)", change->err.file, change->err.what,
+                  slot_status_text(status));
+    note_commit(run, number, status, change->db->sync == SLOT_SYNC_FULL);
+}
+
+/* One write transaction; false when this handle cannot go on. */
+static bool write_once(struct run *run, struct sim_process *process, slot_db *db)
+{
+    struct change change = {.run = run, .process = process, .db = db};
+    const char *why = NULL;
+    slot_status status = slot_begin(db, SLOT_WRITE, &change.txn, &change.err);
+    int number;
+
+    if (status != SLOT_OK) {
+        if (!is_answer(run, status))
+            run_wrong(run, "begin: %s: %s (%s)", change.err.file, change.err.what,
+                      slot_status_text(status));
+        return status == SLOT_E_BUSY;
+    }
+    number = model_look(&run->model, change.txn, &why);
+    if (number < (int)run->model.visible && !run->lenient) {
+        run_wrong(run, "a writer sees state %d, %u was acknowledged: %s", number,
+                  run->model.visible, why != NULL ? why : "");
+        slot_abort(change.txn);
+        return false;
+    }
+    if (number < 0 || number + 1 >= (int)MODEL_STATES) {
+        slot_abort(change.txn);
+        return false;
+    }
+    change.state = run->model.state[number];
+    run->model.newest = (uint32_t)number; /* what a dead writer had begun is decided */
+    status = make_changes(&change, (uint32_t)number + 1);
+    finish(&change, (uint32_t)number + 1, status);
+    return run->wrong[0] == '\0';
+}
+
+void run_writer(struct sim_process *process, void *argument)
+{
+    struct run *run = argument;
+    slot_options options = run->options;
+
+    while (run->transactions > 0 && run->wrong[0] == '\0') {
+        slot_db *db;
+
+        options.sync = run_random(run, 3) == 0 ? SLOT_SYNC_NORMAL : SLOT_SYNC_FULL;
+        db = open_here(run, process, &options);
+        if (db == NULL) {
+            run->transactions--;
+            continue;
+        }
+        for (uint64_t n = 1 + run_random(run, 6); n > 0 && run->transactions > 0; n--) {
+            run->transactions--;
+            if (!write_once(run, process, db))
+                break;
+        }
+        close_here(run, db);
+    }
+}
+
+/*
+ * One handle, several threads. A transaction is one from begin to commit as ever; what differs is
+ * that the next may begin while the flush of this one is under way.
+ */
+void run_shared_open(struct sim_process *process, void *argument)
+{
+    struct run *run = argument;
+    slot_options options = run->options;
+
+    run->shared = open_here(run, process, &options);
+    while (run->shared != NULL && run->transactions > 0 && run->wrong[0] == '\0')
+        process->os.sleep_us(&process->os, 500);
+    while (run->users > 0)
+        process->os.sleep_us(&process->os, 500);
+    if (run->shared != NULL)
+        close_here(run, run->shared);
+}
+
+void run_shared_writer(struct sim_process *process, void *argument)
+{
+    struct run *run = argument;
+
+    run->users++;
+    for (int i = 0; run->shared == NULL && i < 2000; i++)
+        process->os.sleep_us(&process->os, 500);
+    while (run->shared != NULL && run->transactions > 0 && run->wrong[0] == '\0') {
+        run->transactions--;
+        if (!write_once(run, process, run->shared))
+            break;
+    }
+    run->users--;
+}
+
+/* ---- reading ---- */
+
+/* What was lent must not change as long as the transaction lives. */
+static void read_twice(struct run *run, slot_txn *txn, int number)
+{
+    uint8_t copy[RECORD_MAX];
+    const void *lent = NULL;
+    const char *why = NULL;
+    uint64_t records = slot_records(txn);
+    uint64_t recno = records > 0 ? run_random(run, records) : 0;
+    slot_error err;
+    bool have = records > 0 && slot_ref(txn, recno, &lent, &err) == SLOT_OK;
+
+    if (have)
+        memcpy(copy, lent, run->model.record_size);
+    for (int i = 0; i < 3; i++) {
+        if (!model_sees(&run->model, &run->model.state[number], txn, &why) && !run->lenient)
+            run_wrong(run, "a reader's state %d has changed: %s", number, why);
+    }
+    if (have && memcmp(copy, lent, run->model.record_size) != 0)
+        run_wrong(run, "the bytes of a lent record have changed");
+}
+
+static void read_once(struct run *run, slot_db *db)
+{
+    uint32_t visible = run->model.visible;
+    const char *why = NULL;
+    slot_txn *txn = NULL;
+    slot_error err;
+    slot_status status = slot_begin(db, SLOT_READ, &txn, &err);
+    int number;
+
+    if (status != SLOT_OK) {
+        if (!is_answer(run, status))
+            run_wrong(run, "begin to read: %s (%s)", err.what, slot_status_text(status));
+        return;
+    }
+    number = model_look(&run->model, txn, &why);
+    if (number < (int)visible && !run->lenient)
+        run_wrong(run, "a reader sees state %d, %u was acknowledged before: %s", number, visible,
+                  why != NULL ? why : "");
+    else if (number >= 0)
+        read_twice(run, txn, number);
+    slot_end(txn);
+}
+
+void run_reader(struct sim_process *process, void *argument)
+{
+    struct run *run = argument;
+    uint32_t rounds = 0;
+
+    while (run->transactions > 0 && rounds < ROUNDS_MAX && run->wrong[0] == '\0') {
+        slot_db *db = open_here(run, process, &run->options);
+
+        if (db == NULL) {
+            run->transactions--;
+            continue;
+        }
+        for (uint64_t n = 1 + run_random(run, 5); n > 0 && run->wrong[0] == '\0'; n--)
+            read_once(run, db);
+        rounds++;
+        close_here(run, db);
+        process->os.sleep_us(&process->os, 100);
+    }
+}
+
+void run_checkpointer(struct sim_process *process, void *argument)
+{
+    struct run *run = argument;
+    uint32_t rounds = 0;
+
+    while (run->transactions > 0 && rounds++ < ROUNDS_MAX && run->wrong[0] == '\0') {
+        slot_db *db = open_here(run, process, &run->options);
+        slot_error err;
+
+        if (db == NULL) {
+            run->transactions--;
+            continue;
+        }
+        for (uint64_t n = 1 + run_random(run, 4); n > 0 && run->wrong[0] == '\0'; n--) {
+            slot_status status = slot_checkpoint(db, &err);
+
+            if (!is_answer(run, status))
+                run_wrong(run, "checkpoint: %s: %s (%s)", err.file, err.what,
+                          slot_status_text(status));
+            process->os.sleep_us(&process->os, 100);
+        }
+        close_here(run, db);
+    }
+}
+
+/* ---- after a crash ---- */
+
+/* A torn slot of meta is what a power cut leaves when it is written; the next write mends it. */
+static bool note_finding(void *context, const slot_finding *finding)
+{
+    struct run *run = context;
+
+    if (strcmp(finding->file, "meta") == 0)
+        return true;
+    run_wrong(run, "verify: %s at %llu: %s", finding->file, (unsigned long long)finding->offset,
+              finding->what);
+    return false;
+}
+
+static void check_state(struct run *run, slot_db *db)
+{
+    const char *why = NULL;
+    slot_txn *txn = NULL;
+    slot_status status;
+    slot_error err;
+    int number;
+
+    if (slot_begin(db, SLOT_READ, &txn, &err) != SLOT_OK) {
+        run_wrong(run, "after a crash: begin: %s", err.what);
+        return;
+    }
+    number = model_look(&run->model, txn, &why);
+    slot_end(txn);
+    if (number < 0)
+        run_wrong(run, "after a crash: %s", why);
+    else if (number < (int)run->model.durable)
+        run_wrong(run, "after a crash: state %d, but %u was acknowledged", number,
+                  run->model.durable);
+    status = slot_verify(db, note_finding, run, &err);
+    if (status != SLOT_OK && status != SLOT_DAMAGED)
+        run_wrong(run, "after a crash: verify: %s", err.what);
+}
+
+/* What has come up can be used: a commit, and it is there at the next open. */
+static void check_commit(struct run *run, slot_db *db)
+{
+    uint8_t record[RECORD_MAX];
+    slot_txn *txn = NULL;
+    slot_error err = {0};
+    slot_status status = slot_begin(db, SLOT_WRITE, &txn, &err);
+
+    model_fill(&run->model, record, 0, 1);
+    if (status == SLOT_OK) {
+        status = slot_append(txn, record, 1, NULL, &err);
+        if (status == SLOT_OK)
+            status = slot_commit(txn, &err);
+        else
+            slot_abort(txn);
+    }
+    if (status != SLOT_OK)
+        run_wrong(run, "after a crash: commit: %s: %s", err.file, err.what);
+}
+
+static void check_open(struct run *run, struct sim_world *world, bool commit)
+{
+    struct sim_process *process = sim_process_new(world);
+    slot_error err = {0};
+    slot_db *db = NULL;
+    slot_status status = db_open_on(&process->os, RUN_PATH, &run->options, &db, &err);
+
+    if (status != SLOT_OK) {
+        run_wrong(run, "after a crash: open: %s: %s (%s)", err.file, err.what,
+                  slot_status_text(status));
+        return;
+    }
+    check_state(run, db);
+    if (commit)
+        check_commit(run, db);
+    if (slot_close(db, &err) != SLOT_OK)
+        run_wrong(run, "after a crash: close: %s", err.what);
+    if (!sim_process_is_clean(process))
+        run_wrong(run, "after a crash: something is still open, mapped or locked");
+    sim_process_exit(process);
+}
+
+struct nested {
+    struct run *run;
+    uint64_t every, seed;
+};
+
+static void crash_in_recovery(void *context, struct sim_world *world, const struct sim_step *step)
+{
+    const struct nested *nested = context;
+    struct run *run = nested->run;
+
+    if (run->wrong[0] != '\0' || step->step % nested->every != nested->seed % nested->every)
+        return;
+    run->depth++;
+    run->states++;
+    run_check(run,
+              sim_fork_crashed(world, (sim_policy)(step->step % SIM_CRASH_POLICIES),
+                               nested->seed + step->step),
+              false);
+    run->depth--;
+}
+
+void run_check(struct run *run, struct sim_world *world, bool thorough)
+{
+    struct nested nested = {run, 5, run->states};
+    bool nest = run->depth < 2 && (thorough || run->states % 16 == 0);
+
+    if (nest)
+        sim_on_step(world, crash_in_recovery, &nested);
+    check_open(run, world, false);
+    sim_on_step(world, NULL, NULL);
+    if (thorough && run->wrong[0] == '\0') {
+        check_open(run, world, true);
+        sim_check_stores(world);
+    }
+}
+
+void run_crash_images(struct run *run, struct sim_world *world, uint32_t images)
+{
+    for (int policy = 0; policy < SIM_CRASH_POLICIES; policy++) {
+        bool one = policy == SIM_CRASH_NONE || policy == SIM_CRASH_ALL;
+
+        for (uint32_t i = 0; i < (one ? 1 : images) && run->wrong[0] == '\0'; i++) {
+            uint64_t seed = run->states * 31 + run->seed;
+
+            run->states++;
+            run_check(run, sim_fork_crashed(world, (sim_policy)policy, seed),
+                      run->states % 64 == 0);
+            if (run->wrong[0] != '\0' && !run->quiet)
+                fprintf(stderr, "crash image: policy %s, seed %llu\n",
+                        sim_policy_name((sim_policy)policy), (unsigned long long)seed);
+        }
+    }
+}

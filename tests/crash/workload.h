@@ -1,0 +1,62 @@
+/*
+ * What simulated processes do with a database, and what must be true of it at any moment.
+ *
+ * A run is one machine, one database and a model of it (model.h). Writers, readers and whoever
+ * makes checkpoints work on it by chance, out of the run's seed, and check all that they are told;
+ * run_check opens what a power cut has left and checks that. Whatever is wrong ends up in
+ * `run->wrong`, with the run's seed; the first counts.
+ */
+#ifndef SLOT_TESTS_CRASH_WORKLOAD_H
+#define SLOT_TESTS_CRASH_WORKLOAD_H
+
+#include "crash/model.h"
+#include "crash/sim.h"
+
+#define RUN_PATH "/x.slots"
+
+struct run {
+    uint64_t seed;
+    uint64_t random; /* of the workload */
+    struct sim_world *world;
+    struct model model;
+    slot_options options;
+    uint64_t states;       /* crash images that were checked */
+    uint64_t commits;      /* acknowledged */
+    uint32_t transactions; /* that each writer still makes */
+    uint32_t lenient;      /* faults are injected: errors are expected, wrong answers are not */
+    slot_db *shared;       /* of run_shared_*: opened by one thread, used by all */
+    uint32_t users;        /* threads that still do */
+    uint32_t depth;        /* crashes within the recovery of crashes */
+    bool quiet;            /* do not print what is wrong */
+    char wrong[400];
+};
+
+/* A machine with an empty database. Everything else follows from the seed. */
+void run_init(struct run *run, uint64_t seed, const struct sim_config *config);
+void run_release(struct run *run);
+
+/* A number below n. */
+uint64_t run_random(struct run *run, uint64_t n);
+
+/* Note what is wrong: a printf format. */
+void run_wrong(struct run *run, const char *what, ...) __attribute__((format(printf, 2, 3)));
+
+/* One whole life of a process: open, transactions, close. argument is the run. */
+void run_writer(struct sim_process *process, void *argument);
+void run_reader(struct sim_process *process, void *argument);
+void run_checkpointer(struct sim_process *process, void *argument);
+
+/* Threads of one process: the first opens and, when the others have ended, closes. */
+void run_shared_open(struct sim_process *process, void *argument);
+void run_shared_writer(struct sim_process *process, void *argument);
+
+/*
+ * The machine comes up in `world`: the database opens, holds a state that may be there, whole,
+ * verifies, and takes a commit. `thorough`: and a second recovery changes nothing.
+ */
+void run_check(struct run *run, struct sim_world *world, bool thorough);
+
+/* Check crash images of now: `images` of each policy that has many, one of the others. */
+void run_crash_images(struct run *run, struct sim_world *world, uint32_t images);
+
+#endif
