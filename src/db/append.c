@@ -242,12 +242,14 @@ static slot_status check_count(const slot_txn *txn, uint64_t count, slot_error *
 }
 
 /* An append that failed in the middle: none of its records are there. */
-static void take_back(slot_txn *txn, uint64_t before)
+static void take_back(slot_txn *txn, uint64_t before, slot_status status)
 {
     uint64_t appended = (txn->records - before) * txn->record_size;
 
-    if (appended > txn->append.fill)
-        return; /* written already: the transaction is doomed */
+    if (appended > txn->append.fill) { /* written already, in part */
+        txn->doomed = status;
+        return;
+    }
     txn->append.fill -= appended;
     txn->records = before;
 }
@@ -308,7 +310,7 @@ slot_status slot_append(slot_txn *txn, const void *records, uint64_t count, uint
             txn->records += n / txn->record_size;
     }
     if (status != SLOT_OK) {
-        take_back(txn, before);
+        take_back(txn, before, status);
         return status;
     }
     if (first != NULL)

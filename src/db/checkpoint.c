@@ -124,8 +124,7 @@ static slot_status checkpoint_locked(slot_db *db, slot_error *err)
     slot_status status;
     uint64_t from, to;
 
-    if (shared_poison(&db->shared) != 0 ||
-        atomic_load_explicit(&db->poisoned, memory_order_relaxed))
+    if (db_is_poisoned(db))
         return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     status = db_meta_refresh(db, err);
     if (status != SLOT_OK)
@@ -137,13 +136,13 @@ static slot_status checkpoint_locked(slot_db *db, slot_error *err)
     }
     to = choose(db);
     if (status == SLOT_OK && to > from) {
-        status = writer_flush(db, to, err);
-        if (status != SLOT_OK) {
-            shared_set_poison(&db->shared, 1);
-            db_poison(db, status);
-        } else {
+        bool tried = false;
+
+        status = writer_flush(db, to, &tried, err);
+        if (status != SLOT_OK && tried)
+            db_poison_all(db, status);
+        if (status == SLOT_OK)
             status = bring_home(db, from, to, err);
-        }
     }
     if (status == SLOT_OK)
         recycle(db);
@@ -260,10 +259,6 @@ static slot_status close_marked(slot_db *db, slot_error *err)
     if (status == SLOT_OK && shared_checkpoint(&db->shared) != shared_snapshot(&db->shared).lsn)
         status = error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
                            "a read transaction is still open: the log stays");
-    /* Who waits for byte 0 must not join what ends here, however far we get: it becomes the first.
-     */
-    if (status == SLOT_OK)
-        shared_set_ready(&db->shared, 0);
     if (status == SLOT_OK)
         status = cut_files(db, err);
     if (status == SLOT_OK)

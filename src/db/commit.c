@@ -90,7 +90,7 @@ static void let_go(slot_txn *txn)
     if (txn->frame_pins.cache != NULL)
         pins_release(&txn->frame_pins);
     free(txn->append.bytes);
-    txn->append.bytes = NULL;
+    memset(&txn->append, 0, sizeof txn->append);
     reader_end(txn);
 }
 
@@ -128,11 +128,10 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
     result = db->os->sync(db->os, db->files.records);
     if (os_ok(result))
         result = db->os->sync(db->os, db->files.sums);
-    if (!os_ok(result)) {
-        shared_set_poison(&db->shared, 1);
-        return db_poison(db, error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+    if (!os_ok(result))
+        return db_poison_all(db,
+                             error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
                                       "appended records cannot be made durable"));
-    }
     return SLOT_OK;
 }
 
@@ -176,6 +175,8 @@ slot_status commit_now(slot_txn *txn, slot_error *err)
         commit_abort(txn);
         return SLOT_OK;
     }
+    if (status == SLOT_OK && db_is_poisoned(db))
+        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     if (status == SLOT_OK)
         status = flush_direct(txn, err);
     if (status == SLOT_OK)
@@ -244,6 +245,7 @@ slot_status commit_make_room(slot_txn *txn, slot_error *err)
             pins_unlend(&txn->log_pins);
         txn->c = shared_slot_raise(&db->shared, txn->slot, &published);
         txn->live_known = false;
+        sums_forget(&db->sums); /* blocks that were in the log are in `records` now */
         status = checkpoint_now(db, db->wait_ms, err);
     }
     if (status == SLOT_OK && !has_room(db))

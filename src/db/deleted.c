@@ -108,24 +108,32 @@ slot_status deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t
 {
     slot_db *db = txn->db;
     uint64_t address = LOG_NO_ADDRESS;
-    const uint8_t *bytes = NULL;
     slot_status status = SLOT_OK;
-    struct pin *pin;
-    os_result result;
 
     if (db->access == SLOT_TRANSACTIONAL)
         status = version_find(txn, key_of_deleted(block), &address, NULL, err);
     if (status == SLOT_OK && address == LOG_NO_ADDRESS)
         return read_file(db, block * BITMAP_BLOCK_BYTES + offset, bits, n, err);
-    if (status == SLOT_OK)
-        status = version_body(txn, address, offset, n, &pin, &bytes, err);
-    if (status != SLOT_OK)
-        return status;
-    result = db->os->load(db->os, bits, bytes, n);
+    return status == SLOT_OK ? version_copy(txn, address, offset, n, bits, err) : status;
+}
+
+slot_status deleted_check_size(slot_db *db, slot_error *err)
+{
+    struct os_file *file = NULL;
+    uint64_t size = 0, least = db->meta.deleted_blocks * BITMAP_BLOCK_BYTES;
+    slot_status status = least == 0 ? SLOT_OK : open_file(db, &file, err);
+    os_result result = os_success();
+
+    if (status == SLOT_OK && file != NULL)
+        result = db->os->size(db->os, file, &size);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_DELETED, block * BITMAP_BLOCK_BYTES,
-                        "deletion marks cannot be read");
-    return SLOT_OK;
+        return error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
+                        "the size of the file cannot be had");
+    if (status == SLOT_OK && size < least)
+        status = error_set(err, file == NULL ? SLOT_E_CORRUPT : SLOT_E_TRUNCATED, FILE_DELETED,
+                           size, "%llu bytes long, meta says at least %llu: restore a backup",
+                           (unsigned long long)size, (unsigned long long)least);
+    return status;
 }
 
 slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)

@@ -202,6 +202,9 @@ slot_status session_geometry(slot_db *db, bool first, slot_error *err);
  */
 bool session_last(slot_db *db);
 
+/* Direct access, alone: no session is there to be joined any more. */
+slot_status session_forget(slot_db *db, slot_error *err);
+
 void session_leave(slot_db *db);
 
 /* ---- reader.c: snapshots ---- */
@@ -245,6 +248,10 @@ bool version_none(slot_txn *txn);
 slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
                          struct pin **pin, const uint8_t **bytes, slot_error *err);
 
+/* Copy them; through the file when no view can be had. */
+slot_status version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n, void *to,
+                         slot_error *err);
+
 /* ---- read.c ---- */
 
 /* Copy n bytes (at most a block) of `records` from `offset`, whatever the log says. */
@@ -269,6 +276,9 @@ slot_status db_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **bo
 
 /* SLOT_OK; SLOT_DELETED. */
 slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err);
+
+/* Whether the file is as long as meta says. SLOT_E_CORRUPT: it is missing; SLOT_E_TRUNCATED. */
+slot_status deleted_check_size(slot_db *db, slot_error *err);
 
 /* The file open for writing, made if need be, its name durable. Under the checkpointer lock. */
 slot_status deleted_create(slot_db *db, slot_error *err);
@@ -327,13 +337,20 @@ void writer_end(slot_db *db);
  */
 slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err);
 
-/* Make the log durable up to `to`, what others have stored and not flushed included. */
-slot_status writer_flush(slot_db *db, uint64_t to, slot_error *err);
+/*
+ * Make the log durable up to `to`, what others have stored and not flushed included. *tried: after
+ * a failure with it nobody knows what is on disk; without it nothing has happened.
+ */
+slot_status writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err);
 
 /* A word that one thread of the handle has at a time. SLOT_E_BUSY with `what`. */
 slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
                       const char *what, slot_error *err);
 void turn_give(const struct os *os, _Atomic uint32_t *turn);
+
+/* The views in which this handle has appended are gone: its part of the log is like that of others,
+ * and what is not durable will be stored again before a flush. */
+void writer_disown(slot_db *db);
 
 /* The entry of a block in the newest pending transaction that has it. */
 bool writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry);
@@ -401,6 +418,12 @@ slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err);
 
 /* After a failed flush nobody knows what is on disk: take no more writes. Returns `status`. */
 slot_status db_poison(slot_db *db, slot_status status);
+
+/* The same for all processes of the session. */
+slot_status db_poison_all(slot_db *db, slot_status status);
+
+/* Whether a flush has failed in this handle, or in any of the session. */
+bool db_is_poisoned(const slot_db *db);
 
 /* What the first to use it after a fork gets. */
 slot_status db_check_process(const slot_db *db, slot_error *err);

@@ -233,6 +233,21 @@ static slot_status add_to_root(struct sums_file *sums, uint64_t from, uint64_t t
     return status;
 }
 
+/* Checksums of zero blocks are not written: the file has to be long enough all the same. */
+static slot_status reach_last(struct sums_file *sums, uint64_t blocks, slot_error *err)
+{
+    uint8_t last[SUM_BYTES] = {0};
+    uint64_t size = 0, at = (blocks - 1) * SUM_BYTES;
+    os_result result = blocks == 0 ? os_success() : sums->os->size(sums->os, sums->file, &size);
+
+    if (blocks > 0 && os_ok(result) && size < blocks * SUM_BYTES)
+        result = sums->os->write_at(sums->os, sums->file, at, last, sizeof last);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_SUMS, at,
+                        "checksums cannot be written");
+    return SLOT_OK;
+}
+
 /*
  * Renew the checksums. New blocks count with what is in the file for them: right for those that
  * were appended directly, and the change of all others starts from there.
@@ -259,6 +274,8 @@ static slot_status copy_sums(struct copy *copy, uint64_t old_blocks, bool whole_
     }
     if (status == SLOT_OK)
         status = sums_write(&copy->sums, err);
+    if (status == SLOT_OK)
+        status = reach_last(&copy->sums, new_blocks, err);
     if (status == SLOT_OK)
         status = sync_file(db, db->files.sums, FILE_SUMS, err);
     return status;
@@ -304,6 +321,9 @@ slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool wh
         status = copy_blocks(&copy, err);
     if (status == SLOT_OK)
         status = copy_sums(&copy, db_blocks_of(db, next->records), whole_root, err);
+    /* A sync of another that has failed may have had these bytes in it, and told nobody else. */
+    if (status == SLOT_OK && db_is_poisoned(db))
+        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     if (status == SLOT_OK) {
         next->records = home->end.records;
         next->deleted = home->end.deleted;

@@ -109,6 +109,8 @@ static slot_status lock_direct(slot_db *db, slot_error *err)
 
     if (status == SLOT_OK)
         status = db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms, err);
+    if (status == SLOT_OK)
+        status = session_forget(db, err);
     return status;
 }
 
@@ -243,6 +245,8 @@ static slot_status check_sizes(slot_db *db, slot_error *err)
         status =
             check_size(db->os, db->files.sums, FILE_SUMS, trusted ? sums_bytes : 0, &size, err);
     }
+    if (status == SLOT_OK)
+        status = deleted_check_size(db, err);
     if (status != SLOT_OK)
         return status;
     db->records.name = FILE_RECORDS;
@@ -397,6 +401,16 @@ slot_status slot_open(const char *path, const slot_options *options, slot_db **d
 
 /* ---- close ---- */
 
+/* Leave the session. The last one cuts and removes files, which some systems refuse while anybody
+ * has them mapped: so we let go of ours before we say that we are gone. */
+static slot_status leave(slot_db *db, slot_error *err)
+{
+    view_drop_all(&db->cache, &db->records);
+    log_close_segments(&db->log);
+    writer_disown(db);
+    return session_last(db) ? checkpoint_close(db, err) : SLOT_OK;
+}
+
 slot_status slot_close(slot_db *db, slot_error *err)
 {
     slot_status status = SLOT_OK;
@@ -410,8 +424,8 @@ slot_status slot_close(slot_db *db, slot_error *err)
     }
     if (db->access == SLOT_DIRECT)
         status = direct_close(db, err);
-    else if (db->access == SLOT_TRANSACTIONAL && session_last(db))
-        status = checkpoint_close(db, err);
+    else if (db->access == SLOT_TRANSACTIONAL)
+        status = leave(db, err);
     if (db->access == SLOT_TRANSACTIONAL && atomic_load(&db->poisoned) && status == SLOT_OK)
         status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     free_handle(db);

@@ -57,10 +57,7 @@ static slot_status copy_version(slot_txn *txn, uint64_t offset, void *to, uint64
     slot_db *db = txn->db;
     uint64_t block = offset / db->block_bytes;
     uint64_t address = LOG_NO_ADDRESS;
-    const uint8_t *bytes = NULL;
     slot_status status = SLOT_OK;
-    struct pin *pin;
-    os_result result;
 
     if (db->access == SLOT_TRANSACTIONAL)
         status = version_find(txn, key_of_records(block), &address, NULL, err);
@@ -68,17 +65,7 @@ static slot_status copy_version(slot_txn *txn, uint64_t offset, void *to, uint64
         return status;
     if (address == LOG_NO_ADDRESS)
         return db_copy_out(txn, offset, to, n, err);
-    status = version_body(txn, address, offset - block * db->block_bytes, n, &pin, &bytes, err);
-    if (status == SLOT_OK)
-        result = db->os->load(db->os, to, bytes, (size_t)n);
-    else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
-        result = db->os->read_at(db->os, db->log.files[log_file_of(&db->log, address)],
-                                 log_offset_of(&db->log, address) + FRAME_HEADER_BYTES + offset -
-                                     block * db->block_bytes,
-                                 to, (size_t)n);
-    else
-        return status;
-    return os_ok(result) ? SLOT_OK : lost(offset, result, err);
+    return version_copy(txn, address, offset - block * db->block_bytes, n, to, err);
 }
 
 static bool all_zero(const uint8_t *bytes, uint64_t n)
@@ -277,9 +264,9 @@ slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run
     if (recno >= end)
         return db_not_found(txn, recno, err);
     status = make_readable(txn, end * n, err);
-    if (status == SLOT_OK)
-        status =
-            plain_bytes(txn, offset, min_u64((end - recno) * n, db->cache.view_size), &plain, err);
+    if (status == SLOT_OK) /* one record at least, be it larger than a view */
+        status = plain_bytes(
+            txn, offset, min_u64((end - recno) * n, max_u64(db->cache.view_size, n)), &plain, err);
     if (status != SLOT_OK)
         return status;
     if (plain == 0) { /* a version in the log: one block at a time */

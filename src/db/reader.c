@@ -154,13 +154,15 @@ static bool clear_if_dead(slot_db *db, uint32_t i)
     return true;
 }
 
-static bool is_ours(slot_db *db, uint32_t slot)
+static bool clear_unless_ours(slot_db *db, uint32_t slot)
 {
     bool found = false;
 
+    /* One mutex for question and answer: a thread that takes the slot in between would lose it. */
     os_mutex_lock(&db->pool_mutex);
     for (const slot_txn *txn = db->all; txn != NULL && !found; txn = txn->next_of_all)
         found = txn->slot == slot;
+    found = !found && clear_if_dead(db, slot);
     os_mutex_unlock(&db->pool_mutex);
     return found;
 }
@@ -175,7 +177,7 @@ struct oldest_reader reader_oldest(slot_db *db, uint32_t except)
 
         if (i == except || (reader.snap == SHARED_FREE && reader.c == SHARED_FREE))
             continue;
-        if (!is_ours(db, i) && clear_if_dead(db, i))
+        if (clear_unless_ours(db, i))
             continue;
         oldest.readers++;
         if (reader.snap < oldest.snap) {

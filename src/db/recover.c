@@ -43,6 +43,7 @@ static slot_status sync_all(slot_db *db, const struct log_scan *scan, slot_error
 static slot_status find_log(slot_db *db, struct log_scan *scan, struct snapshot *end,
                             slot_error *err)
 {
+    bool tried = false;
     slot_status status = scan_find_end(scan, end, err);
 
     if (status == SLOT_OK)
@@ -50,7 +51,8 @@ static slot_status find_log(slot_db *db, struct log_scan *scan, struct snapshot 
     if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
         status = log_dirty_again(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
     if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
-        status = log_flush(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
+        status =
+            log_flush(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, &tried, err);
     return status;
 }
 

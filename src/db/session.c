@@ -48,14 +48,14 @@ static os_result give_space(slot_db *db)
     const struct os *os = db->os;
     static const uint8_t zeros[4096];
     uint64_t size = 0;
-    os_result result = os->size(os, db->files.shared, &size);
+    /* Also when it is long enough: a copy may have holes. */
+    os_result result = os->allocate(os, db->files.shared, 0, SHARED_BYTES);
 
-    if (!os_ok(result) || size >= SHARED_BYTES)
-        return result;
-    result = os->allocate(os, db->files.shared, 0, SHARED_BYTES);
     if (result.status != SLOT_E_UNSUPPORTED)
         return result;
-    result = os_success();
+    result = os->size(os, db->files.shared, &size);
+    if (!os_ok(result) || size >= SHARED_BYTES)
+        return result;
     for (uint64_t at = 0; at < SHARED_BYTES && os_ok(result); at += sizeof zeros)
         result = os->write_at(os, db->files.shared, at, zeros, sizeof zeros);
     return result;
@@ -116,6 +116,7 @@ slot_status session_join(slot_db *db, bool *first, slot_error *err)
             return status;
         if (*first) {
             shared_set_ready(&db->shared, 0);
+            shared_set_poison(&db->shared, 0);
             return db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms, err);
         }
         if (is_ready(db)) {
@@ -175,6 +176,9 @@ static void rebuild(slot_db *db, const struct snapshot *state)
     shared_store(map, &words->slots_used.word, 0, memory_order_relaxed);
     for (uint32_t i = 0; i < SHARED_SEGMENTS; i++)
         shared_set_segment(map, i, SHARED_FREE);
+    for (uint32_t i = 0; i < SHARED_SLOTS; i++)
+        shared_slot_end(map, i);
+    shared_store(map, &words->published.word, 0, memory_order_relaxed);
     shared_publish(map, state);
 }
 
@@ -213,9 +217,31 @@ bool session_last(slot_db *db)
         return false;
     /* In between, another may have opened, changed and closed it: then nothing here is as we know
      * it, and all is done. */
-    if (shared_ready(&db->shared) != db->session)
+    if (shared_ready(&db->shared) != db->session ||
+        !os_ok(os->lock(os, lock, LOCK_BYTE_RECOVERY, true)))
         return false;
-    return os_ok(os->lock(os, lock, LOCK_BYTE_RECOVERY, true));
+    shared_set_ready(&db->shared, 0); /* who waits for byte 0 must not join what ends here */
+    return true;
+}
+
+slot_status session_forget(slot_db *db, slot_error *err)
+{
+    static const uint8_t zeros[sizeof(shared_word)];
+    char *path = db_path(db->path, FILE_SHARED);
+    struct os_file *file = NULL;
+    os_result result = {SLOT_E_NO_MEMORY, 0};
+
+    if (path != NULL)
+        result = db->os->open(db->os, path, OS_READ | OS_WRITE, &file);
+    free(path);
+    if (result.status == SLOT_E_NO_FILE)
+        return SLOT_OK;
+    if (os_ok(result)) {
+        result =
+            db->os->write_at(db->os, file, offsetof(struct shared, ready), zeros, sizeof zeros);
+        db->os->close(db->os, file);
+    }
+    return os_ok(result) ? SLOT_OK : shared_error(err, result, "the shared file cannot be written");
 }
 
 void session_leave(slot_db *db)

@@ -74,24 +74,12 @@ static slot_status load_from_records(slot_txn *txn, uint64_t block, uint8_t *bod
 static slot_status load_block(slot_txn *txn, uint64_t key, uint64_t address, uint8_t *body,
                               slot_error *err)
 {
-    slot_db *db = txn->db;
-    uint32_t n = log_body_bytes(&db->log, key);
-    const uint8_t *bytes = NULL;
-    struct pin *pin;
-    slot_status status;
-    os_result result;
+    uint32_t n = log_body_bytes(&txn->db->log, key);
 
     if (address == LOG_NO_ADDRESS)
         return key_is_deleted(key) ? deleted_read(txn, key_block(key), 0, body, n, err)
                                    : load_from_records(txn, key_block(key), body, err);
-    status = version_body(txn, address, 0, n, &pin, &bytes, err);
-    if (status != SLOT_OK)
-        return status;
-    result = db->os->load(db->os, body, bytes, n);
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, log_name(log_file_of(&db->log, address)),
-                        log_offset_of(&db->log, address), "the log cannot be read");
-    return SLOT_OK;
+    return version_copy(txn, address, 0, n, body, err);
 }
 
 /* ---- space ---- */
@@ -104,7 +92,8 @@ static slot_status give_space(slot_txn *txn, uint64_t block, slot_error *err)
     uint64_t n = max_u64(db->block_bytes, db->io_bytes);
     os_result result;
 
-    if (bytes_in_file(txn, block) > 0 || start + db->block_bytes <= db->writer.records_space)
+    if (bytes_in_file(txn, block) >= db->block_bytes ||
+        start + db->block_bytes <= db->writer.records_space)
         return SLOT_OK;
     result = db->os->allocate(db->os, db->files.records, start, n);
     if (result.status == SLOT_E_NO_SPACE) {

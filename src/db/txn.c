@@ -14,6 +14,18 @@ slot_status db_poison(slot_db *db, slot_status status)
     return status;
 }
 
+slot_status db_poison_all(slot_db *db, slot_status status)
+{
+    shared_set_poison(&db->shared, 1);
+    return db_poison(db, status);
+}
+
+bool db_is_poisoned(const slot_db *db)
+{
+    return atomic_load_explicit(&db->poisoned, memory_order_relaxed) ||
+           (db->shared.words != NULL && shared_poison(&db->shared) != 0);
+}
+
 slot_status db_check_process(const slot_db *db, slot_error *err)
 {
     if (db->os->process(db->os) == db->process)

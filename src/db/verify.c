@@ -246,6 +246,9 @@ static slot_status verify_still(struct verify *verify, bool stale, slot_error *e
     if (status == SLOT_OK && !verify->stopped && !stale)
         status = verify_size(verify, db->files.sums, FILE_SUMS,
                              db_blocks_of(db, verify->meta.records) * SUM_BYTES, err);
+    /* A killed checkpointer leaves checksums of which some are renewed: the next one settles it. */
+    if (db->access == SLOT_TRANSACTIONAL && shared_settling(&db->shared) != 0)
+        stale = true;
     if (status == SLOT_OK && !verify->stopped && !stale)
         status = verify_root(verify, err);
     return status;

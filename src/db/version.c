@@ -47,36 +47,43 @@ slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint6
     return status;
 }
 
+slot_status version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n, void *to,
+                         slot_error *err)
+{
+    const struct log *log = &txn->db->log;
+    uint64_t at = address + FRAME_HEADER_BYTES + offset;
+    const uint8_t *bytes = NULL;
+    struct pin *pin;
+    slot_status status = version_body(txn, address, offset, n, &pin, &bytes, err);
+    os_result result;
+
+    if (status == SLOT_OK)
+        result = txn->os->load(txn->os, to, bytes, (size_t)n);
+    else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
+        result = txn->os->read_at(txn->os, log->files[log_file_of(log, at)], log_offset_of(log, at),
+                                  to, (size_t)n);
+    else
+        return status;
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, log_name(log_file_of(log, at)),
+                        log_offset_of(log, at), "the log cannot be read");
+    return SLOT_OK;
+}
+
 /* The header of the frame at `address`, which has to be that of `lsn` and `key`. */
 static slot_status read_frame(slot_txn *txn, uint64_t address, uint64_t lsn, uint64_t key,
                               struct frame *frame, slot_error *err)
 {
-    const struct log *log = &txn->db->log;
     uint8_t header[FRAME_HEADER_BYTES];
-    const uint8_t *bytes = NULL;
-    struct pin *pin;
-    slot_status status;
-    os_result result;
+    slot_status status =
+        version_copy(txn, address - FRAME_HEADER_BYTES, 0, sizeof header, header, err);
 
-    /* The body's view holds the header too, or the view before it does; ask for the header. */
-    status =
-        version_body(txn, address - FRAME_HEADER_BYTES, 0, FRAME_HEADER_BYTES, &pin, &bytes, err);
-    if (status == SLOT_OK) {
-        result = txn->os->load(txn->os, header, bytes, sizeof header);
-    } else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY) {
-        result = txn->os->read_at(txn->os, log->files[log_file_of(log, address)],
-                                  log_offset_of(log, address), header, sizeof header);
-        status = SLOT_OK;
-    } else {
+    if (status != SLOT_OK)
         return status;
-    }
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, log_name(log_file_of(log, address)),
-                        log_offset_of(log, address), "the log cannot be read");
     if (!frame_decode(header, frame) || frame->lsn != lsn || frame->key != key ||
         (frame->flags & FRAME_BODY) == 0)
-        return damaged(address, log, err);
-    return status;
+        return damaged(address, &txn->db->log, err);
+    return SLOT_OK;
 }
 
 /*

@@ -52,12 +52,6 @@ void turn_give(const struct os *os, _Atomic uint32_t *turn)
 
 /* ---- the lock ---- */
 
-static bool is_poisoned(slot_db *db)
-{
-    return atomic_load_explicit(&db->poisoned, memory_order_relaxed) ||
-           shared_poison(&db->shared) != 0;
-}
-
 /* Free the segments that begin at or behind `lsn`: nothing published is in them. */
 static void free_unpublished(slot_db *db, uint64_t lsn)
 {
@@ -174,6 +168,7 @@ static slot_status take_over(slot_db *db, slot_error *err)
     uint64_t low = durable < from.lsn ? durable : from.lsn;
     uint64_t end = from.lsn;
     struct log_live live;
+    bool tried = false;
     slot_status status;
 
     log_live(&db->log, low, LSN_MAX, &live);
@@ -181,11 +176,9 @@ static slot_status take_over(slot_db *db, slot_error *err)
     if (status == SLOT_OK && end > from.lsn) {
         status = log_dirty_again(&db->log, &live, low, end, err);
         if (status == SLOT_OK)
-            status = log_flush(&db->log, &live, low, end, err);
-        if (status != SLOT_OK) {
-            shared_set_poison(&db->shared, 1);
-            return db_poison(db, status);
-        }
+            status = log_flush(&db->log, &live, low, end, &tried, err);
+        if (status != SLOT_OK)
+            return tried ? db_poison_all(db, status) : status;
         shared_raise_durable(&db->shared, end);
         status = adopt(db, &live, &from, end, err);
     }
@@ -226,7 +219,7 @@ static slot_status settle_in(slot_db *db, slot_error *err)
     slot_status status = SLOT_OK;
     bool dead = shared_writing(&db->shared) != 0;
 
-    if (is_poisoned(db))
+    if (db_is_poisoned(db))
         return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     if (dead)
         status = take_over(db, err);
@@ -286,7 +279,7 @@ slot_status writer_begin(slot_db *db, slot_error *err)
     /* Nobody else of this handle can be taking the lock: we have the turn. */
     if (!locked)
         status = lock_writer(db, err);
-    else if (is_poisoned(db))
+    else if (db_is_poisoned(db))
         status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     os_mutex_lock(&writer->mutex);
     if (status == SLOT_OK)
@@ -380,7 +373,13 @@ static void give_up_pending(slot_db *db, slot_status status)
     writer->newest = NULL;
 }
 
-slot_status writer_flush(slot_db *db, uint64_t to, slot_error *err)
+void writer_disown(slot_db *db)
+{
+    atomic_store_explicit(&db->writer.own_from, 0, memory_order_relaxed);
+    atomic_store_explicit(&db->writer.own_to, 0, memory_order_relaxed);
+}
+
+slot_status writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err)
 {
     uint64_t durable = shared_durable(&db->shared);
     uint64_t own_from = atomic_load_explicit(&db->writer.own_from, memory_order_relaxed);
@@ -396,7 +395,7 @@ slot_status writer_flush(slot_db *db, uint64_t to, slot_error *err)
     if (status == SLOT_OK && own_to < to)
         status = log_dirty_again(&db->log, &live, max_u64(durable, own_to), to, err);
     if (status == SLOT_OK)
-        status = log_flush(&db->log, &live, durable, to, err);
+        status = log_flush(&db->log, &live, durable, to, tried, err);
     if (status == SLOT_OK)
         shared_raise_durable(&db->shared, to);
     return status;
@@ -414,19 +413,21 @@ static void flush_for_all(slot_db *db, slot_error *err)
 {
     struct writer *writer = &db->writer;
     uint64_t to = writer->newest->state.lsn;
+    bool tried = false;
     slot_status status;
 
     writer->flushing = true;
     os_mutex_unlock(&writer->mutex);
-    status = writer_flush(db, to, err);
+    status = db_is_poisoned(db) ? SLOT_E_POISONED : writer_flush(db, to, &tried, err);
+    if (status == SLOT_OK && db_is_poisoned(db)) /* somebody else's flush failed meanwhile */
+        status = SLOT_E_POISONED;
     if (status != SLOT_OK)
-        shared_set_poison(&db->shared, 1);
+        db_poison_all(db, status);
     os_mutex_lock(&writer->mutex);
     if (status == SLOT_OK)
         status = publish_pending(db, to, err);
     if (status != SLOT_OK) {
-        db_poison(db, status);
-        shared_set_poison(&db->shared, 1);
+        db_poison_all(db, status);
         give_up_pending(db, status);
     }
     writer->flushing = false;
@@ -468,9 +469,8 @@ slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_err
     writer->state = *state;
     atomic_store_explicit(&writer->own_to, state->lsn, memory_order_relaxed);
     if (db->sync == SLOT_SYNC_NORMAL) {
-        if (publish(db, &txn->batch, state, err) != SLOT_OK) {
-            db->writer.failed = db_poison(db, SLOT_E_UNKNOWN);
-            shared_set_poison(&db->shared, 1);
+        if (db_is_poisoned(db) || publish(db, &txn->batch, state, err) != SLOT_OK) {
+            db->writer.failed = db_poison_all(db, SLOT_E_UNKNOWN);
             status = unknown(err);
         }
         batch_release(&txn->batch);

@@ -45,7 +45,8 @@ bool segment_header_decode(const uint8_t *bytes, struct segment_header *header)
     read.record_size = get_u32(bytes + 52);
     read.segment_bytes = get_u64(bytes + 56);
     if (read.start > LSN_MAX || read.start % FRAME_UNIT != 0 || read.generation == 0 ||
-        read.segment_bytes < SEGMENT_HEADER_BYTES)
+        read.segment_bytes < SEGMENT_BYTES_MIN || read.segment_bytes > SEGMENT_BYTES_MAX ||
+        (read.segment_bytes & (read.segment_bytes - 1)) != 0)
         return false;
     *header = read;
     return true;

@@ -46,6 +46,8 @@
 #include "slotfile/slotfile.h"
 
 #define SEGMENT_HEADER_BYTES 4096u
+#define SEGMENT_BYTES_MIN    (UINT64_C(64) << 10)
+#define SEGMENT_BYTES_MAX    (UINT64_C(64) << 20)
 #define FRAME_HEADER_BYTES   64u
 #define FRAME_UNIT           64u   /* of frame lengths and offsets */
 #define FRAME_COMMIT_UNIT    4096u /* of where a transaction begins */

@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/checksum.h"
 #include "base/status.h"
+#include "format/frame.h"
 
 #define META_VERSION 1u
 
@@ -157,6 +158,11 @@ static slot_status check_counts(const uint8_t *slot, uint64_t base, slot_error *
                          "%llu blocks of deletion marks are too many for %llu records",
                          (unsigned long long)get_u64(slot + AT_DELETED_BLOCKS),
                          (unsigned long long)records);
+    if (get_u64(slot + AT_CHECKPOINT_LSN) > LSN_MAX ||
+        get_u64(slot + AT_CHECKPOINT_LSN) % FRAME_UNIT != 0)
+        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_CHECKPOINT_LSN,
+                         "%llu is not a position in any log",
+                         (unsigned long long)get_u64(slot + AT_CHECKPOINT_LSN));
     if (get_u64(slot + AT_SCHEMA_BYTES) > META_SCHEMA_BYTES_MAX)
         return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_SCHEMA_BYTES,
                          "a schema of %llu bytes is larger than any",

@@ -132,7 +132,8 @@ static slot_status begin_segment(struct log *log, struct log_head *head, struct 
         return status;
     /* Loads of `segment` above come before all stores into what is reused. */
     atomic_thread_fence(memory_order_release);
-    if (log_open_segment(log, begun.file, NULL) != SLOT_OK)
+    status = log_open_segment(log, begun.file, err);
+    if (status == SLOT_E_NO_FILE || status == SLOT_E_TRUNCATED) /* others never had it open */
         status = log_create_segment(log, begun.file, err);
     if (status == SLOT_OK)
         status = log_name_segment(log, begun.file, err);

@@ -107,12 +107,17 @@ static void close_segment(struct log *log, uint32_t i)
     atomic_store_explicit(&log->opened[i], false, memory_order_relaxed);
 }
 
+void log_close_segments(struct log *log)
+{
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++)
+        close_segment(log, i);
+}
+
 void log_release(struct log *log)
 {
     if (log->directory == NULL)
         return;
-    for (uint32_t i = 0; i < LOG_SEGMENTS; i++)
-        close_segment(log, i);
+    log_close_segments(log);
     os_mutex_release(&log->mutex);
     free(log->directory);
     log->directory = NULL;
@@ -283,38 +288,51 @@ static slot_status populate(struct log *log, uint32_t i, slot_error *err)
     return status;
 }
 
-/* The header of a segment file that may be anything. */
+/* A size that segments can have. */
+static bool is_segment_size(uint64_t n)
+{
+    return n >= LOG_SEGMENT_BYTES_MIN && n <= LOG_SEGMENT_BYTES_MAX && (n & (n - 1)) == 0;
+}
+
+/* The header of a segment file that may be anything; *size gets its length, 0: there is none. */
 static os_result probe_file(const struct os *os, const char *path, bool *valid,
-                            struct segment_header *header)
+                            struct segment_header *header, uint64_t *size)
 {
     uint8_t bytes[SEGMENT_HEADER_BYTES];
     struct os_file *file = NULL;
     os_result result = os->open(os, path, OS_READ, &file);
 
     *valid = false;
+    *size = 0;
     if (!os_ok(result))
         return result.status == SLOT_E_NO_FILE ? os_success() : result;
-    result = os->read_at(os, file, 0, bytes, sizeof bytes);
+    result = os->size(os, file, size);
+    if (os_ok(result))
+        result = os->read_at(os, file, 0, bytes, sizeof bytes);
     if (os_ok(result))
         *valid = segment_header_decode(bytes, header);
     os->close(os, file);
     return result.status == SLOT_E_TRUNCATED ? os_success() : result;
 }
 
+/* The size in its header; *guess: the size of the file, when it is one that segments can have. */
 static slot_status probe(const struct os *os, const char *directory, const uint8_t *file_id,
-                         uint32_t i, uint64_t *segment_bytes, slot_error *err)
+                         uint32_t i, uint64_t *segment_bytes, uint64_t *guess, slot_error *err)
 {
     char *path = segment_path(directory, i, false);
     struct segment_header header;
+    uint64_t size = 0;
     bool valid = false;
     os_result result = {SLOT_E_NO_MEMORY, 0};
 
     *segment_bytes = 0;
     if (path != NULL)
-        result = probe_file(os, path, &valid, &header);
+        result = probe_file(os, path, &valid, &header, &size);
     free(path);
     if (!os_ok(result))
         return file_error(err, result, i, "the segment cannot be read");
+    if (is_segment_size(size))
+        *guess = size;
     if (valid && memcmp(header.file_id, file_id, sizeof header.file_id) == 0)
         *segment_bytes = header.segment_bytes;
     return SLOT_OK;
@@ -322,17 +340,23 @@ static slot_status probe(const struct os *os, const char *directory, const uint8
 
 slot_status log_probe_one(struct log *log, uint32_t i, uint64_t *segment_bytes, slot_error *err)
 {
-    return probe(log->os, log->directory, log->file_id, i, segment_bytes, err);
+    uint64_t guess = 0;
+
+    return probe(log->os, log->directory, log->file_id, i, segment_bytes, &guess, err);
 }
 
 slot_status log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
                       uint64_t *segment_bytes, slot_error *err)
 {
     slot_status status = SLOT_OK;
+    uint64_t guess = 0;
 
     *segment_bytes = 0;
     for (uint32_t i = 0; i < LOG_SEGMENTS && *segment_bytes == 0 && status == SLOT_OK; i++)
-        status = probe(os, directory, file_id, i, segment_bytes, err);
+        status = probe(os, directory, file_id, i, segment_bytes, &guess, err);
+    /* No header is whole: what is in the segments may still say that something is lost. */
+    if (status == SLOT_OK && *segment_bytes == 0)
+        *segment_bytes = guess;
     return status;
 }
 
@@ -345,10 +369,11 @@ slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_
     for (uint32_t i = 0; i < LOG_SEGMENTS && status == SLOT_OK; i++) {
         char *path = segment_path(log->directory, i, false);
         struct segment_header header;
+        uint64_t size = 0;
         bool valid = false;
 
         result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
-                              : probe_file(log->os, path, &valid, &header);
+                              : probe_file(log->os, path, &valid, &header, &size);
         free(path);
         if (!os_ok(result))
             status = file_error(err, result, i, "the segment cannot be read");

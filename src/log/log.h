@@ -26,8 +26,8 @@
 #include "view/pins.h"
 
 #define LOG_SEGMENTS          SHARED_SEGMENTS
-#define LOG_SEGMENT_BYTES_MIN (UINT64_C(64) << 10)
-#define LOG_SEGMENT_BYTES_MAX (UINT64_C(64) << 20)
+#define LOG_SEGMENT_BYTES_MIN SEGMENT_BYTES_MIN
+#define LOG_SEGMENT_BYTES_MAX SEGMENT_BYTES_MAX
 #define LOG_NO_ADDRESS        UINT64_MAX
 
 struct log {
@@ -72,6 +72,10 @@ slot_status log_init(struct log *log, const struct os *os, struct shared_map *sh
 
 /* Close what is open. No view of the log is pinned any more, but those of indexes. */
 void log_release(struct log *log);
+
+/* Close all segment files; they are opened again when somebody needs them. Nobody else uses them.
+ */
+void log_close_segments(struct log *log);
 
 /* Bytes of the body of a frame for that block. */
 uint32_t log_body_bytes(const struct log *log, uint64_t key);

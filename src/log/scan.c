@@ -230,14 +230,60 @@ static slot_status try_next_segment(struct log_scan *scan, struct scan_frame *fo
     return status;
 }
 
+static slot_status try_here(struct log_scan *scan, struct scan_frame *found, slot_error *err)
+{
+    if (scan->in == NULL)
+        return try_first(scan, found, err);
+    return try_frame(scan, scan->in, scan->lsn - scan->in->header.start, found, err);
+}
+
+static bool begins_here(const struct log_scan *scan)
+{
+    for (uint32_t i = 0; i < scan->segments; i++) {
+        const struct scan_segment *segment = &scan->segment[i];
+
+        if (!segment->damaged && segment->header.start == scan->lsn &&
+            segment->header.chain == scan->chain)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The log goes on in this segment, and another one begins here: one of the two is what a dead or
+ * failed writer has left of a transaction without an end. Go on here if that leads to a commit.
+ */
+static slot_status choose_branch(struct log_scan *scan, const struct scan_segment *before,
+                                 struct scan_frame *found, slot_error *err)
+{
+    const struct scan_segment *in = before;
+    struct log_live visited = scan->visited;
+    uint64_t lsn = scan->lsn, chain = scan->chain;
+    bool whole = false;
+    slot_status status = SLOT_OK;
+
+    scan->looking = true;
+    scan->in = in;
+    while (!whole && (status = scan_next(scan, found, err)) == SLOT_OK)
+        whole = (found->frame.flags & FRAME_COMMIT) != 0;
+    scan->looking = false;
+    scan->in = in;
+    scan->lsn = lsn;
+    scan->chain = chain;
+    scan->visited = visited;
+    if (status != SLOT_OK && status != SLOT_NOT_FOUND)
+        return status;
+    return whole ? try_here(scan, found, err) : SLOT_NOT_FOUND;
+}
+
 slot_status scan_next(struct log_scan *scan, struct scan_frame *found, slot_error *err)
 {
+    const struct scan_segment *before = scan->in;
     slot_status status;
 
-    if (scan->in == NULL)
-        status = try_first(scan, found, err);
-    else
-        status = try_frame(scan, scan->in, scan->lsn - scan->in->header.start, found, err);
+    status = try_here(scan, found, err);
+    if (status == SLOT_OK && !scan->looking && begins_here(scan))
+        status = choose_branch(scan, before, found, err);
     if (status == SLOT_NOT_FOUND)
         status = try_next_segment(scan, found, err);
     if (status == SLOT_OK) {
@@ -375,20 +421,35 @@ slot_status log_dirty_again(struct log *log, const struct log_live *live, uint64
     return status;
 }
 
-slot_status log_flush(struct log *log, const struct log_live *live, uint64_t from, uint64_t to,
-                      slot_error *err)
+/* Whatever can fail for lack of something, before the first flush. */
+static slot_status open_parts(struct log *log, const struct log_live *live, uint64_t from,
+                              uint64_t to, slot_error *err)
 {
-    slot_status status = view_flush_all(log->cache, err);
+    slot_status status = SLOT_OK;
+    uint64_t offset, end;
 
+    for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
+        if (part_of(log, live, i, from, to, &offset, &end))
+            status = log_open_segment(log, live->file[i], err);
+    }
+    return status;
+}
+
+slot_status log_flush(struct log *log, const struct log_live *live, uint64_t from, uint64_t to,
+                      bool *tried, slot_error *err)
+{
+    slot_status status = open_parts(log, live, from, to, err);
+
+    if (status != SLOT_OK)
+        return status;
+    *tried = true;
+    status = view_flush_all(log->cache, err);
     for (uint32_t i = live->n; i-- > 0 && status == SLOT_OK;) {
         uint64_t offset, end;
         os_result result;
 
         if (!part_of(log, live, i, from, to, &offset, &end))
             continue;
-        status = log_open_segment(log, live->file[i], err);
-        if (status != SLOT_OK)
-            break;
         result = log->os->sync(log->os, log->files[live->file[i]]);
         if (!os_ok(result))
             status =

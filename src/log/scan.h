@@ -24,6 +24,7 @@ struct log_scan {
     uint64_t chain; /* its chain value */
     uint32_t segments;
     struct scan_segment segment[LOG_SEGMENTS];
+    bool looking;                  /* ahead: choose_branch */
     const struct scan_segment *in; /* the one that lsn is in; NULL: none yet */
     struct log_live visited;       /* those that frames were found in */
     /* What was read ahead: bytes [ahead_at, ahead_at + ahead_n) of file `ahead_file`. */
@@ -73,8 +74,9 @@ slot_status scan_is_torn(struct log_scan *scan, slot_error *err);
 slot_status log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
                             uint64_t to, slot_error *err);
 
-/* Make the log durable in (from, to]: stored before, by this handle or in view of `live`. */
+/* Make the log durable in (from, to]. *tried: some flush or sync was called; a failure without it
+ * has changed nothing. */
 slot_status log_flush(struct log *log, const struct log_live *live, uint64_t from, uint64_t to,
-                      slot_error *err);
+                      bool *tried, slot_error *err);
 
 #endif

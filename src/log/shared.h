@@ -59,6 +59,7 @@
 #define SHARED_SEGMENTS 64u
 #define SHARED_RING     4u
 #define SHARED_FREE     UINT64_MAX
+#define SHARED_ATTEMPTS 1000000
 #define SHARED_SLOTS    ((SHARED_BYTES - 32u * 64u) / 64u)
 
 typedef _Atomic uint64_t shared_word;
@@ -225,14 +226,18 @@ static inline struct snapshot shared_slot_begin(const struct shared_map *map, ui
                                                 uint64_t *c)
 {
     struct shared_slot *slot = &map->words->slot[i];
-    struct snapshot snapshot;
+    struct snapshot snapshot = {0, 0, 0, 0};
 
-    do {
+    /* Once for each checkpoint that begins meanwhile; words that somebody has scribbled over must
+     * not hold us for ever, so there is an end. */
+    for (int attempt = 0; attempt < SHARED_ATTEMPTS; attempt++) {
         snapshot = shared_snapshot(map);
         shared_store(map, &slot->c, 0, memory_order_relaxed); /* keep everything */
         shared_store(map, &slot->snap, snapshot.lsn, memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst);
-    } while (shared_target(map) > snapshot.lsn);
+        if (shared_target(map) <= snapshot.lsn)
+            break;
+    }
     *c = shared_checkpoint(map);
     shared_store(map, &slot->c, *c, memory_order_relaxed);
     return snapshot;
@@ -282,7 +287,11 @@ static inline uint32_t shared_slots_used(const struct shared_map *map)
 /* The LSN at which segment `i` starts, or SHARED_FREE. */
 static inline uint64_t shared_segment(const struct shared_map *map, uint32_t i)
 {
-    return shared_load(map, &map->words->segment[i], memory_order_acquire);
+    uint64_t start = atomic_load_explicit(&map->words->segment[i], memory_order_acquire);
+
+    /* Mostly free; and nothing depends on what others do between two looks at free ones. */
+    return start == SHARED_FREE ? start
+                                : shared_load(map, &map->words->segment[i], memory_order_acquire);
 }
 
 static inline void shared_set_segment(const struct shared_map *map, uint32_t i, uint64_t start)

@@ -14,11 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash/systematic.h"
 #include "crash/workload.h"
 
 struct settings {
     uint64_t from, seeds, states;
     uint32_t images;
+    uint32_t preemptions;
+    uint32_t part, parts;
     const char *only;
     bool verbose;
 };
@@ -201,6 +204,12 @@ static bool parse(struct settings *settings, int argc, char **argv)
             settings->states = number(value);
         else if (strcmp(argv[i], "--images") == 0)
             settings->images = (uint32_t)number(value);
+        else if (strcmp(argv[i], "--systematic") == 0)
+            settings->preemptions = (uint32_t)number(value);
+        else if (strcmp(argv[i], "--part") == 0)
+            settings->part = (uint32_t)number(value);
+        else if (strcmp(argv[i], "--parts") == 0)
+            settings->parts = (uint32_t)number(value);
         else if (strcmp(argv[i], "--only") == 0)
             settings->only = value;
         else
@@ -210,9 +219,24 @@ static bool parse(struct settings *settings, int argc, char **argv)
     return true;
 }
 
+static int run_systematic(const struct settings *settings)
+{
+    char wrong[600] = "";
+    uint64_t schedules = 0;
+
+    if (!systematic(settings->preemptions, settings->part, settings->parts, &schedules, wrong,
+                    sizeof wrong)) {
+        printf("FAILED after %llu schedules: %s\n", (unsigned long long)schedules, wrong);
+        return 1;
+    }
+    printf("PASSED %llu schedules with at most %u preemptions\n", (unsigned long long)schedules,
+           settings->preemptions);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    struct settings settings = {.from = 1, .seeds = 1, .images = 2};
+    struct settings settings = {.from = 1, .seeds = 1, .images = 2, .parts = 1};
     uint64_t states = 0, commits = 0, seed;
 
     if (!parse(&settings, argc, argv)) {
@@ -220,6 +244,8 @@ int main(int argc, char **argv)
                         "             [--only single|many|threads|faults] [--systematic N]\n");
         return 2;
     }
+    if (settings.preemptions > 0)
+        return run_systematic(&settings);
     for (seed = settings.from; seed < settings.from + settings.seeds || states < settings.states;
          seed++) {
         if (!one_seed(&settings, seed, &states, &commits)) {

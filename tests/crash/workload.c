@@ -73,7 +73,7 @@ void run_release(struct run *run)
 
 /* ---- a process's handle ---- */
 
-static slot_db *open_here(struct run *run, struct sim_process *process, const slot_options *options)
+slot_db *run_open(struct run *run, struct sim_process *process, const slot_options *options)
 {
     slot_error err;
     slot_db *db = NULL;
@@ -88,7 +88,7 @@ static slot_db *open_here(struct run *run, struct sim_process *process, const sl
     return NULL;
 }
 
-static void close_here(struct run *run, slot_db *db)
+void run_close(struct run *run, slot_db *db)
 {
     slot_error err;
     slot_status status = slot_close(db, &err);
@@ -291,7 +291,7 @@ static void finish(struct change *change, uint32_t number, slot_status status)
 }
 
 /* One write transaction; false when this handle cannot go on. */
-static bool write_once(struct run *run, struct sim_process *process, slot_db *db)
+bool run_write_once(struct run *run, struct sim_process *process, slot_db *db)
 {
     struct change change = {.run = run, .process = process, .db = db};
     const char *why = NULL;
@@ -331,17 +331,17 @@ void run_writer(struct sim_process *process, void *argument)
         slot_db *db;
 
         options.sync = run_random(run, 3) == 0 ? SLOT_SYNC_NORMAL : SLOT_SYNC_FULL;
-        db = open_here(run, process, &options);
+        db = run_open(run, process, &options);
         if (db == NULL) {
             run->transactions--;
             continue;
         }
         for (uint64_t n = 1 + run_random(run, 6); n > 0 && run->transactions > 0; n--) {
             run->transactions--;
-            if (!write_once(run, process, db))
+            if (!run_write_once(run, process, db))
                 break;
         }
-        close_here(run, db);
+        run_close(run, db);
     }
 }
 
@@ -354,13 +354,13 @@ void run_shared_open(struct sim_process *process, void *argument)
     struct run *run = argument;
     slot_options options = run->options;
 
-    run->shared = open_here(run, process, &options);
+    run->shared = run_open(run, process, &options);
     while (run->shared != NULL && run->transactions > 0 && run->wrong[0] == '\0')
         process->os.sleep_us(&process->os, 500);
     while (run->users > 0)
         process->os.sleep_us(&process->os, 500);
     if (run->shared != NULL)
-        close_here(run, run->shared);
+        run_close(run, run->shared);
 }
 
 void run_shared_writer(struct sim_process *process, void *argument)
@@ -372,7 +372,7 @@ void run_shared_writer(struct sim_process *process, void *argument)
         process->os.sleep_us(&process->os, 500);
     while (run->shared != NULL && run->transactions > 0 && run->wrong[0] == '\0') {
         run->transactions--;
-        if (!write_once(run, process, run->shared))
+        if (!run_write_once(run, process, run->shared))
             break;
     }
     run->users--;
@@ -401,7 +401,7 @@ static void read_twice(struct run *run, slot_txn *txn, int number)
         run_wrong(run, "the bytes of a lent record have changed");
 }
 
-static void read_once(struct run *run, slot_db *db)
+void run_read_once(struct run *run, slot_db *db)
 {
     uint32_t visible = run->model.visible;
     const char *why = NULL;
@@ -430,16 +430,16 @@ void run_reader(struct sim_process *process, void *argument)
     uint32_t rounds = 0;
 
     while (run->transactions > 0 && rounds < ROUNDS_MAX && run->wrong[0] == '\0') {
-        slot_db *db = open_here(run, process, &run->options);
+        slot_db *db = run_open(run, process, &run->options);
 
         if (db == NULL) {
             run->transactions--;
             continue;
         }
         for (uint64_t n = 1 + run_random(run, 5); n > 0 && run->wrong[0] == '\0'; n--)
-            read_once(run, db);
+            run_read_once(run, db);
         rounds++;
-        close_here(run, db);
+        run_close(run, db);
         process->os.sleep_us(&process->os, 100);
     }
 }
@@ -450,7 +450,7 @@ void run_checkpointer(struct sim_process *process, void *argument)
     uint32_t rounds = 0;
 
     while (run->transactions > 0 && rounds++ < ROUNDS_MAX && run->wrong[0] == '\0') {
-        slot_db *db = open_here(run, process, &run->options);
+        slot_db *db = run_open(run, process, &run->options);
         slot_error err;
 
         if (db == NULL) {
@@ -465,7 +465,7 @@ void run_checkpointer(struct sim_process *process, void *argument)
                           slot_status_text(status));
             process->os.sleep_us(&process->os, 100);
         }
-        close_here(run, db);
+        run_close(run, db);
     }
 }
 

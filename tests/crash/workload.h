@@ -41,6 +41,13 @@ uint64_t run_random(struct run *run, uint64_t n);
 /* Note what is wrong: a printf format. */
 void run_wrong(struct run *run, const char *what, ...) __attribute__((format(printf, 2, 3)));
 
+/* The parts of what follows: open and close a handle, one write or read transaction with all
+ * checks. NULL and false: it cannot go on, which need not be wrong. */
+slot_db *run_open(struct run *run, struct sim_process *process, const slot_options *options);
+void run_close(struct run *run, slot_db *db);
+bool run_write_once(struct run *run, struct sim_process *process, slot_db *db);
+void run_read_once(struct run *run, slot_db *db);
+
 /* One whole life of a process: open, transactions, close. argument is the run. */
 void run_writer(struct sim_process *process, void *argument);
 void run_reader(struct sim_process *process, void *argument);
