@@ -54,7 +54,9 @@ static void start(slot_txn *txn)
     txn->direct_end = 0;
     memset(&txn->append, 0, sizeof txn->append);
     batch_init(&txn->batch, &db->writer.head);
-    sums_forget(&db->sums);
+    if (db->writer.sums_c != txn->c)
+        sums_forget(&db->sums); /* others have written, or a checkpoint was made */
+    db->writer.sums_c = txn->c;
     pins_init(&txn->pins, &db->cache, &db->records, txn->records * txn->record_size);
 }
 
@@ -246,6 +248,7 @@ slot_status commit_make_room(slot_txn *txn, slot_error *err)
         txn->c = shared_slot_raise(&db->shared, txn->slot, &published);
         txn->live_known = false;
         sums_forget(&db->sums); /* blocks that were in the log are in `records` now */
+        db->writer.sums_c = txn->c;
         status = checkpoint_now(db, db->wait_ms, err);
     }
     if (status == SLOT_OK && !has_room(db))

@@ -47,7 +47,7 @@ struct pending {
 
 /* What this handle needs to write in transactional access: writer.c. */
 struct writer {
-    _Atomic uint32_t turn;  /* 1: a write transaction of this handle is open */
+    _Atomic uint32_t turn;  /* a write transaction of this handle is open */
     struct os_mutex mutex;  /* guards what follows, down to `flushes` */
     bool locked;            /* the lock of byte LOCK_BYTE_WRITER is ours */
     uint32_t users;         /* open write transaction + pending ones */
@@ -64,7 +64,8 @@ struct writer {
     _Atomic uint64_t own_from, own_to; /* what this handle has appended without others between */
     uint64_t insert_from;              /* bitmap blocks below have no mark, in `state` */
     uint8_t *scratch;                  /* one block, the largest of both files */
-    uint64_t records_space;            /* bytes of `records` that surely have their space on disk */
+    uint64_t sums_c;        /* the checkpoint as of which db->sums has cached checksums */
+    uint64_t records_space; /* bytes of `records` that surely have their space on disk */
 };
 
 struct slot_db {

@@ -23,31 +23,32 @@
 
 /* ---- turns ---- */
 
+enum { TURN_FREE, TURN_TAKEN, TURN_WANTED };
+
 slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
                       const char *what, slot_error *err)
 {
-    uint64_t deadline = 0;
-    uint32_t nobody = 0;
+    uint32_t nobody = TURN_FREE;
+    uint64_t deadline;
 
-    while (!atomic_compare_exchange_strong_explicit(turn, &nobody, 1, memory_order_acquire,
-                                                    memory_order_relaxed)) {
-        uint64_t now = os->clock_ms(os);
-
-        if (deadline == 0)
-            deadline = now + wait_ms;
-        if (now >= deadline)
+    if (atomic_compare_exchange_strong_explicit(turn, &nobody, TURN_TAKEN, memory_order_acquire,
+                                                memory_order_relaxed))
+        return SLOT_OK;
+    deadline = os->clock_ms(os) + wait_ms;
+    /* Whoever has waited takes it as if others still did: one wake too many is the price. */
+    while (atomic_exchange_explicit(turn, TURN_WANTED, memory_order_acquire) != TURN_FREE) {
+        if (os->clock_ms(os) >= deadline)
             return error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET, "%s (waited %u ms)", what,
                              wait_ms);
-        nobody = 0;
-        os->park(os, turn, 1, PARK_US);
+        os->park(os, turn, TURN_WANTED, PARK_US);
     }
     return SLOT_OK;
 }
 
 void turn_give(const struct os *os, _Atomic uint32_t *turn)
 {
-    atomic_store_explicit(turn, 0, memory_order_release);
-    os->unpark(os, turn);
+    if (atomic_exchange_explicit(turn, TURN_FREE, memory_order_release) == TURN_WANTED)
+        os->unpark(os, turn);
 }
 
 /* ---- the lock ---- */
@@ -80,6 +81,7 @@ static slot_status load_head(slot_db *db, slot_error *err)
     atomic_store_explicit(&writer->own_to, writer->state.lsn, memory_order_relaxed);
     writer->insert_from = 0;
     writer->records_space = 0;
+    writer->sums_c = SHARED_FREE;
     log_live(&db->log, writer->state.lsn - (writer->state.lsn > 0), writer->state.lsn, &live);
     if (live.n == 0)
         return SLOT_OK;

@@ -219,7 +219,7 @@ static slot_status reach(struct sealing *sealing, uint64_t address, uint64_t n, 
     if (view == NULL || view->file != file || offset < view->offset ||
         offset + n > view->offset + view->n) {
         let_go(sealing);
-        status = view_acquire(log->cache, file, offset, offset + n, OS_ADVICE_NORMAL,
+        status = view_acquire(log->cache, file, offset, offset + n, OS_ADVICE_RANDOM,
                               &sealing->view, err);
     }
     if (status == SLOT_OK)

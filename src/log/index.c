@@ -36,7 +36,7 @@ static slot_status index_view(struct log *log, uint32_t i, uint32_t place, struc
     *view = log->index_views[i];
     if (*view == NULL)
         status = view_acquire(log->cache, &log->index[i], at, at + sizeof(shared_word),
-                              OS_ADVICE_NORMAL, view, err);
+                              OS_ADVICE_RANDOM, view, err);
     return status;
 }
 
@@ -102,6 +102,33 @@ slot_status index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offs
     return SLOT_OK;
 }
 
+/*
+ * The same through the file, when lent pointers have taken all of the budget: a transaction that is
+ * durable must be published. Eight aligned bytes are written as one.
+ */
+static slot_status insert_through_file(struct log *log, uint32_t i, uint64_t key, uint64_t word,
+                                       slot_error *err)
+{
+    uint32_t place = first_place(log, key);
+    os_result result = os_success();
+    uint64_t value = 0;
+
+    for (uint32_t n = 0; n < log->index_words && os_ok(result); n++) {
+        uint64_t at = (uint64_t)place * sizeof value;
+
+        result = log->os->read_at(log->os, log->index_files[i], at, &value, sizeof value);
+        if (os_ok(result) && (value == 0 || value >> OFFSET_BITS == key)) {
+            result = log->os->write_at(log->os, log->index_files[i], at, &word, sizeof word);
+            break;
+        }
+        place = (place + 1) & (log->index_words - 1);
+    }
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, log_name(i), SLOT_NO_OFFSET,
+                        "the index of the segment cannot be written");
+    return SLOT_OK;
+}
+
 slot_status index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
                          slot_error *err)
 {
@@ -110,6 +137,8 @@ slot_status index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t off
     uint64_t value;
     slot_status status = search(log, i, key, &view, &word, &value, err);
 
+    if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
+        return insert_through_file(log, i, key, key << OFFSET_BITS | offset / FRAME_UNIT, err);
     if (status != SLOT_OK)
         return status;
     index_word_store(log->os, word, key << OFFSET_BITS | offset / FRAME_UNIT);

@@ -186,7 +186,7 @@ static void keep_index(struct log *log, uint32_t i)
     uint64_t bytes = (uint64_t)log->index_words * sizeof(shared_word);
 
     if (bytes * LOG_SEGMENTS <= log->cache->budget / 8 && bytes <= log->cache->view_size)
-        (void)view_acquire(log->cache, &log->index[i], 0, bytes, OS_ADVICE_NORMAL,
+        (void)view_acquire(log->cache, &log->index[i], 0, bytes, OS_ADVICE_RANDOM,
                            &log->index_views[i], NULL);
 }
 
@@ -271,7 +271,7 @@ static slot_status populate(struct log *log, uint32_t i, slot_error *err)
         struct view *view = NULL;
 
         n = min_u64(log->segment_bytes - at, min_u64(POPULATE_BYTES, log->cache->view_size));
-        status = view_acquire(log->cache, &log->open_frames[i], at, at + n, OS_ADVICE_NORMAL, &view,
+        status = view_acquire(log->cache, &log->open_frames[i], at, at + n, OS_ADVICE_RANDOM, &view,
                               err);
         if (status != SLOT_OK)
             break;

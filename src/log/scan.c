@@ -370,7 +370,7 @@ static slot_status store_again(struct log *log, uint32_t file, uint64_t offset, 
         n = min_u64(end - offset, min_u64(DIRTY_BYTES, log->cache->view_size));
         n = min_u64(n, log->cache->view_size - offset % log->cache->view_size);
         status = view_acquire(log->cache, &log->open_frames[file], offset, offset + n,
-                              OS_ADVICE_NORMAL, &view, err);
+                              OS_ADVICE_RANDOM, &view, err);
         if (status != SLOT_OK)
             break;
         result = os->load(os, buffer, view->base + (offset - view->offset), (size_t)n);

@@ -177,9 +177,13 @@ os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t o
         return result;
 #if defined(__linux__)
     /* Not posix_fallocate: where the file system cannot, glibc would write zeros block by block. */
+    /* First without the size, then with it: a disk that is full never leaves the file longer, and
+     * nothing has to be cut off, which might be what another process has just written there. */
     do
-        code = fallocate(file->fd, 0, (off_t)offset, (off_t)n) == 0 ? 0 : errno;
+        code = fallocate(file->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n) == 0 ? 0 : errno;
     while (code == EINTR);
+    while (code == 0 && fallocate(file->fd, 0, (off_t)offset, (off_t)n) != 0 && errno == EINTR)
+        ;
 #else
     do
         code = posix_fallocate(file->fd, (off_t)offset, (off_t)n);
@@ -187,8 +191,10 @@ os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t o
 #endif
     if (code != 0) {
         result = os_posix_result(code == EINVAL || code == ENOSYS ? EOPNOTSUPP : code);
-        /* ext4 leaves the file longer by what it could get before the disk was full. */
+#if !defined(__linux__)
+        /* Some leave the file longer by what they could get before the disk was full. */
         (void)os_file_resize(os, file, before);
+#endif
     }
     return result;
 }
