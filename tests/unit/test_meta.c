@@ -25,7 +25,7 @@ static struct meta sample(uint64_t generation)
     meta.access = META_ACCESS_DIRECT;
     meta.records = 1000000;
     meta.deleted = 17;
-    meta.checkpoint_lsn = 18;
+    meta.checkpoint_lsn = UINT64_C(64) * 123456789;
     meta.checkpoint_chain = 19;
     meta.deleted_blocks = 20;
     meta.schema_hash = 21;
