@@ -5,8 +5,7 @@
 
 #include "db/handle.h"
 
-#define RECORDS      6u
-#define SEGMENT_FULL (UINT64_C(48) << 10) /* the head is near the end of a segment of 64 KiB */
+#define RECORDS 11u /* of 5000 bytes: their frames nearly fill a segment of 64 KiB */
 
 /* What one process does after both have opened the database. */
 typedef void (*part_fn)(struct run *run, struct sim_process *process, slot_db *db);
@@ -71,16 +70,30 @@ static const struct story stories[] = {
 
 /* ---- one schedule ---- */
 
-/* Commit until the next transaction begins another segment. */
-static void fill_segment(struct stage *stage, struct sim_process *process, slot_db *db)
+/* One commit that leaves the head so near the end of its segment that the next begins another. */
+static void fill_segment(struct stage *stage, slot_db *db)
 {
     struct run *run = &stage->run;
+    struct model_state *state = &run->model.state[1];
+    uint8_t record[8192];
+    slot_txn *txn = NULL;
+    slot_error err = {0};
+    slot_status status = slot_begin(db, SLOT_WRITE, &txn, &err);
+    uint64_t io_bytes = db->io_bytes;
 
-    for (int i = 0; i < 20 && run->wrong[0] == '\0'; i++) {
-        if (db->writer.head.lsn - db->writer.head.start > SEGMENT_FULL)
-            break;
-        (void)run_write_once(run, process, db);
+    db->io_bytes = UINT64_C(1) << 20; /* through the log */
+    for (uint32_t i = 0; i < RECORDS && status == SLOT_OK; i++) {
+        state->version[i] = i == 0 ? 1 : model_version(&run->model);
+        model_fill(&run->model, record, i, state->version[i]);
+        status = slot_append(txn, record, 1, NULL, &err);
     }
+    state->records = RECORDS;
+    if (status == SLOT_OK)
+        status = slot_commit(txn, &err);
+    db->io_bytes = io_bytes;
+    if (status != SLOT_OK)
+        run_wrong(run, "the first commit: %s", err.what);
+    run->model.durable = run->model.visible = run->model.newest = 1;
 }
 
 static void process_main(struct sim_process *process, void *argument)
@@ -93,7 +106,7 @@ static void process_main(struct sim_process *process, void *argument)
     if (db == NULL)
         return;
     if (number == 0)
-        fill_segment(stage, process, db);
+        fill_segment(stage, db);
     stage->ready++;
     while (stage->ready < 2 && run->wrong[0] == '\0')
         process->os.sleep_us(&process->os, 10);
