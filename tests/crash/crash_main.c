@@ -58,6 +58,7 @@ static void run_single(struct plan *plan, uint64_t seed, const struct sim_config
     run->transactions = 12;
     plan->permille = 1000;
     sim_on_step(run->world, crash_here, plan);
+    run_watch_records(run);
     process = sim_process_new(run->world);
     run_writer(process, run);
     run_crash_images(run, run->world, plan->images);
@@ -73,6 +74,7 @@ static void run_many(struct plan *plan, uint64_t seed, const struct sim_config *
     run->transactions = 24;
     plan->permille = 40;
     sim_on_step(run->world, crash_here, plan);
+    run_watch_records(run);
     writers = 1 + (uint32_t)run_random(run, 2);
     for (uint32_t i = 0; i < writers + 2; i++) {
         sim_main main = i < writers ? run_writer : i == writers ? run_reader : run_checkpointer;
@@ -99,6 +101,7 @@ static void run_threads(struct plan *plan, uint64_t seed, const struct sim_confi
     run->transactions = 24;
     plan->permille = 40;
     sim_on_step(run->world, crash_here, plan);
+    run_watch_records(run);
     threads = 2 + run_random(run, 2);
     process = sim_process_start(run->world, run_shared_open, run);
     for (uint64_t i = 0; i < threads; i++)

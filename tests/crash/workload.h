@@ -35,6 +35,9 @@ struct run {
 void run_init(struct run *run, uint64_t seed, const struct sim_config *config);
 void run_release(struct run *run);
 
+/* Check every write to `records` against the durable log (wal_rule.c). */
+void run_watch_records(struct run *run);
+
 /* A number below n. */
 uint64_t run_random(struct run *run, uint64_t n);
 
