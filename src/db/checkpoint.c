@@ -18,7 +18,6 @@
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
-#include "format/sums.h"
 #include "log/scan.h"
 
 slot_status checkpoint_lock(slot_db *db, uint32_t wait_ms, slot_error *err)
@@ -213,28 +212,6 @@ slot_status checkpoint_mark(slot_db *db, slot_error *err)
 
 /* ---- the last close ---- */
 
-/* `records`, `deleted` and `sums` end exactly where their last item does. */
-static slot_status cut_files(slot_db *db, slot_error *err)
-{
-    const struct meta *meta = &db->meta;
-    const struct os *os = db->os;
-    uint64_t blocks = db_blocks_of(db, meta->records);
-    os_result result;
-
-    view_drop_all(&db->cache, &db->records);
-    result = os->resize(os, db->files.records, meta->records * db->record_size);
-    if (os_ok(result))
-        result = os->resize(os, db->files.sums, blocks * SUM_BYTES);
-    if (os_ok(result))
-        result = os->sync(os, db->files.records);
-    if (os_ok(result))
-        result = os->sync(os, db->files.sums);
-    if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                        "the files cannot be cut to their length");
-    return SLOT_OK;
-}
-
 /* Both slots of meta say clean; the log of a next life shares nothing with that of this one. */
 static slot_status mark_clean(slot_db *db, slot_error *err)
 {
@@ -260,7 +237,7 @@ static slot_status close_marked(slot_db *db, slot_error *err)
         status = error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
                            "a read transaction is still open: the log stays");
     if (status == SLOT_OK)
-        status = cut_files(db, err);
+        status = home_cut(db, err);
     if (status == SLOT_OK)
         status = mark_clean(db, err);
     if (status == SLOT_OK) {

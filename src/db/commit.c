@@ -145,7 +145,7 @@ static slot_status seal(slot_txn *txn, struct snapshot *state, slot_error *err)
     slot_status status = batch_seal(&db->log, &writer->head, &txn->batch, &commit, db_log_limit(db),
                                     writer->scratch, err);
 
-    if (status == SLOT_E_LOG_FULL) {
+    if (status == SLOT_E_LOG_FULL || status == SLOT_E_NO_SPACE) {
         status = commit_make_room(txn, err);
         if (status == SLOT_OK)
             status = batch_seal(&db->log, &writer->head, &txn->batch, &commit, db_log_limit(db),
@@ -238,7 +238,7 @@ slot_status commit_make_room(slot_txn *txn, slot_error *err)
 
     if (txn->batch.begun_n + 1 < db_log_limit(db))
         status = checkpoint_now(db, db->wait_ms, err);
-    if (status == SLOT_OK && !has_room(db) && !txn->lent) {
+    if (status == SLOT_OK && !txn->lent) {
         /* Our own snapshot keeps the log from before the checkpoint: take a newer one. What was
          * lent from it would have to stay. */
         struct snapshot published;

@@ -82,6 +82,17 @@ slot_status deleted_create(slot_db *db, slot_error *err)
     return SLOT_OK;
 }
 
+/* Bytes that the file must have, as far as this handle knows. */
+static uint64_t least_size(slot_db *db)
+{
+    uint64_t blocks;
+
+    os_mutex_lock(&db->stat_mutex);
+    blocks = db->meta.deleted_blocks;
+    os_mutex_unlock(&db->stat_mutex);
+    return blocks * BITMAP_BLOCK_BYTES;
+}
+
 static slot_status read_file(slot_db *db, uint64_t offset, uint8_t *bits, uint32_t n,
                              slot_error *err)
 {
@@ -94,6 +105,10 @@ static slot_status read_file(slot_db *db, uint64_t offset, uint8_t *bits, uint32
         return status;
     if (file != NULL)
         result = db->os->size(db->os, file, &size);
+    if (os_ok(result) && size < least_size(db))
+        return error_set(err, SLOT_E_TRUNCATED, FILE_DELETED, size,
+                         "%llu bytes long, must have %llu: did another program cut it?",
+                         (unsigned long long)size, (unsigned long long)least_size(db));
     memset(bits, 0, n);
     if (os_ok(result) && offset < size)
         result = db->os->read_at(db->os, file, offset, bits, (size_t)min_u64(n, size - offset));

@@ -219,7 +219,7 @@ void reader_begin(slot_txn *txn);
 void reader_end(slot_txn *txn);
 
 /* Free all transactions, which have ended, and unlock their slots. */
-void reader_release_all(slot_db *db, bool unlock);
+void reader_release_all(slot_db *db);
 
 /* The oldest live snapshot (or SHARED_FREE), the oldest checkpoint that a reader still needs, and
  * whose they are; slots of the dead are cleared on the way. `except`: a slot that does not count,
@@ -406,6 +406,9 @@ slot_status home_collect(struct home *home, struct log_scan *scan, uint64_t lsn,
  * `whole_root`: compute the root from all checksums, because those on disk may be half renewed. */
 slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool whole_root,
                       slot_error *err);
+
+/* Cut off what lies behind the last record and the last checksum. Nobody else is there. */
+slot_status home_cut(slot_db *db, slot_error *err);
 
 /* ---- recover.c ---- */
 

@@ -334,3 +334,29 @@ slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool wh
     copy_release(&copy);
     return status;
 }
+
+/* ---- the ends of the files ---- */
+
+static os_result cut(const struct os *os, struct os_file *file, uint64_t n)
+{
+    uint64_t size = 0;
+    os_result result = os->size(os, file, &size);
+
+    if (os_ok(result) && size > n)
+        result = os->resize(os, file, n);
+    return os_ok(result) ? os->sync(os, file) : result;
+}
+
+slot_status home_cut(slot_db *db, slot_error *err)
+{
+    os_result result;
+
+    view_drop_all(&db->cache, &db->records);
+    result = cut(db->os, db->files.records, db->meta.records * db->record_size);
+    if (os_ok(result))
+        result = cut(db->os, db->files.sums, db_blocks_of(db, db->meta.records) * SUM_BYTES);
+    if (!os_ok(result))
+        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                        "the files cannot be cut to their length");
+    return SLOT_OK;
+}

@@ -353,9 +353,7 @@ static slot_db *new_handle(const struct os *os, const char *path, const slot_opt
 /* Everything that the handle has in memory and in the system, however far it got. */
 static void free_handle(slot_db *db)
 {
-    bool ours = db->os->process(db->os) == db->process;
-
-    reader_release_all(db, ours);
+    reader_release_all(db);
     log_release(&db->log);
     if (db->opened_cache)
         view_cache_release(&db->cache);
@@ -417,11 +415,13 @@ slot_status slot_close(slot_db *db, slot_error *err)
 
     if (db == NULL)
         return SLOT_OK;
-    assert(atomic_load(&db->open_count) == 0); /* all transactions have ended */
     if (db->os->process(db->os) != db->process) {
-        free_handle(db); /* the parent's: its locks and its log are not ours */
+        /* The parent's. Another thread of it may have been anywhere when we were forked: its
+         * memory is left as it is, its views and locks are not ours. */
+        db_files_close(db->os, &db->files);
         return SLOT_OK;
     }
+    assert(atomic_load(&db->open_count) == 0); /* all transactions have ended */
     if (db->access == SLOT_DIRECT)
         status = direct_close(db, err);
     else if (db->access == SLOT_TRANSACTIONAL)

@@ -111,14 +111,13 @@ void reader_give(slot_txn *txn)
     os_mutex_unlock(&db->pool_mutex);
 }
 
-void reader_release_all(slot_db *db, bool unlock)
+void reader_release_all(slot_db *db)
 {
     while (db->all != NULL) {
         slot_txn *txn = db->all;
 
         db->all = txn->next_of_all;
-        if (unlock)
-            db->os->unlock(db->os, db->files.lock, LOCK_BYTE_SLOT + txn->slot);
+        db->os->unlock(db->os, db->files.lock, LOCK_BYTE_SLOT + txn->slot);
         free(txn);
     }
     db->idle = NULL;

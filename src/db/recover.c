@@ -9,7 +9,7 @@
  *      flush has left undurable
  *   4  bring it home (home.c)
  *   5  meta: clean, with log positions and a chain seed that no frame of before can fit
- *   6  remove the segments
+ *   6  remove the segments, cut off what was allocated and not used
  *
  * Any step may be cut; the next run starts over.
  */
@@ -125,6 +125,8 @@ slot_status recover(slot_db *db, slot_error *err)
     db->log.recovering = false;
     if (status == SLOT_OK)
         status = log_remove_segments(db->os, directory, err);
+    if (status == SLOT_OK)
+        status = home_cut(db, err);
     free(directory);
     return status;
 }

@@ -125,7 +125,7 @@ static slot_status frame_body(slot_txn *txn, uint64_t key, uint64_t address, str
     return status;
 }
 
-/* Reserve a frame; when the log is full, make room and try once more. */
+/* Reserve a frame; when the log is full, or the disk, make room and try once more. */
 static slot_status reserve(slot_txn *txn, uint64_t key, uint64_t previous, uint64_t *address,
                            slot_error *err)
 {
@@ -134,7 +134,7 @@ static slot_status reserve(slot_txn *txn, uint64_t key, uint64_t previous, uint6
     slot_status status =
         batch_reserve(&db->log, &db->writer.head, &txn->batch, key, previous, limit, address, err);
 
-    if (status != SLOT_E_LOG_FULL)
+    if (status != SLOT_E_LOG_FULL && status != SLOT_E_NO_SPACE)
         return status;
     status = commit_make_room(txn, err);
     if (status == SLOT_OK)

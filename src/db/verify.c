@@ -234,6 +234,19 @@ static slot_status verify_root(struct verify *verify, slot_error *err)
     return status;
 }
 
+/* Also when all that it holds is in the log now: the next checkpoint would not make it whole. */
+static slot_status verify_deleted_size(struct verify *verify, slot_error *err)
+{
+    slot_error cut;
+    slot_status status = deleted_check_size(verify->txn->db, &cut);
+
+    if (status == SLOT_E_TRUNCATED || status == SLOT_E_CORRUPT)
+        verify_found_in(verify, FILE_DELETED, cut.offset, 0, "the file is shorter than it must be");
+    else if (status != SLOT_OK && err != NULL)
+        *err = cut;
+    return status == SLOT_E_TRUNCATED || status == SLOT_E_CORRUPT ? SLOT_OK : status;
+}
+
 /* What a checkpoint would change under our hands: nobody makes one meanwhile. */
 static slot_status verify_still(struct verify *verify, bool stale, slot_error *err)
 {
@@ -243,6 +256,8 @@ static slot_status verify_still(struct verify *verify, bool stale, slot_error *e
     if (status == SLOT_OK && !verify->stopped)
         status = verify_size(verify, db->files.records, FILE_RECORDS,
                              verify->meta.records * db->record_size, err);
+    if (status == SLOT_OK && !verify->stopped)
+        status = verify_deleted_size(verify, err);
     if (status == SLOT_OK && !verify->stopped && !stale)
         status = verify_size(verify, db->files.sums, FILE_SUMS,
                              db_blocks_of(db, verify->meta.records) * SUM_BYTES, err);

@@ -95,6 +95,11 @@ slot_status verify_deleted(struct verify *verify, slot_error *err)
          at += PIECE_BYTES * 8) {
         status = deleted_read(txn, at / BITMAP_BLOCK_RECORDS,
                               (uint32_t)(at % BITMAP_BLOCK_RECORDS / 8), bits, PIECE_BYTES, err);
+        if (status == SLOT_E_TRUNCATED) {
+            verify_found_in(verify, FILE_DELETED, SLOT_NO_OFFSET, 0,
+                            "the file is shorter than it must be");
+            return SLOT_OK;
+        }
         if (status == SLOT_OK)
             status = verify_piece(verify, at, bits, &marks, err);
     }

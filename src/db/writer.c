@@ -206,7 +206,12 @@ static slot_status mark_open(slot_db *db, slot_error *err)
     /* Also when it was there: whoever made it may have died before its name was durable. */
     if (os_ok(result) || result.status == SLOT_E_EXISTS)
         result = db->os->sync_dir(db->os, db->path);
+    /* Segments of an earlier life, whose removal a power cut has undone. */
+    if (os_ok(result))
+        status = log_remove_segments(db->os, log, err);
     free(log);
+    if (status != SLOT_OK)
+        return status;
     if (!os_ok(result))
         return error_os(err, result.status, result.code, DIR_LOG, SLOT_NO_OFFSET,
                         "the directory of the log cannot be made");

@@ -133,7 +133,7 @@ static slot_status begin_segment(struct log *log, struct log_head *head, struct 
     /* Loads of `segment` above come before all stores into what is reused. */
     atomic_thread_fence(memory_order_release);
     status = log_open_segment(log, begun.file, err);
-    if (status == SLOT_E_NO_FILE || status == SLOT_E_TRUNCATED) /* others never had it open */
+    if (status == SLOT_E_NO_FILE) /* only then: others may have it open */
         status = log_create_segment(log, begun.file, err);
     if (status == SLOT_OK)
         status = log_name_segment(log, begun.file, err);

@@ -22,14 +22,17 @@ const char *log_name(uint32_t i)
     return i < LOG_SEGMENTS ? names[i] : "log";
 }
 
-/* "directory/07" or "directory/07.index", in fresh memory. */
-static char *segment_path(const char *directory, uint32_t i, bool index)
+/* What is behind the number in a file's name. */
+static const char FRAMES[] = "", INDEX[] = ".index", UNFINISHED[] = ".new";
+
+/* "directory/07" and a suffix, in fresh memory. */
+static char *segment_path(const char *directory, uint32_t i, const char *suffix)
 {
     size_t n = strlen(directory) + sizeof "/63.index";
     char *path = malloc(n);
 
     if (path != NULL)
-        snprintf(path, n, "%s/%02u%s", directory, i, index ? ".index" : "");
+        snprintf(path, n, "%s/%02u%s", directory, i, suffix);
     return path;
 }
 
@@ -130,10 +133,10 @@ static slot_status file_error(slot_error *err, os_result result, uint32_t i, con
     return error_os(err, result.status, result.code, log_name(i), SLOT_NO_OFFSET, "%s", what);
 }
 
-static slot_status open_file(struct log *log, uint32_t i, bool index, int flags,
+static slot_status open_file(struct log *log, uint32_t i, const char *suffix, int flags,
                              struct os_file **file, slot_error *err)
 {
-    char *path = segment_path(log->directory, i, index);
+    char *path = segment_path(log->directory, i, suffix);
     os_result result;
 
     if (path == NULL)
@@ -142,8 +145,8 @@ static slot_status open_file(struct log *log, uint32_t i, bool index, int flags,
     free(path);
     if (!os_ok(result))
         return file_error(err, result, i,
-                          index ? "the index of the segment cannot be opened"
-                                : "the segment cannot be opened");
+                          suffix == INDEX ? "the index of the segment cannot be opened"
+                                          : "the segment cannot be opened");
     return SLOT_OK;
 }
 
@@ -192,10 +195,10 @@ static void keep_index(struct log *log, uint32_t i)
 
 static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
 {
-    slot_status status = open_file(log, i, false, OS_READ | OS_WRITE, &log->files[i], err);
+    slot_status status = open_file(log, i, FRAMES, OS_READ | OS_WRITE, &log->files[i], err);
 
     if (status == SLOT_OK && !log->recovering)
-        status = open_file(log, i, true, OS_READ | OS_WRITE, &log->index_files[i], err);
+        status = open_file(log, i, INDEX, OS_READ | OS_WRITE, &log->index_files[i], err);
     if (status == SLOT_OK)
         status = check_size(log, i, err);
     if (status != SLOT_OK) {
@@ -236,11 +239,12 @@ static os_result write_zeros(const struct os *os, struct os_file *file, uint64_t
 
 /* Space for the whole file, so that no store into it can fail; zeros where it cannot be reserved.
  */
-static slot_status make_file(struct log *log, uint32_t i, bool index, uint64_t n, slot_error *err)
+static slot_status make_file(struct log *log, uint32_t i, const char *suffix, uint64_t n,
+                             slot_error *err)
 {
     const struct os *os = log->os;
     struct os_file *file = NULL;
-    slot_status status = open_file(log, i, index, OS_READ | OS_WRITE | OS_CREATE_NEW, &file, err);
+    slot_status status = open_file(log, i, suffix, OS_READ | OS_WRITE | OS_CREATE_NEW, &file, err);
     os_result result;
 
     if (status != SLOT_OK)
@@ -294,7 +298,8 @@ static bool is_segment_size(uint64_t n)
     return n >= LOG_SEGMENT_BYTES_MIN && n <= LOG_SEGMENT_BYTES_MAX && (n & (n - 1)) == 0;
 }
 
-/* The header of a segment file that may be anything; *size gets its length, 0: there is none. */
+/* The header of a segment file that may be anything; *size gets its length, 0: there is no file.
+ * SLOT_E_TRUNCATED: not even a header fits. */
 static os_result probe_file(const struct os *os, const char *path, bool *valid,
                             struct segment_header *header, uint64_t *size)
 {
@@ -312,52 +317,40 @@ static os_result probe_file(const struct os *os, const char *path, bool *valid,
     if (os_ok(result))
         *valid = segment_header_decode(bytes, header);
     os->close(os, file);
-    return result.status == SLOT_E_TRUNCATED ? os_success() : result;
-}
-
-/* The size in its header; *guess: the size of the file, when it is one that segments can have. */
-static slot_status probe(const struct os *os, const char *directory, const uint8_t *file_id,
-                         uint32_t i, uint64_t *segment_bytes, uint64_t *guess, slot_error *err)
-{
-    char *path = segment_path(directory, i, false);
-    struct segment_header header;
-    uint64_t size = 0;
-    bool valid = false;
-    os_result result = {SLOT_E_NO_MEMORY, 0};
-
-    *segment_bytes = 0;
-    if (path != NULL)
-        result = probe_file(os, path, &valid, &header, &size);
-    free(path);
-    if (!os_ok(result))
-        return file_error(err, result, i, "the segment cannot be read");
-    if (is_segment_size(size))
-        *guess = size;
-    if (valid && memcmp(header.file_id, file_id, sizeof header.file_id) == 0)
-        *segment_bytes = header.segment_bytes;
-    return SLOT_OK;
-}
-
-slot_status log_probe_one(struct log *log, uint32_t i, uint64_t *segment_bytes, slot_error *err)
-{
-    uint64_t guess = 0;
-
-    return probe(log->os, log->directory, log->file_id, i, segment_bytes, &guess, err);
+    return result;
 }
 
 slot_status log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
                       uint64_t *segment_bytes, slot_error *err)
 {
-    slot_status status = SLOT_OK;
-    uint64_t guess = 0;
+    uint64_t legal = 0, found = 0;
 
-    *segment_bytes = 0;
-    for (uint32_t i = 0; i < LOG_SEGMENTS && *segment_bytes == 0 && status == SLOT_OK; i++)
-        status = probe(os, directory, file_id, i, segment_bytes, &guess, err);
+    for (uint32_t i = 0; i < LOG_SEGMENTS && found == 0; i++) {
+        char *path = segment_path(directory, i, FRAMES);
+        struct segment_header header;
+        uint64_t size = 0;
+        bool valid = false;
+        os_result result = {SLOT_E_NO_MEMORY, 0};
+
+        if (path != NULL)
+            result = probe_file(os, path, &valid, &header, &size);
+        free(path);
+        if (result.status == SLOT_E_TRUNCATED ||
+            (os_ok(result) && size != 0 && !is_segment_size(size)))
+            return error_set(err, SLOT_E_TRUNCATED, log_name(i), size,
+                             "no segment has %llu bytes: another program has cut it; restore a "
+                             "backup",
+                             (unsigned long long)size);
+        if (!os_ok(result))
+            return file_error(err, result, i, "the segment cannot be read");
+        if (valid && memcmp(header.file_id, file_id, sizeof header.file_id) == 0)
+            found = header.segment_bytes;
+        if (size != 0)
+            legal = size;
+    }
     /* No header is whole: what is in the segments may still say that something is lost. */
-    if (status == SLOT_OK && *segment_bytes == 0)
-        *segment_bytes = guess;
-    return status;
+    *segment_bytes = found != 0 ? found : legal;
+    return SLOT_OK;
 }
 
 slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err)
@@ -367,7 +360,7 @@ slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_
     os_result result;
 
     for (uint32_t i = 0; i < LOG_SEGMENTS && status == SLOT_OK; i++) {
-        char *path = segment_path(log->directory, i, false);
+        char *path = segment_path(log->directory, i, FRAMES);
         struct segment_header header;
         uint64_t size = 0;
         bool valid = false;
@@ -375,6 +368,8 @@ slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_
         result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
                               : probe_file(log->os, path, &valid, &header, &size);
         free(path);
+        if (result.status == SLOT_E_TRUNCATED)
+            result = os_success(); /* recovery has refused it, or nobody needs it any more */
         if (!os_ok(result))
             status = file_error(err, result, i, "the segment cannot be read");
         else if (valid && memcmp(header.file_id, log->file_id, sizeof header.file_id) == 0)
@@ -391,10 +386,10 @@ slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_
     return SLOT_OK;
 }
 
-static void remove_one(const struct os *os, const char *directory, uint32_t i, bool index,
+static void remove_one(const struct os *os, const char *directory, uint32_t i, const char *suffix,
                        os_result *first)
 {
-    char *path = segment_path(directory, i, index);
+    char *path = segment_path(directory, i, suffix);
     os_result result = {SLOT_E_NO_MEMORY, 0};
 
     if (path != NULL)
@@ -404,25 +399,46 @@ static void remove_one(const struct os *os, const char *directory, uint32_t i, b
         *first = result;
 }
 
+/* Frames get their name when all of their space is there: a file of that name that is shorter was
+ * cut by somebody. */
+static slot_status finish_file(struct log *log, uint32_t i, slot_error *err)
+{
+    char *from = segment_path(log->directory, i, UNFINISHED);
+    char *to = segment_path(log->directory, i, FRAMES);
+    os_result result = {SLOT_E_NO_MEMORY, 0};
+
+    if (from != NULL && to != NULL)
+        result = log->os->rename_new(log->os, from, to);
+    free(from);
+    free(to);
+    return os_ok(result) ? SLOT_OK
+                         : file_error(err, result, i, "a new segment cannot be given its name");
+}
+
 slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err)
 {
     const struct os *os = log->os;
     os_result ignored = os_success();
     slot_status status;
 
-    remove_one(os, log->directory, i, false, &ignored); /* left by one who died creating it */
-    remove_one(os, log->directory, i, true, &ignored);
-    status = make_file(log, i, false, log->segment_bytes, err);
+    /* What one has left who died making it. Nobody has it open: that takes both files. */
+    remove_one(os, log->directory, i, FRAMES, &ignored);
+    remove_one(os, log->directory, i, UNFINISHED, &ignored);
+    remove_one(os, log->directory, i, INDEX, &ignored);
+    status = make_file(log, i, INDEX, (uint64_t)log->index_words * sizeof(shared_word), err);
     if (status == SLOT_OK)
-        status = make_file(log, i, true, (uint64_t)log->index_words * sizeof(shared_word), err);
+        status = make_file(log, i, UNFINISHED, log->segment_bytes, err);
+    if (status == SLOT_OK)
+        status = finish_file(log, i, err);
     if (status == SLOT_OK)
         status = log_open_segment(log, i, err);
     if (status == SLOT_OK)
         status = populate(log, i, err);
     if (status != SLOT_OK) {
         close_segment(log, i);
-        remove_one(os, log->directory, i, false, &ignored);
-        remove_one(os, log->directory, i, true, &ignored);
+        remove_one(os, log->directory, i, FRAMES, &ignored);
+        remove_one(os, log->directory, i, UNFINISHED, &ignored);
+        remove_one(os, log->directory, i, INDEX, &ignored);
     }
     return status;
 }
@@ -440,13 +456,24 @@ slot_status log_name_segment(struct log *log, uint32_t i, slot_error *err)
     return SLOT_OK;
 }
 
+static bool any_name(void *context, const char *name)
+{
+    (void)name;
+    *(bool *)context = true;
+    return false;
+}
+
 slot_status log_remove_segments(const struct os *os, const char *directory, slot_error *err)
 {
-    os_result result = os_success();
+    bool any = false;
+    os_result result = os->list(os, directory, any_name, &any);
 
-    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
-        remove_one(os, directory, i, false, &result);
-        remove_one(os, directory, i, true, &result);
+    if (result.status == SLOT_E_NO_FILE)
+        return SLOT_OK;
+    for (uint32_t i = 0; any && i < LOG_SEGMENTS; i++) {
+        remove_one(os, directory, i, FRAMES, &result);
+        remove_one(os, directory, i, UNFINISHED, &result);
+        remove_one(os, directory, i, INDEX, &result);
     }
     if (!os_ok(result))
         return error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,

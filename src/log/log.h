@@ -1,7 +1,7 @@
 /*
  * The log as one open handle uses it: its segment files, their views and their indexes.
  *
- *   log/00 .. log/63       frames (format/frame.h), segment_bytes each
+ *   log/00 .. log/63       frames (format/frame.h), segment_bytes each; 00.new until it is so long
  *   log/00.index ..        the index of each: an open-addressing table of words, block -> newest
  *                          frame in this segment; as many words as twice the frames that fit
  *
@@ -92,13 +92,11 @@ slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err);
 
 /*
  * The size of the segments that are in the directory, of this database; 0: there are none. For
- * recovery: those who made them may have had other options. SLOT_E_IO; SLOT_E_NO_MEMORY.
+ * recovery: those who made them may have had other options. SLOT_E_TRUNCATED: one has a size that
+ * none has; SLOT_E_IO; SLOT_E_NO_MEMORY.
  */
 slot_status log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
                       uint64_t *segment_bytes, slot_error *err);
-
-/* The same for one segment file: 0 when it has no header. */
-slot_status log_probe_one(struct log *log, uint32_t i, uint64_t *segment_bytes, slot_error *err);
 
 /*
  * Where the log of a next life begins: behind every position that segments on disk can hold, with a

@@ -57,29 +57,12 @@ static slot_status guess_header(struct log *log, uint32_t i, bool *guessed,
     return SLOT_OK;
 }
 
-/*
- * A segment that is too short: one whose making was cut off, which has no header yet; or one that
- * another program has cut, and then nothing may be believed to be all there is.
- */
-static slot_status check_cut(struct log *log, uint32_t i, slot_error *err)
-{
-    uint64_t segment_bytes = 0;
-    slot_status status = log_probe_one(log, i, &segment_bytes, err);
-
-    if (status == SLOT_OK && segment_bytes != 0)
-        status = error_set(err, SLOT_E_TRUNCATED, log_name(i), SLOT_NO_OFFSET,
-                           "the segment is shorter than its header says: restore a backup");
-    return status;
-}
-
 static slot_status add_segment(struct log_scan *scan, uint32_t i, slot_error *err)
 {
     struct scan_segment *segment = &scan->segment[scan->segments];
     bool valid = false;
     slot_status status = log_open_segment(scan->log, i, err);
 
-    if (status == SLOT_E_TRUNCATED && scan->log->recovering)
-        return check_cut(scan->log, i, err);
     if (status == SLOT_OK)
         status = log_read_header(scan->log, i, &valid, &segment->header, err);
     segment->damaged = !valid;
