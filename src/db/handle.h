@@ -245,6 +245,9 @@ slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_
 /* Whether no block of `records` has a version in the log that this transaction sees. */
 bool version_none(slot_txn *txn);
 
+/* Make txn->log_pins usable for the segment of that address. */
+slot_status version_pins(slot_txn *txn, uint64_t address, slot_error *err);
+
 /* The n bytes from `offset` of the body of the frame at `address`. Good until the next call. */
 slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
                          struct pin **pin, const uint8_t **bytes, slot_error *err);

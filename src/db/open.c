@@ -450,6 +450,7 @@ static void stat_log(slot_db *db, slot_stat_info *info)
     struct snapshot now = shared_snapshot(&db->shared);
     struct oldest_reader oldest = reader_oldest(db, SHARED_SLOTS);
 
+    info->clean = info->clean && shared_marked(&db->shared) == 0;
     info->records = now.records;
     info->deleted = now.deleted;
     info->published_lsn = now.lsn;

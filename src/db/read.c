@@ -251,33 +251,67 @@ slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_er
     return status;
 }
 
+/* A run of `n` bytes within one block that is in the log. */
+static slot_status scan_log(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
+                            slot_error *err)
+{
+    slot_db *db = txn->db;
+    uint64_t block = offset / db->block_bytes;
+    uint64_t address = LOG_NO_ADDRESS, at;
+    struct view *view = NULL;
+    slot_status status = version_find(txn, key_of_records(block), &address, NULL, err);
+
+    if (status != SLOT_OK)
+        return status;
+    pins_end_run(&txn->pins, PINS_SCAN);
+    status = version_pins(txn, address, err);
+    at = address + FRAME_HEADER_BYTES + (offset - block * db->block_bytes);
+    if (status == SLOT_OK)
+        status = pins_run(&txn->log_pins, PINS_SCAN, at, at + n, &view, err);
+    if (status == SLOT_OK)
+        *bytes = view->base + (log_offset_of(&db->log, at) - view->offset);
+    return status;
+}
+
+/* A run of at most `n` bytes that are in `records`; *got gets how many. */
+static slot_status scan_records(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
+                                uint64_t *got, slot_error *err)
+{
+    struct view *view = NULL;
+    slot_status status;
+
+    if (txn->db->access == SLOT_TRANSACTIONAL && txn->log_pins.cache != NULL)
+        pins_end_run(&txn->log_pins, PINS_SCAN);
+    status = pins_run(&txn->pins, PINS_SCAN, offset, offset + txn->record_size, &view, err);
+    if (status != SLOT_OK)
+        return status;
+    *bytes = view->base + (offset - view->offset);
+    *got = min_u64(n, view->offset + view->n - offset);
+    return SLOT_OK;
+}
+
 slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run, slot_error *err)
 {
     slot_db *db = txn->db;
     uint64_t n = txn->record_size;
     uint64_t offset = recno * n;
     uint64_t plain = 0;
-    struct view *view = NULL;
     slot_status status;
 
     end = min_u64(end, txn->records);
     if (recno >= end)
         return db_not_found(txn, recno, err);
     status = make_readable(txn, end * n, err);
-    if (status == SLOT_OK) /* one record at least, be it larger than a view */
-        status = plain_bytes(
-            txn, offset, min_u64((end - recno) * n, max_u64(db->cache.view_size, n)), &plain, err);
+    if (status == SLOT_OK)
+        status =
+            plain_bytes(txn, offset, min_u64((end - recno) * n, db->cache.view_size), &plain, err);
     if (status != SLOT_OK)
         return status;
-    if (plain == 0) { /* a version in the log: one block at a time */
+    if (plain > 0) {
+        status = scan_records(txn, offset, plain, &run->records, &plain, err);
+    } else { /* a version in the log: one block at a time */
         plain = min_u64((end - recno) * n, rest_of_block(db, offset));
-        status = lend(txn, offset, plain, &run->records, err);
-    } else {
-        status = pins_run(&txn->pins, PINS_SCAN, offset, offset + n, &view, err);
-        if (status == SLOT_OK) {
-            run->records = view->base + (offset - view->offset);
-            plain = min_u64(plain, view->offset + view->n - offset);
-        }
+        status = scan_log(txn, offset, plain, &run->records, err);
     }
     if (status != SLOT_OK)
         return status;

@@ -30,16 +30,22 @@ static slot_status damaged(uint64_t address, const struct log *log, slot_error *
                      "the log does not hold what its index says: run verify");
 }
 
-slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
-                         struct pin **pin, const uint8_t **bytes, slot_error *err)
+slot_status version_pins(slot_txn *txn, uint64_t address, slot_error *err)
 {
     struct log *log = &txn->db->log;
-    uint64_t at = address + FRAME_HEADER_BYTES + offset;
-    slot_status status = log_open_segment(log, log_file_of(log, address), err);
 
     if (txn->log_pins.cache == NULL)
         pins_init_files(&txn->log_pins, &txn->db->cache, log->frames, log->segment_shift,
                         LOG_PIN_BYTES);
+    return log_open_segment(log, log_file_of(log, address), err);
+}
+
+slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
+                         struct pin **pin, const uint8_t **bytes, slot_error *err)
+{
+    uint64_t at = address + FRAME_HEADER_BYTES + offset;
+    slot_status status = version_pins(txn, address, err);
+
     if (status == SLOT_OK)
         status = pins_get(&txn->log_pins, at, n, pin, err);
     if (status == SLOT_OK)

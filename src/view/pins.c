@@ -155,31 +155,39 @@ slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err)
     return SLOT_OK;
 }
 
-/* What is in the table under that number must be the view that everybody finds in the cache. */
-static void drop_outdated(struct view_pins *pins, const struct view *current)
+/* What is in the table for that place must be the view that everybody finds in the cache. */
+static void drop_outdated(struct view_pins *pins, uint64_t offset, const struct view *current)
 {
-    struct pin *entry = &pins->table[current->number & pins->mask];
+    struct pin *entry = &pins->table[(offset >> pins->view_shift) & pins->mask];
 
-    if (entry->view != NULL && entry->view->number == current->number && entry->view != current)
+    if (entry->view != NULL && entry->offset == offset && entry->view != current)
         drop_entry(pins, entry);
+}
+
+void pins_end_run(struct view_pins *pins, int user)
+{
+    drop_run(pins, user);
 }
 
 slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t end,
                      struct view **view, slot_error *err)
 {
+    struct view_file *file = &pins->files[offset >> pins->file_shift];
+    uint64_t base = offset >> pins->file_shift << pins->file_shift;
     struct view *found = NULL;
     slot_status status;
 
     drop_run(pins, user);
-    status = view_acquire(pins->cache, pins->files, offset, end, OS_ADVICE_SEQUENTIAL, &found, err);
+    status = view_acquire(pins->cache, file, offset - base, end - base, OS_ADVICE_SEQUENTIAL,
+                          &found, err);
     if (status == SLOT_E_BUDGET) {
         drop_table(pins);
-        status =
-            view_acquire(pins->cache, pins->files, offset, end, OS_ADVICE_SEQUENTIAL, &found, err);
+        status = view_acquire(pins->cache, file, offset - base, end - base, OS_ADVICE_SEQUENTIAL,
+                              &found, err);
     }
     if (status != SLOT_OK)
         return status;
-    drop_outdated(pins, found);
+    drop_outdated(pins, base + found->offset, found);
     pins->runs[user] = found;
     *view = found;
     return SLOT_OK;

@@ -45,7 +45,7 @@ void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_fil
 
 /*
  * For several files of 1 << file_shift bytes each, whose bytes are numbered one file behind the
- * other. pins_run does not know them.
+ * other.
  */
 void pins_init_files(struct view_pins *pins, struct view_cache *cache, struct view_file *files,
                      uint32_t file_shift, uint64_t bytes);
@@ -91,5 +91,8 @@ slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err);
  */
 slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t end,
                      struct view **view, slot_error *err);
+
+/* The user needs its view no more. */
+void pins_end_run(struct view_pins *pins, int user);
 
 #endif
