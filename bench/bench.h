@@ -33,6 +33,7 @@ struct bench {
     uint64_t round;            /* another number in each round of each case */
     char dir[PATH_BYTES];      /* where the files go: made for this run, removed at its end */
     char slotfile[PATH_BYTES]; /* the command, or "" */
+    char self[PATH_BYTES];     /* this program, or "" */
     char people[PATH_BYTES];   /* the program that makes CSV, or "" */
     struct machine machine;
 };
@@ -44,6 +45,15 @@ void bench_get(struct bench *bench);
 void bench_put(struct bench *bench);
 void bench_append(struct bench *bench);
 void bench_csv(struct bench *bench);
+void bench_commits(struct bench *bench);
+void bench_threads(struct bench *bench);
+void bench_normal(struct bench *bench);
+void bench_update(struct bench *bench);
+void bench_logget(struct bench *bench);
+void bench_recovery(struct bench *bench);
+
+/* What another run of this program does for the case `recovery`: see there. Ends the program. */
+_Noreturn void bench_leave_log(struct bench *bench, uint64_t commits, uint64_t seed);
 
 /* ---- support.c ---- */
 
@@ -58,6 +68,16 @@ void *must_malloc(uint64_t n);
 
 /* Nanoseconds of a clock, from any beginning. */
 uint64_t clock_ns(const struct bench *bench);
+
+/* `at_million`, or its share when there are less than a million records; at least 20. */
+uint64_t bench_scaled(const struct bench *bench, uint64_t at_million);
+
+/*
+ * Run a program and wait; it has to return 0. Its output goes to the file `output` in the directory
+ * of the run, which the caller removes.
+ */
+void bench_run(const struct bench *bench, const char *program, const char *arguments,
+               const char *output);
 
 /* `name` in the directory of this run. */
 void bench_path(const struct bench *bench, const char *name, char *path);
@@ -74,8 +94,9 @@ void bench_destroy(const struct bench *bench, const char *name);
 /* A database of bench->records records, appended in one transaction; made once, then kept. */
 void bench_have_database(const struct bench *bench, const char *name);
 
-/* A budget of 0 is the default. */
+/* Transactional access with all defaults; a budget of 0 is the default too. */
 slot_db *bench_open(const struct bench *bench, const char *name, uint64_t budget);
+slot_db *bench_open_with(const struct bench *bench, const char *name, const slot_options *options);
 slot_txn *bench_begin(slot_db *db, slot_mode mode);
 void bench_commit(slot_txn *txn);
 void bench_close(slot_db *db);
@@ -92,15 +113,8 @@ static inline uint64_t record_field(const uint8_t *record)
     return field;
 }
 
-static inline uint64_t records_sum(const void *records, uint64_t count)
-{
-    const uint8_t *record = records;
-    uint64_t sum = 0;
-
-    for (uint64_t i = 0; i < count; i++, record += RECORD_SIZE)
-        sum += record_field(record);
-    return sum;
-}
+/* Not inline: the same loop for all, wherever its code happens to lie. */
+uint64_t records_sum(const void *records, uint64_t count);
 
 /*
  * Use a copied record: its field, and its last byte. Not inline, so that no compiler copies only
@@ -108,8 +122,9 @@ static inline uint64_t records_sum(const void *records, uint64_t count)
  */
 uint64_t record_use(const uint8_t *record);
 
-/* The sum of a whole file, through a buffer. */
+/* The sum of a whole file, through a buffer, and that of a database as its last commit left it. */
 uint64_t file_sum(const struct bench *bench, struct os_file *file);
+uint64_t bench_sum(slot_db *db);
 
 /*
  * Have the system find page cache for several times the `n` bytes that a pass will write, in pieces
@@ -132,6 +147,27 @@ static inline uint64_t random_next(uint64_t *state)
 static inline uint64_t random_below(uint64_t *state, uint64_t n)
 {
     return (random_next(state) >> 32) * n >> 32; /* n is below 2^32 */
+}
+
+/* The state after `count` numbers more. */
+static inline uint64_t random_skip(uint64_t state, uint64_t count)
+{
+    return state + count * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/*
+ * The next random put of a series: where it goes, and what. What depends on where and on the series
+ * alone, so that threads may do their parts of a series in any order.
+ */
+static inline uint64_t random_put(uint64_t *state, uint64_t records, uint64_t series,
+                                  uint8_t *record)
+{
+    uint64_t recno = random_below(state, records);
+    uint64_t value = recno * UINT64_C(0x9e3779b97f4a7c15) + series;
+
+    memset(record, (int)(value & 0xff), RECORD_SIZE);
+    memcpy(record, &value, sizeof value);
+    return recno;
 }
 
 #endif

@@ -15,9 +15,11 @@ struct summary {
 };
 
 struct results {
-    const struct contest *contest;
+    const struct contest *contest; /* without the ways and goals that are not built in */
     unsigned rounds;
     struct series ways[WAYS_MAX];
+    const char *left_out[WAYS_MAX];
+    unsigned left_out_count;
 };
 
 /* ---- numbers ---- */
@@ -59,12 +61,20 @@ static struct summary time_of(const struct results *results, unsigned way)
     return summarize(results->ways[way].time, results->rounds);
 }
 
-static unsigned find_way(const struct contest *contest, const char *name)
+/* The number of ways when there is none of that name. */
+static unsigned look_for_way(const struct contest *contest, const char *name)
 {
     unsigned i = 0;
 
     while (i < contest->ways_count && strcmp(contest->ways[i].name, name) != 0)
         i++;
+    return i;
+}
+
+static unsigned find_way(const struct contest *contest, const char *name)
+{
+    unsigned i = look_for_way(contest, name);
+
     if (i == contest->ways_count)
         bench_die("%s: there is no way \"%s\"", contest->name, name);
     return i;
@@ -91,6 +101,7 @@ static uint64_t run_pass(struct bench *bench, const struct contest *contest, uns
                          struct series *series, unsigned round)
 {
     const struct way *way = &contest->ways[i];
+    double units = (double)way_share(way, contest->count);
     uint64_t start, end, before, after, peak;
 
     if (way->ready != NULL)
@@ -102,12 +113,34 @@ static uint64_t run_pass(struct bench *bench, const struct contest *contest, uns
     end = clock_ns(bench);
     after = contest->writes ? machine_written(&bench->machine) : MACHINE_UNKNOWN;
     peak = machine_peak();
-    series->time[round] =
-        end > start ? (double)(end - start) / (double)way_share(way, contest->count) : 0;
-    series->written[round] =
-        before != MACHINE_UNKNOWN && after != MACHINE_UNKNOWN ? (double)(after - before) : -1;
+    if (contest->ns != NULL)
+        series->time[round] = (double)*contest->ns / units;
+    else
+        series->time[round] = end > start ? (double)(end - start) / units : 0;
+    series->written[round] = -1;
+    if (before != MACHINE_UNKNOWN && after != MACHINE_UNKNOWN)
+        series->written[round] = (double)(after - before) / (contest->writes_each ? units : 1);
     series->peak[round] = peak != MACHINE_UNKNOWN ? (double)peak : -1;
     return way->done(contest->state, way);
+}
+
+static bool is_summed(const struct way *way)
+{
+    return way->part <= 1 && !way->other;
+}
+
+static void compare_sums(const struct contest *contest, const uint64_t *sums)
+{
+    unsigned first = 0;
+
+    while (first < contest->ways_count && !is_summed(&contest->ways[first]))
+        first++;
+    for (unsigned i = first + 1; i < contest->ways_count; i++) {
+        if (is_summed(&contest->ways[i]) && sums[i] != sums[first])
+            bench_die("%s: \"%s\" has the checksum %llx, \"%s\" has %llx", contest->name,
+                      contest->ways[i].name, (unsigned long long)sums[i], contest->ways[first].name,
+                      (unsigned long long)sums[first]);
+    }
 }
 
 static void run_round(struct bench *bench, struct results *results, unsigned turn, unsigned round)
@@ -123,22 +156,17 @@ static void run_round(struct bench *bench, struct results *results, unsigned tur
             warm_page_cache(bench, (uint64_t)((double)contest->count * contest->unit_bytes));
         sums[i] = run_pass(bench, contest, i, &results->ways[i], round);
     }
-    for (unsigned i = 1; i < contest->ways_count; i++) {
-        if (contest->ways[i].part <= 1 && sums[i] != sums[0])
-            bench_die("%s: \"%s\" has the checksum %llx, \"%s\" has %llx", contest->name,
-                      contest->ways[i].name, (unsigned long long)sums[i], contest->ways[0].name,
-                      (unsigned long long)sums[0]);
-    }
+    compare_sums(contest, sums);
 }
 
 /* ---- the table ---- */
 
-static void print_mib(double bytes)
+static void print_bytes(double bytes, bool mib)
 {
     if (bytes < 0)
         printf(" %9s", "unknown");
     else
-        printf(" %9.1f", bytes / 1048576);
+        printf(" %9.*f", mib ? 1 : 0, mib ? bytes / 1048576 : bytes);
 }
 
 static void print_header(const struct bench *bench, const struct contest *contest)
@@ -152,7 +180,7 @@ static void print_header(const struct bench *bench, const struct contest *contes
         printf("  ratio (min..max) against");
     printf("\n  %-36s %10s %21s %9s", "contestant", contest->unit, "", "");
     if (contest->writes)
-        printf(" %9s", "MiB");
+        printf(" %9s", contest->writes_each ? "B each" : "MiB");
     printf(" %9s\n", "MiB");
 }
 
@@ -170,8 +198,9 @@ static void print_way(const struct bench *bench, const struct results *results, 
     else
         printf(" %9s", "-");
     if (contest->writes)
-        print_mib(summarize(results->ways[i].written, results->rounds).median);
-    print_mib(summarize(results->ways[i].peak, results->rounds).median);
+        print_bytes(summarize(results->ways[i].written, results->rounds).median,
+                    !contest->writes_each);
+    print_bytes(summarize(results->ways[i].peak, results->rounds).median, true);
     if (!bench->smoke && way->against != NULL) {
         struct summary to = ratio(results, i, find_way(contest, way->against));
 
@@ -180,10 +209,25 @@ static void print_way(const struct bench *bench, const struct results *results, 
     putchar('\n');
 }
 
-static unsigned goal_reference(const struct results *results, const struct goal *goal)
+static bool is_device(const struct goal *goal)
 {
-    return goal->reference != NULL ? find_way(results->contest, goal->reference)
-                                   : fastest_raw(results);
+    return goal->reference != NULL && strcmp(goal->reference, DEVICE_BYTES) == 0;
+}
+
+/* What a goal is about; a negative median: nobody knows. */
+static struct summary goal_value(const struct results *results, const struct goal *goal,
+                                 const char **reference)
+{
+    unsigned way = find_way(results->contest, goal->way), other;
+
+    if (is_device(goal)) {
+        *reference = DEVICE_BYTES;
+        return summarize(results->ways[way].written, results->rounds);
+    }
+    other = goal->reference != NULL ? find_way(results->contest, goal->reference)
+                                    : fastest_raw(results);
+    *reference = results->contest->ways[other].name;
+    return ratio(results, way, other);
 }
 
 static bool goal_is_met(const struct goal *goal, double value)
@@ -193,13 +237,17 @@ static bool goal_is_met(const struct goal *goal, double value)
 
 static void print_goal(const struct results *results, const struct goal *goal)
 {
-    const struct contest *contest = results->contest;
-    unsigned reference = goal_reference(results, goal);
-    struct summary value = ratio(results, find_way(contest, goal->way), reference);
+    const char *reference;
+    struct summary value = goal_value(results, goal, &reference);
+    int digits = is_device(goal) ? 0 : 2;
 
-    printf("  goal: %s / %s %s %.4g: %.2f (%.2f..%.2f) %s\n", goal->way,
-           contest->ways[reference].name, goal->at_least ? ">=" : "<=", goal->limit, value.median,
-           value.least, value.most, goal_is_met(goal, value.median) ? "met" : "MISSED");
+    printf("  goal: %s%s%s %s %.4g: ", goal->way, is_device(goal) ? ", " : " / ", reference,
+           goal->at_least ? ">=" : "<=", goal->limit);
+    if (value.median < 0)
+        puts("unknown");
+    else
+        printf("%.*f (%.*f..%.*f) %s\n", digits, value.median, digits, value.least, digits,
+               value.most, goal_is_met(goal, value.median) ? "met" : "MISSED");
 }
 
 static void print_table(const struct bench *bench, const struct results *results)
@@ -209,6 +257,8 @@ static void print_table(const struct bench *bench, const struct results *results
     print_header(bench, contest);
     for (unsigned i = 0; i < contest->ways_count; i++)
         print_way(bench, results, i);
+    for (unsigned i = 0; i < results->left_out_count; i++)
+        printf("  %-36s peer not built in\n", results->left_out[i]);
     for (unsigned i = 0; i < contest->goals_count && !bench->smoke; i++)
         print_goal(results, &contest->goals[i]);
     fflush(stdout);
@@ -238,7 +288,8 @@ static void json_way(const struct bench *bench, const struct results *results, u
     printf("%s\n  {\"contestant\":\"%s\"", i > 0 ? "," : "", way->name);
     json_summary("ns", time_of(results, i));
     if (contest->writes)
-        json_bytes("device_bytes", summarize(results->ways[i].written, results->rounds).median);
+        json_bytes(contest->writes_each ? "device_bytes_each" : "device_bytes",
+                   summarize(results->ways[i].written, results->rounds).median);
     json_bytes("peak_rss_bytes", summarize(results->ways[i].peak, results->rounds).median);
     if (!bench->smoke && way->against != NULL) {
         json_summary("ratio", ratio(results, i, find_way(contest, way->against)));
@@ -250,13 +301,16 @@ static void json_way(const struct bench *bench, const struct results *results, u
 static void json_goal(const struct results *results, unsigned i)
 {
     const struct goal *goal = &results->contest->goals[i];
-    unsigned reference = goal_reference(results, goal);
-    struct summary value = ratio(results, find_way(results->contest, goal->way), reference);
+    const char *reference;
+    struct summary value = goal_value(results, goal, &reference);
 
     printf("%s\n  {\"contestant\":\"%s\",\"against\":\"%s\",\"%s\":%g", i > 0 ? "," : "", goal->way,
-           results->contest->ways[reference].name, goal->at_least ? "at_least" : "at_most",
-           goal->limit);
-    json_summary("ratio", value);
+           reference, goal->at_least ? "at_least" : "at_most", goal->limit);
+    if (value.median < 0) {
+        printf("}");
+        return;
+    }
+    json_summary(is_device(goal) ? "bytes" : "ratio", value);
     printf(",\"met\":%s}", goal_is_met(goal, value.median) ? "true" : "false");
 }
 
@@ -278,14 +332,58 @@ static void print_json(struct bench *bench, const struct results *results)
     fflush(stdout);
 }
 
-void contest_run(struct bench *bench, const struct contest *contest)
+/* ---- all of it ---- */
+
+static bool is_left_out(const struct contest *whole, const struct contest *contest,
+                        const char *name)
+{
+    (void)find_way(whole, name); /* a name that never was one is a mistake */
+    return look_for_way(contest, name) == contest->ways_count;
+}
+
+/* The contest without the ways whose peer is not built in, and without the goals about them. */
+static void leave_out(struct results *results, struct contest *contest, struct way *ways,
+                      struct goal *goals)
+{
+    const struct contest whole = *contest;
+
+    contest->ways = ways;
+    contest->ways_count = 0;
+    for (unsigned i = 0; i < whole.ways_count; i++) {
+        const struct way *way = &whole.ways[i];
+
+        if (way->peer != NULL && way->peer() == NULL)
+            results->left_out[results->left_out_count++] = way->name;
+        else
+            ways[contest->ways_count++] = *way;
+    }
+    contest->goals = goals;
+    contest->goals_count = 0;
+    for (unsigned i = 0; i < whole.goals_count; i++) {
+        const struct goal *goal = &whole.goals[i];
+
+        if (is_left_out(&whole, contest, goal->way) ||
+            (goal->reference != NULL && !is_device(goal) &&
+             is_left_out(&whole, contest, goal->reference)))
+            continue;
+        goals[contest->goals_count++] = *goal;
+    }
+}
+
+void contest_run(struct bench *bench, const struct contest *whole)
 {
     struct results *results = must_malloc(sizeof *results);
+    struct contest contest = *whole;
+    struct way ways[WAYS_MAX];
+    struct goal goals[GOALS_MAX];
 
-    results->contest = contest;
+    if (whole->ways_count > WAYS_MAX || whole->goals_count > GOALS_MAX ||
+        bench->rounds > ROUNDS_MAX)
+        bench_die("%s: too many ways, goals or rounds", whole->name);
+    results->contest = &contest;
     results->rounds = bench->rounds;
-    if (contest->ways_count > WAYS_MAX || bench->rounds > ROUNDS_MAX)
-        bench_die("%s: too many ways or rounds", contest->name);
+    results->left_out_count = 0;
+    leave_out(results, &contest, ways, goals);
     if (!bench->smoke)
         run_round(bench, results, 0, 0); /* everybody's first time: not counted */
     for (unsigned r = 0; r < bench->rounds; r++)

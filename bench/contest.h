@@ -7,8 +7,10 @@
 #define SLOT_BENCH_CONTEST_H
 
 #include "bench.h"
+#include "peer.h"
 
 #define WAYS_MAX   12u
+#define GOALS_MAX  12u
 #define ROUNDS_MAX 101u
 
 struct way {
@@ -16,7 +18,11 @@ struct way {
     const char *against; /* the way that its ratio is taken against; NULL: none */
     bool raw;            /* no library: a candidate for "the fastest raw way" */
     unsigned part;       /* it does only 1/part of the work, being slow; 0: all of it */
+    bool other;          /* it does something else that should cost as much: no checksum */
     uint64_t setting;    /* of the callbacks: a map budget, say */
+    /* Whose database it is, for the callbacks; where that is not built in (NULL is returned), the
+     * way is left out. NULL: the callbacks know. */
+    const struct peer *(*peer)(void);
     /* Before each pass, not measured; may be NULL. */
     void (*ready)(void *state, const struct way *way);
     /* What is measured. */
@@ -26,11 +32,14 @@ struct way {
     uint64_t (*done)(void *state, const struct way *way);
 };
 
-/* What a ratio of two medians should be: this way's time over the reference's. */
+/* A reference that is none: how many bytes reach the device for one unit, in place of a ratio. */
+#define DEVICE_BYTES "device bytes"
+
+/* What the median of the ratios should be: this way's time over the reference's. */
 struct goal {
     const char *way;
     const char *reference; /* NULL: the fastest raw way */
-    bool at_least;         /* the ratio may not be smaller than `limit`; else not larger */
+    bool at_least;         /* the value may not be smaller than `limit`; else not larger */
     double limit;
 };
 
@@ -40,8 +49,10 @@ struct contest {
     const char *unit; /* what a pass does `count` times */
     uint64_t count;
     double unit_bytes;
-    bool writes;    /* show the bytes that reached the device */
-    bool new_files; /* passes write new files: have page cache at hand for them */
+    bool writes;      /* show the bytes that reached the device, */
+    bool writes_each; /* for one unit, not for the pass */
+    bool new_files;   /* passes write new files: have page cache at hand for them */
+    uint64_t *ns;     /* not NULL: a pass takes its time itself and puts it here */
     const struct way *ways;
     unsigned ways_count;
     const struct goal *goals;

@@ -23,26 +23,6 @@ struct csv {
     uint64_t lines;
 };
 
-/*
- * Run a program and wait; its output goes to `output`. The quotes are those that both shells have,
- * and `cd .` is there because cmd.exe drops the quotes of a line that begins with one.
- */
-static void run(const struct csv *csv, const char *program, const char *arguments,
-                const char *output)
-{
-    size_t room = strlen(program) + strlen(arguments) + 2 * PATH_BYTES;
-    char *line = must_malloc(room);
-    char out[PATH_BYTES], err[PATH_BYTES];
-
-    bench_path(csv->bench, output, out);
-    bench_path(csv->bench, "messages", err);
-    snprintf(line, room, "cd . && \"%s\" %s >\"%s\" 2>\"%s\"", program, arguments, out, err);
-    if (system(line) != 0)
-        bench_die("failed: %s", line);
-    free(line);
-    bench_remove_file(csv->bench, "messages");
-}
-
 static void run_import(const struct csv *csv, const char *more)
 {
     char arguments[2 * PATH_BYTES + 512], from[PATH_BYTES], to[PATH_BYTES];
@@ -51,7 +31,7 @@ static void run_import(const struct csv *csv, const char *more)
     bench_path(csv->bench, DATABASE, to);
     snprintf(arguments, sizeof arguments, "import \"%s\" \"%s\" --schema \"%s\"%s", to, from,
              PEOPLE_SCHEMA, more);
-    run(csv, csv->bench->slotfile, arguments, "output");
+    bench_run(csv->bench, csv->bench->slotfile, arguments, "output");
     bench_remove_file(csv->bench, "output");
 }
 
@@ -191,7 +171,7 @@ static void export_pass(void *state, const struct way *way)
     bench_path(csv->bench, COPY, to);
     snprintf(arguments, sizeof arguments, "export \"%s\" -o \"%s\"%s", from, to,
              budget_option(way));
-    run(csv, csv->bench->slotfile, arguments, "output");
+    bench_run(csv->bench, csv->bench->slotfile, arguments, "output");
     bench_remove_file(csv->bench, "output");
 }
 
@@ -281,7 +261,7 @@ void bench_csv(struct bench *bench)
     }
     csv.buffer = must_malloc(BUFFER_BYTES);
     snprintf(count, sizeof count, "%llu", (unsigned long long)bench->records);
-    run(&csv, bench->people, count, CSV);
+    bench_run(bench, bench->people, count, CSV);
     csv.file = bench_open_file(bench, CSV, OS_READ);
     must_os(bench->os->size(bench->os, csv.file, &csv.size), "size");
     run_contests(&csv);

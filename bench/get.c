@@ -1,6 +1,8 @@
 /*
  * Random get: as many uniformly random records as there are, each copied out, from a warm page
- * cache. Everybody reads the same file, the `records` of one database, in the same order.
+ * cache. Everybody reads the same records in the same order. Two cases: from one file, the
+ * `records` of a database that was closed, so that its log is empty; and from a database with every
+ * block in the log, beside one with none.
  */
 #include <stdlib.h>
 
@@ -127,16 +129,21 @@ static void slot_small_ready(void *state, const struct way *way)
 static void slot_warm_ready(void *state, const struct way *way)
 {
     struct get *get = state;
-    slot_error err;
-    slot_run run;
-    slot_txn *txn;
 
     slot_ready(state, way);
-    txn = bench_begin(get->db, SLOT_READ);
-    for (uint64_t n = 0; slot_scan(txn, n, UINT64_MAX, &run, &err) == SLOT_OK;
-         n = run.first + run.count)
-        get->sum += records_sum(run.records, run.count);
-    slot_end(txn);
+    (void)bench_sum(get->db);
+}
+
+static void direct_warm_ready(void *state, const struct way *way)
+{
+    struct get *get = state;
+    slot_options options;
+
+    (void)way;
+    slot_options_init(&options);
+    options.access = SLOT_DIRECT;
+    get->db = bench_open_with(get->bench, DATABASE, &options);
+    (void)bench_sum(get->db);
 }
 
 static void slot_warm_pass(void *state, const struct way *way)
@@ -183,10 +190,13 @@ static void read_each_pass(void *state, const struct way *way)
 
 /* ---- the contest ---- */
 
-#define RAW_WARM  "raw mapping + memcpy, faulted in"
-#define RAW_FRESH "raw mapping + memcpy, fresh"
-#define SLOT_WARM "slotfile, 1000 gets a txn, faulted in"
-#define READ_EACH "read call per record"
+#define RAW_WARM   "raw mapping + memcpy, faulted in"
+#define RAW_FRESH  "raw mapping + memcpy, fresh"
+#define SLOT_WARM  "slotfile, 1000 gets a txn, faulted in"
+#define SLOT_ONE   "slotfile, 1 get a txn, faulted in"
+#define DIRECT     "slotfile, direct, 1000 gets a txn"
+#define DIRECT_ONE "slotfile, direct, 1 get a txn"
+#define READ_EACH  "read call per record"
 
 static const struct way ways[] = {
     {.name = RAW_WARM,
@@ -200,10 +210,22 @@ static const struct way ways[] = {
      .ready = slot_warm_ready,
      .pass = slot_warm_pass,
      .done = slot_warm_done},
-    {.name = "slotfile, 1 get a txn, faulted in",
+    {.name = SLOT_ONE,
      .against = RAW_WARM,
      .setting = 1,
      .ready = slot_warm_ready,
+     .pass = slot_warm_pass,
+     .done = slot_warm_done},
+    {.name = DIRECT,
+     .against = RAW_WARM,
+     .setting = BATCH_RECORDS,
+     .ready = direct_warm_ready,
+     .pass = slot_warm_pass,
+     .done = slot_warm_done},
+    {.name = DIRECT_ONE,
+     .against = RAW_WARM,
+     .setting = 1,
+     .ready = direct_warm_ready,
      .pass = slot_warm_pass,
      .done = slot_warm_done},
     {.name = "slotfile, one txn, faulted in",
@@ -231,6 +253,8 @@ static const struct way ways[] = {
 
 static const struct goal goals[] = {
     {SLOT_WARM, RAW_WARM, false, 1.4},
+    {SLOT_WARM, DIRECT, false, 1.1},
+    {SLOT_ONE, DIRECT_ONE, false, 1.3},
     {READ_EACH, SLOT_WARM, true, 8},
 };
 
@@ -256,5 +280,128 @@ void bench_get(struct bench *bench)
     get.size = bench->records * RECORD_SIZE;
     contest_run(bench, &contest);
     bench->os->close(bench->os, get.file);
+    bench_destroy(bench, DATABASE);
+}
+
+/* ---- every block in the log ---- */
+
+#define LOG_NAME  "logget.slots"
+#define LOG_LIMIT (UINT64_C(1) << 30)
+
+struct logget {
+    struct get get;
+    slot_db *empty, *full; /* open through all rounds */
+};
+
+/* Store a record of each block again as it is: then the log has a version of the block. */
+static void fill_log(const struct bench *bench, slot_db *db)
+{
+    slot_stat_info info = {.size = sizeof info};
+    slot_txn *txn = bench_begin(db, SLOT_WRITE);
+    uint8_t record[RECORD_SIZE];
+    slot_error err;
+
+    must(slot_stat(db, &info, &err), &err, "stat");
+    for (uint64_t n = 0; n < bench->records; n += info.block_records) {
+        records_make(record, n, 1);
+        must(slot_put(txn, n, record, &err), &err, "put");
+    }
+    bench_commit(txn);
+}
+
+static void empty_ready(void *state, const struct way *way)
+{
+    struct logget *logget = state;
+
+    (void)way;
+    logget->get.db = logget->empty;
+}
+
+static void full_ready(void *state, const struct way *way)
+{
+    struct logget *logget = state;
+
+    (void)way;
+    logget->get.db = logget->full;
+}
+
+static void log_pass(void *state, const struct way *way)
+{
+    struct logget *logget = state;
+
+    slot_copy(&logget->get, way);
+}
+
+static uint64_t log_done(void *state, const struct way *way)
+{
+    struct logget *logget = state;
+
+    (void)way;
+    return logget->get.sum;
+}
+
+#define EMPTY     "empty log, 1000 gets a txn"
+#define EMPTY_ONE "empty log, 1 get a txn"
+#define FULL      "all in the log, 1000 gets a txn"
+
+static const struct way log_ways[] = {
+    {.name = EMPTY,
+     .setting = BATCH_RECORDS,
+     .ready = empty_ready,
+     .pass = log_pass,
+     .done = log_done},
+    {.name = FULL,
+     .against = EMPTY,
+     .setting = BATCH_RECORDS,
+     .ready = full_ready,
+     .pass = log_pass,
+     .done = log_done},
+    {.name = EMPTY_ONE,
+     .against = EMPTY,
+     .setting = 1,
+     .ready = empty_ready,
+     .pass = log_pass,
+     .done = log_done},
+    {.name = "all in the log, 1 get a txn",
+     .against = EMPTY_ONE,
+     .setting = 1,
+     .ready = full_ready,
+     .pass = log_pass,
+     .done = log_done},
+};
+
+static const struct goal log_goals[] = {
+    {FULL, EMPTY, false, 2},
+};
+
+void bench_logget(struct bench *bench)
+{
+    struct logget logget = {.get = {.bench = bench}};
+    struct contest contest = {
+        .name = "logget",
+        .what = "random records copied out, as many as there are, when the log has a version of "
+                "every block and when it is empty; warm",
+        .unit = "get",
+        .count = bench->records,
+        .unit_bytes = RECORD_SIZE,
+        .ways = log_ways,
+        .ways_count = COUNT_OF(log_ways),
+        .goals = log_goals,
+        .goals_count = COUNT_OF(log_goals),
+        .state = &logget,
+    };
+    slot_options options;
+
+    slot_options_init(&options);
+    options.log_limit_bytes = options.checkpoint_bytes = LOG_LIMIT;
+    bench_have_database(bench, DATABASE);
+    bench_have_database(bench, LOG_NAME);
+    logget.empty = bench_open(bench, DATABASE, 0);
+    logget.full = bench_open_with(bench, LOG_NAME, &options);
+    fill_log(bench, logget.full);
+    contest_run(bench, &contest);
+    bench_close(logget.full);
+    bench_close(logget.empty);
+    bench_destroy(bench, LOG_NAME);
     bench_destroy(bench, DATABASE);
 }

@@ -16,12 +16,22 @@
 static const char help[] =
     "Usage: slotfile_bench [OPTION]...\n"
     "\n"
-    "Measures Slotfile beside raw mappings, read and write calls and stdio. All ways take turns;\n"
-    "shown are medians of all rounds, and ratios within a round.\n"
+    "Measures Slotfile beside raw mappings, read and write calls and stdio, and beside LMDB and\n"
+    "SQLite where they were found. All ways take turns; shown are medians of all rounds, and\n"
+    "ratios within a round. Let nothing else use the processors and the disk meanwhile, and give\n"
+    "--dir a directory on a disk: in memory, a flush costs nothing.\n"
     "\n"
     "  --records N      records of 125 bytes; 1000000\n"
     "  --rounds N       counted rounds; 7\n"
-    "  --cases A,B      of scan, get, put, append, csv; all\n"
+    "  --cases A,B      all; or of these:\n"
+    "                     scan, get, append, csv\n"
+    "                     put       in direct access\n"
+    "                     commit    durable transactions of one record\n"
+    "                     threads   the same by threads that share a handle\n"
+    "                     normal    the same without waiting for the disk\n"
+    "                     update    many records in one transaction\n"
+    "                     logget    get with everything in the log\n"
+    "                     recovery  opening after a kill, and after a clean close\n"
     "  --dir DIR        where the files go; the working directory\n"
     "  --slotfile PATH  the command, for csv; the one beside this program\n"
     "  --people PATH    the program that makes the CSV; the one beside this program\n"
@@ -35,12 +45,15 @@ struct group {
 };
 
 static const struct group groups[] = {
-    {"scan", bench_scan},     {"get", bench_get}, {"put", bench_put},
-    {"append", bench_append}, {"csv", bench_csv},
+    {"scan", bench_scan},       {"get", bench_get},           {"put", bench_put},
+    {"append", bench_append},   {"csv", bench_csv},           {"commit", bench_commits},
+    {"threads", bench_threads}, {"normal", bench_normal},     {"update", bench_update},
+    {"logget", bench_logget},   {"recovery", bench_recovery},
 };
 
 struct arguments {
     const char *records, *rounds, *cases, *dir, *slotfile, *people;
+    const char *leave_log, *seed; /* of another run, see recovery.c: not for users */
     bool quick, json, smoke;
 };
 
@@ -84,9 +97,10 @@ static const char **place_of_value(struct arguments *arguments, const char *word
         const char *name;
         const char **place;
     } options[] = {
-        {"--records", &arguments->records},   {"--rounds", &arguments->rounds},
-        {"--cases", &arguments->cases},       {"--dir", &arguments->dir},
-        {"--slotfile", &arguments->slotfile}, {"--people", &arguments->people},
+        {"--records", &arguments->records},     {"--rounds", &arguments->rounds},
+        {"--cases", &arguments->cases},         {"--dir", &arguments->dir},
+        {"--slotfile", &arguments->slotfile},   {"--people", &arguments->people},
+        {"--leave-log", &arguments->leave_log}, {"--seed", &arguments->seed},
     };
 
     for (unsigned i = 0; i < COUNT_OF(options); i++) {
@@ -162,12 +176,8 @@ static void find_program(const struct bench *bench, const char *given, const cha
     path[0] = 0;
 }
 
-static void prepare(struct bench *bench, const struct arguments *arguments, const char *ours)
+static void take_numbers(struct bench *bench, const struct arguments *arguments)
 {
-    const char *dir = arguments->dir != NULL ? arguments->dir : ".";
-    unsigned long long name = 0;
-
-    bench->os = os_native();
     bench->first_case = true;
     bench->smoke = arguments->smoke;
     bench->json = arguments->json;
@@ -181,6 +191,23 @@ static void prepare(struct bench *bench, const struct arguments *arguments, cons
         usage("at least 10", "--records");
     if (arguments->rounds != NULL)
         bench->rounds = (unsigned)number(arguments->rounds, ROUNDS_MAX);
+}
+
+/* What recovery.c has another run do, in the directory of the first. */
+static _Noreturn void leave_log(struct bench *bench, const struct arguments *arguments)
+{
+    snprintf(bench->dir, sizeof bench->dir, "%.4000s",
+             arguments->dir != NULL ? arguments->dir : ".");
+    bench_leave_log(bench, number(arguments->leave_log, UINT32_MAX),
+                    arguments->seed != NULL ? number(arguments->seed, UINT32_MAX) : 1);
+}
+
+static void prepare(struct bench *bench, const struct arguments *arguments, const char *ours)
+{
+    const char *dir = arguments->dir != NULL ? arguments->dir : ".";
+    unsigned long long name = 0;
+
+    find_program(bench, NULL, ours, "slotfile_bench", bench->self);
     find_program(bench, arguments->slotfile, ours, "slotfile", bench->slotfile);
     find_program(bench, arguments->people, ours, "people", bench->people);
     must_os(bench->os->random(bench->os, &name, sizeof name), "random");
@@ -209,7 +236,12 @@ static void print_head(const struct bench *bench)
     printf("kernel       %s\n", machine->kernel);
     printf("file system  %s, read-ahead %s KiB\n", machine->file_system, machine->read_ahead);
     printf("cache state  warm page cache; files written in pieces of 1 MiB, then synced\n");
-    printf("versions     slotfile %s, compiler %s\n", slot_version(), compiler());
+    printf("versions     slotfile %s, compiler %s", slot_version(), compiler());
+    if (peer_lmdb() != NULL)
+        printf(", %s", peer_lmdb_version());
+    if (peer_sqlite() != NULL)
+        printf(", %s", peer_sqlite_version());
+    putchar('\n');
     printf("records      %llu of %u bytes, %u rounds, medians (min..max)\n",
            (unsigned long long)bench->records, RECORD_SIZE, bench->rounds);
     printf("device       bytes that reached the device in a pass, whoever wrote them\n");
@@ -242,6 +274,8 @@ static void json_head(const struct bench *bench)
     json_string("cache_state", "warm");
     json_string("slotfile", slot_version());
     json_string("compiler", compiler());
+    json_string("lmdb", peer_lmdb_version());
+    json_string("sqlite", peer_sqlite_version());
     printf("\"records\":%llu,\"record_size\":%u,\"rounds\":%u,\"cases\":[",
            (unsigned long long)bench->records, RECORD_SIZE, bench->rounds);
 }
@@ -253,6 +287,10 @@ int main(int argc, char **argv)
 
     parse(argc, argv, &arguments);
     check_cases(arguments.cases);
+    bench.os = os_native();
+    take_numbers(&bench, &arguments);
+    if (arguments.leave_log != NULL)
+        leave_log(&bench, &arguments);
     prepare(&bench, &arguments, argv[0]);
     if (bench.json)
         json_head(&bench);

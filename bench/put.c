@@ -1,7 +1,8 @@
 /*
- * Random put + flush. Two cases: a tenth of all records changed in one durable commit, and one
- * record in each of many durable commits. Each contestant has a file of its own, all of them the
- * `records` of databases that were written in the same way; in each round all write the same.
+ * Random put + flush, in place: direct access beside the raw ways. Two cases: a tenth of all
+ * records changed in one durable commit, and one record in each of many durable commits. Each
+ * contestant has a file of its own, all of them the `records` of databases that were written in the
+ * same way; in each round all write the same. What transactions cost is in commits.c.
  */
 #include <stdlib.h>
 
@@ -18,15 +19,9 @@ struct put {
     slot_db *db;
 };
 
-/* Put number i of this round: where and what. What depends on where alone. */
 static uint64_t next_put(const struct put *put, uint64_t *random, uint8_t *record)
 {
-    uint64_t recno = random_below(random, put->bench->records);
-    uint64_t value = recno * UINT64_C(0x9e3779b97f4a7c15) + put->bench->round;
-
-    memset(record, (int)(value & 0xff), RECORD_SIZE);
-    memcpy(record, &value, sizeof value);
-    return recno;
+    return random_put(random, put->bench->records, put->bench->round, record);
 }
 
 static uint64_t puts_of(const struct put *put, const struct way *way)
@@ -118,9 +113,13 @@ static void write_pass(void *state, const struct way *way)
 static void slot_ready(void *state, const struct way *way)
 {
     struct put *put = state;
+    slot_options options;
 
+    slot_options_init(&options);
+    options.access = SLOT_DIRECT;
+    options.map_budget = way->setting;
     put->database = way->setting == 0 ? "put.slots" : "put_small.slots";
-    put->db = bench_open(put->bench, put->database, way->setting);
+    put->db = bench_open_with(put->bench, put->database, &options);
     slot_abort(bench_begin(put->db, SLOT_WRITE));
 }
 
@@ -165,12 +164,12 @@ static const struct way ways[] = {
      .ready = file_ready,
      .pass = write_pass,
      .done = file_done},
-    {.name = "slotfile",
+    {.name = "slotfile, direct",
      .against = RAW_MAP,
      .ready = slot_ready,
      .pass = slot_pass,
      .done = slot_done},
-    {.name = "slotfile, 4 MiB budget, 1/10 of it",
+    {.name = "slotfile, direct, 4 MiB, 1/10 of it",
      .against = RAW_MAP,
      .part = 10,
      .setting = SMALL_BUDGET,

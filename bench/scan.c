@@ -80,18 +80,7 @@ static uint64_t raw_warm_done(void *state, const struct way *way)
 
 static void walk_runs(struct scan *scan)
 {
-    slot_txn *txn = bench_begin(scan->db, SLOT_READ);
-    slot_status status;
-    slot_error err;
-    slot_run run;
-
-    scan->sum = 0;
-    for (uint64_t n = 0; (status = slot_scan(txn, n, UINT64_MAX, &run, &err)) == SLOT_OK;
-         n = run.first + run.count)
-        scan->sum += records_sum(run.records, run.count);
-    if (status != SLOT_NOT_FOUND)
-        must(status, &err, "scan");
-    slot_end(txn);
+    scan->sum = bench_sum(scan->db);
 }
 
 static void slot_ready(void *state, const struct way *way)

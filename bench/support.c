@@ -59,6 +59,32 @@ uint64_t clock_ns(const struct bench *bench)
 #endif
 }
 
+uint64_t bench_scaled(const struct bench *bench, uint64_t at_million)
+{
+    uint64_t records = bench->records < 1000000 ? bench->records : 1000000;
+    uint64_t scaled = at_million * records / 1000000;
+
+    return scaled > 20 ? scaled : 20;
+}
+
+/* The quotes are those that both shells have, and `cd .` is there because cmd.exe drops the quotes
+ * of a line that begins with one. */
+void bench_run(const struct bench *bench, const char *program, const char *arguments,
+               const char *output)
+{
+    size_t room = strlen(program) + strlen(arguments) + 2 * PATH_BYTES;
+    char *line = must_malloc(room);
+    char out[PATH_BYTES], err[PATH_BYTES];
+
+    bench_path(bench, output, out);
+    bench_path(bench, "messages", err);
+    snprintf(line, room, "cd . && \"%s\" %s >\"%s\" 2>\"%s\"", program, arguments, out, err);
+    if (system(line) != 0)
+        bench_die("failed: %s", line);
+    free(line);
+    bench_remove_file(bench, "messages");
+}
+
 /* ---- files ---- */
 
 void bench_path(const struct bench *bench, const char *name, char *path)
@@ -150,6 +176,16 @@ void records_make(uint8_t *records, uint64_t first, uint64_t count)
     }
 }
 
+uint64_t records_sum(const void *records, uint64_t count)
+{
+    const uint8_t *record = records;
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < count; i++, record += RECORD_SIZE)
+        sum += record_field(record);
+    return sum;
+}
+
 uint64_t record_use(const uint8_t *record)
 {
     return record_field(record) + record[RECORD_SIZE - 1];
@@ -207,18 +243,41 @@ void bench_have_database(const struct bench *bench, const char *name)
     free(batch);
 }
 
-slot_db *bench_open(const struct bench *bench, const char *name, uint64_t budget)
+slot_db *bench_open_with(const struct bench *bench, const char *name, const slot_options *options)
 {
-    slot_options options;
     char path[PATH_BYTES];
     slot_db *db = NULL;
     slot_error err;
 
+    bench_path(bench, name, path);
+    must(slot_open(path, options, &db, &err), &err, path);
+    return db;
+}
+
+slot_db *bench_open(const struct bench *bench, const char *name, uint64_t budget)
+{
+    slot_options options;
+
     slot_options_init(&options);
     options.map_budget = budget;
-    bench_path(bench, name, path);
-    must(slot_open(path, &options, &db, &err), &err, path);
-    return db;
+    return bench_open_with(bench, name, &options);
+}
+
+uint64_t bench_sum(slot_db *db)
+{
+    slot_txn *txn = bench_begin(db, SLOT_READ);
+    slot_status status;
+    uint64_t sum = 0;
+    slot_error err;
+    slot_run run;
+
+    for (uint64_t n = 0; (status = slot_scan(txn, n, UINT64_MAX, &run, &err)) == SLOT_OK;
+         n = run.first + run.count)
+        sum += records_sum(run.records, run.count);
+    if (status != SLOT_NOT_FOUND)
+        must(status, &err, "scan");
+    slot_end(txn);
+    return sum;
 }
 
 slot_txn *bench_begin(slot_db *db, slot_mode mode)

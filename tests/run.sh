@@ -24,7 +24,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tests/lib/packages.sh"
 . "$root/tests/lib/user.sh"
 
-packages_install cmake ninja-build gcc libc6-dev libxxhash-dev libcmocka-dev pkg-config
+packages_install cmake ninja-build gcc libc6-dev libxxhash-dev libcmocka-dev pkg-config patch strace
 user_begin
 trap user_end EXIT
 root=$(user_tree "$root")

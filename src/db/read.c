@@ -302,9 +302,9 @@ slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run
     if (recno >= end)
         return db_not_found(txn, recno, err);
     status = make_readable(txn, end * n, err);
-    if (status == SLOT_OK)
-        status =
-            plain_bytes(txn, offset, min_u64((end - recno) * n, db->cache.view_size), &plain, err);
+    if (status == SLOT_OK) /* one record at least, be it larger than a view */
+        status = plain_bytes(
+            txn, offset, min_u64((end - recno) * n, max_u64(db->cache.view_size, n)), &plain, err);
     if (status != SLOT_OK)
         return status;
     if (plain > 0) {

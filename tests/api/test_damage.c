@@ -37,6 +37,7 @@ static slot_status try_open(struct fixture *f, slot_access access)
 static void expect_refused(struct fixture *f, slot_status want, const char *file)
 {
     assert_status(f, try_open(f, SLOT_DIRECT), want);
+    assert_status(f, try_open(f, SLOT_TRANSACTIONAL), want);
     assert_string_equal(f->err.file, file);
     assert_true(strlen(f->err.what) > 10);
     assert_status(f, try_open(f, SLOT_READ_ONLY), want);
@@ -103,16 +104,15 @@ static void test_damage__missing_files(void **state)
 {
     static const char *const names[] = {"records", "schema", "sums", "lock"};
     struct fixture *f = *state;
+    slot_access access = f->options.access;
 
     for (int i = 0; i < 4; i++) {
+        f->options.access = access;
         make(f);
         remove_file(f, names[i]);
         expect_refused(f, SLOT_E_CORRUPT, names[i]);
         assert_non_null(strstr(f->err.what, "missing"));
         assert_status(f, slot_destroy(f->path, NULL, &f->err), i == 3 ? SLOT_E_CORRUPT : SLOT_OK);
-        if (i == 3)
-            break;
-        f->options.access = SLOT_DIRECT;
     }
 }
 
@@ -200,7 +200,7 @@ static void test_damage__meta_forged_counts(void **state)
         {56, 1001, SLOT_E_TRUNCATED},
         {104, UINT64_C(4) << 20, SLOT_E_CORRUPT},
         {112, 4096, SLOT_E_UNSUPPORTED},
-        {64, 1, SLOT_E_UNSUPPORTED},
+        {64, 1001, SLOT_E_CORRUPT},
         {120, 1, SLOT_E_UNSUPPORTED},
     };
     struct fixture *f = *state;
@@ -219,6 +219,7 @@ static void test_damage__meta_forged_counts(void **state)
         }
         fixture_write_file(f, "meta", meta, n);
         assert_status(f, try_open(f, SLOT_DIRECT), forged[i].want);
+        assert_status(f, try_open(f, SLOT_TRANSACTIONAL), forged[i].want);
     }
     free(meta);
     free(good);
@@ -226,14 +227,15 @@ static void test_damage__meta_forged_counts(void **state)
 
 struct seen {
     int count;
-    slot_finding last;
+    slot_finding first, last;
 };
 
 static bool note(void *context, const slot_finding *finding)
 {
     struct seen *seen = context;
 
-    seen->count++;
+    if (seen->count++ == 0)
+        seen->first = *finding;
     seen->last = *finding;
     return true;
 }
@@ -291,7 +293,38 @@ static void test_damage__verify_finds_damaged_sums(void **state)
     fixture_open(f);
     assert_status(f, slot_verify(f->db, note, &seen, &f->err), SLOT_DAMAGED);
     assert_int_equal(seen.count, 2);
-    assert_string_equal(seen.last.file, "sums");
+    assert_string_equal(seen.first.file, "sums");
+    assert_string_equal(seen.last.file, "records");
+    assert_int_equal(seen.last.offset, 4000);
+}
+
+/* A number of deleted records that no marks stand for. */
+static void test_damage__verify_finds_a_forged_deleted_count(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+    uint8_t *meta, record[N];
+    slot_txn *txn;
+    size_t n;
+
+    make(f);
+    meta = fixture_read_file(f, "meta", &n);
+    for (size_t slot = 0; slot < n; slot += 4096) {
+        put_u64(meta + slot + 64, 3);
+        put_u64(meta + slot + 4088, checksum(meta + slot, 4088, 0));
+    }
+    fixture_write_file(f, "meta", meta, n);
+    free(meta);
+    fixture_open(f);
+    assert_status(f, slot_verify(f->db, note, &seen, &f->err), SLOT_DAMAGED);
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.first.file, "deleted");
+    txn = fixture_begin(f, SLOT_WRITE);
+    assert_int_equal(slot_count(txn), 997);
+    record_fill(record, N, 0, 0);
+    if (f->options.access == SLOT_TRANSACTIONAL)
+        assert_status(f, slot_insert(txn, record, NULL, &f->err), SLOT_E_CORRUPT);
+    slot_abort(txn);
 }
 
 static void test_damage__sums_cut(void **state)
@@ -334,8 +367,14 @@ static void test_damage__append_refuses_a_damaged_last_block(void **state)
     flip(f, "records", 1000 * N - 1);
     fixture_open(f);
     txn = fixture_begin(f, SLOT_WRITE);
-    assert_ok(f, slot_append(txn, record, 1, NULL, &f->err));
-    assert_status(f, slot_commit(txn, &f->err), SLOT_E_CORRUPT);
+    if (f->options.access == SLOT_DIRECT) {
+        assert_ok(f, slot_append(txn, record, 1, NULL, &f->err));
+        assert_status(f, slot_commit(txn, &f->err), SLOT_E_CORRUPT);
+    } else {
+        assert_status(f, slot_append(txn, record, 1, NULL, &f->err), SLOT_E_CORRUPT);
+        assert_int_equal(slot_records(txn), 1000);
+        slot_abort(txn);
+    }
     txn = fixture_begin(f, SLOT_READ);
     assert_int_equal(slot_records(txn), 1000);
     slot_end(txn);
@@ -496,28 +535,69 @@ static void test_damage__cut_while_open(void **state)
     expect_refused(f, SLOT_E_TRUNCATED, "records");
 }
 
+/* The same in transactional access: what is in the log is not lost, what was cut off is. */
+static void test_damage__cut_while_open_with_a_log(void **state)
+{
+    struct fixture *f = *state;
+    const struct os *os = os_native();
+    struct os_file *file = NULL;
+    uint8_t record[N], range[N * 50];
+    slot_txn *txn;
+    char path[5000];
+    bool is_cut;
+
+    make(f);
+    fixture_open(f);
+    txn = fixture_begin(f, SLOT_WRITE);
+    record_fill(record, N, 5, 0);
+    assert_ok(f, slot_put(txn, 5, record, &f->err));
+    fixture_commit(f, txn);
+    txn = fixture_begin(f, SLOT_WRITE);
+    assert_ok(f, slot_get(txn, 999, record, &f->err));
+    snprintf(path, sizeof path, "%s/records", f->path);
+    assert_true(os_ok(os->open(os, path, OS_WRITE, &file)));
+    is_cut = os_ok(os->resize(os, file, 4096));
+    os->close(os, file);
+    if (!is_cut) {
+        slot_abort(txn);
+        skip();
+    }
+    assert_status(f, slot_get(txn, 999, record, &f->err), SLOT_E_LOST);
+    assert_status(f, slot_read(txn, 998, 1, 2, record, &f->err), SLOT_E_LOST);
+    assert_status(f, slot_get_range(txn, 900, 50, range, &f->err), SLOT_E_LOST);
+    assert_status(f, slot_put(txn, 999, record, &f->err), SLOT_E_LOST);
+    assert_ok(f, slot_get(txn, 5, record, &f->err));
+    assert_true(record_is(record, N, 5, 0));
+    slot_abort(txn);
+    assert_status(f, slot_verify(f->db, NULL, NULL, &f->err), SLOT_DAMAGED);
+    (void)slot_close(f->db, &f->err);
+    f->db = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fixture_test(test_damage__records_cut_by_one_byte),
-        fixture_test(test_damage__records_longer_is_normal),
-        fixture_test(test_damage__missing_files),
-        fixture_test(test_damage__meta_cut),
-        fixture_test(test_damage__meta_one_slot),
-        fixture_test(test_damage__meta_both_slots),
-        fixture_test(test_damage__schema),
-        fixture_test(test_damage__schema_forged),
-        fixture_test(test_damage__meta_forged_counts),
-        fixture_test(test_damage__verify_finds_every_flipped_block),
-        fixture_test(test_damage__verify_finds_swapped_blocks),
-        fixture_test(test_damage__verify_finds_damaged_sums),
-        fixture_test(test_damage__sums_cut),
-        fixture_test(test_damage__put_refuses_a_damaged_block),
-        fixture_test(test_damage__append_refuses_a_damaged_last_block),
-        fixture_test(test_damage__after_a_crash_sums_are_stale_until_rebuilt),
-        fixture_test(test_damage__verify_stops_when_told),
-        fixture_test(test_damage__random_bytes_in_every_file),
-        fixture_test(test_damage__cut_while_open),
+        fixture_test_both(test_damage__records_cut_by_one_byte),
+        fixture_test_both(test_damage__records_longer_is_normal),
+        fixture_test_both(test_damage__missing_files),
+        fixture_test_both(test_damage__meta_cut),
+        fixture_test_both(test_damage__meta_one_slot),
+        fixture_test_both(test_damage__meta_both_slots),
+        fixture_test_both(test_damage__schema),
+        fixture_test_both(test_damage__schema_forged),
+        fixture_test_both(test_damage__meta_forged_counts),
+        fixture_test_both(test_damage__verify_finds_every_flipped_block),
+        fixture_test_both(test_damage__verify_finds_swapped_blocks),
+        fixture_test_both(test_damage__verify_finds_damaged_sums),
+        fixture_test_both(test_damage__verify_finds_a_forged_deleted_count),
+        fixture_test_both(test_damage__sums_cut),
+        fixture_test_both(test_damage__put_refuses_a_damaged_block),
+        fixture_test_both(test_damage__append_refuses_a_damaged_last_block),
+        fixture_test_direct(test_damage__after_a_crash_sums_are_stale_until_rebuilt),
+        fixture_test_both(test_damage__verify_stops_when_told),
+        fixture_test_both(test_damage__random_bytes_in_every_file),
+        fixture_test_direct(test_damage__cut_while_open),
+        fixture_test(test_damage__cut_while_open_with_a_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
  * Large and sparse: 800,000,000 records of 125 bytes are 100 GB of file in a 4 MiB budget. Nothing
  * in open, close or verify walks what was never written, where the system tells holes from data.
+ * In both accesses.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,9 +141,9 @@ static void test_extend__aborted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fixture_test(test_extend__a_hundred_gigabytes_in_4_mib),
-        fixture_test(test_extend__between_appends),
-        fixture_test(test_extend__aborted),
+        fixture_test_both(test_extend__a_hundred_gigabytes_in_4_mib),
+        fixture_test_both(test_extend__between_appends),
+        fixture_test_both(test_extend__aborted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -227,17 +227,17 @@ static void test_open__schema_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fixture_test(test_open__nothing_there),
-        fixture_test(test_open__a_file_or_a_foreign_directory),
-        fixture_test(test_open__create_refuses_what_exists),
-        fixture_test(test_open__create_leaves_no_temporary),
-        fixture_test(test_open__one_writer_or_many_readers),
-        fixture_test(test_open__read_only_writes_nothing),
-        fixture_test(test_open__budget_names_what_is_needed),
-        fixture_test(test_open__options_without_a_size),
-        fixture_test(test_open__clean_is_told),
-        fixture_test(test_open__destroy),
-        fixture_test(test_open__schema_comes_back),
+        fixture_test_both(test_open__nothing_there),
+        fixture_test_both(test_open__a_file_or_a_foreign_directory),
+        fixture_test_both(test_open__create_refuses_what_exists),
+        fixture_test_both(test_open__create_leaves_no_temporary),
+        fixture_test_direct(test_open__one_writer_or_many_readers),
+        fixture_test_both(test_open__read_only_writes_nothing),
+        fixture_test_both(test_open__budget_names_what_is_needed),
+        fixture_test_both(test_open__options_without_a_size),
+        fixture_test_both(test_open__clean_is_told),
+        fixture_test_both(test_open__destroy),
+        fixture_test_both(test_open__schema_comes_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /*
- * Records of every awkward size, through every way in and out, at every awkward boundary.
+ * Records of every awkward size, through every way in and out, at every awkward boundary, in both
+ * accesses.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static void append_read_reopen(struct fixture *f, uint32_t n)
     static void test_records__##name(void **state)                                                 \
     {                                                                                              \
         struct fixture *f = *state;                                                                \
-        f->options.map_budget = (budget);                                                          \
+        if ((budget) != 0)                                                                         \
+            fixture_budget(f, budget);                                                             \
         append_read_reopen(f, sizes[index]);                                                       \
     }
 SIZE_TEST(of_1_byte, 0, 0)
@@ -83,7 +85,7 @@ static void test_records__125_against_page_and_view_edges(void **state)
     struct fixture *f = *state;
     uint64_t count = 8000; /* 1,000,000 bytes */
 
-    f->options.map_budget = 700 << 10; /* views of 256 KiB: their edges are in the file */
+    fixture_budget(f, 700 << 10); /* views of 256 KiB: their edges are in the file */
     fixture_create(f, 125);
     fixture_append(f, count);
     change_around(f, 4096, count * 125);
@@ -152,7 +154,7 @@ static void test_records__ranges(void **state)
     slot_txn *txn;
 
     assert_non_null(got);
-    f->options.map_budget = 700 << 10;
+    fixture_budget(f, 700 << 10);
     fixture_create(f, 125);
     fixture_append(f, 9000);
     txn = fixture_begin(f, SLOT_READ);
@@ -222,23 +224,23 @@ static void test_records__own_changes_are_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fixture_test(test_records__of_1_byte),
-        fixture_test(test_records__of_2_bytes),
-        fixture_test(test_records__of_125_bytes),
-        fixture_test(test_records__of_128_bytes),
-        fixture_test(test_records__of_4095_bytes),
-        fixture_test(test_records__of_4096_bytes),
-        fixture_test(test_records__of_4097_bytes),
-        fixture_test(test_records__of_65537_bytes),
-        fixture_test(test_records__of_1_mib),
-        fixture_test(test_records__of_125_bytes_small_budget),
-        fixture_test(test_records__of_4097_bytes_small_budget),
-        fixture_test(test_records__of_1_mib_small_budget),
-        fixture_test(test_records__125_against_page_and_view_edges),
-        fixture_test(test_records__file_is_exactly_the_records),
-        fixture_test(test_records__a_million_of_125_bytes),
-        fixture_test(test_records__ranges),
-        fixture_test(test_records__own_changes_are_seen),
+        fixture_test_both(test_records__of_1_byte),
+        fixture_test_both(test_records__of_2_bytes),
+        fixture_test_both(test_records__of_125_bytes),
+        fixture_test_both(test_records__of_128_bytes),
+        fixture_test_both(test_records__of_4095_bytes),
+        fixture_test_both(test_records__of_4096_bytes),
+        fixture_test_both(test_records__of_4097_bytes),
+        fixture_test_both(test_records__of_65537_bytes),
+        fixture_test_both(test_records__of_1_mib),
+        fixture_test_both(test_records__of_125_bytes_small_budget),
+        fixture_test_both(test_records__of_4097_bytes_small_budget),
+        fixture_test_both(test_records__of_1_mib_small_budget),
+        fixture_test_both(test_records__125_against_page_and_view_edges),
+        fixture_test_both(test_records__file_is_exactly_the_records),
+        fixture_test_both(test_records__a_million_of_125_bytes),
+        fixture_test_both(test_records__ranges),
+        fixture_test_both(test_records__own_changes_are_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
- * Transactions in direct access: who may be in at the same time, what commit and abort do, what
- * lent pointers may rely on.
+ * What transactions do in either access, and in direct access alone: who may be in at the same
+ * time, what commit and abort do, what lent pointers may rely on. For what only transactional
+ * access has, see test_transactions.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -271,16 +272,16 @@ static void test_txn__empty_commit_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fixture_test(test_txn__commit_is_seen_by_the_next),
-        fixture_test(test_txn__abort_takes_appended_records_back),
-        fixture_test(test_txn__abort_leaves_changes_in_place),
-        fixture_test(test_txn__extend_gives_zeros_even_over_an_aborted_append),
-        fixture_test(test_txn__readers_share_a_writer_waits),
-        fixture_test(test_txn__readers_cannot_write),
-        fixture_test(test_txn__beyond_the_end_and_beyond_the_record),
-        fixture_test(test_txn__lent_pointers_stay),
-        fixture_test(test_txn__edit_survives_growth),
-        fixture_test(test_txn__empty_commit_changes_nothing),
+        fixture_test_both(test_txn__commit_is_seen_by_the_next),
+        fixture_test_both(test_txn__abort_takes_appended_records_back),
+        fixture_test_direct(test_txn__abort_leaves_changes_in_place),
+        fixture_test_both(test_txn__extend_gives_zeros_even_over_an_aborted_append),
+        fixture_test_direct(test_txn__readers_share_a_writer_waits),
+        fixture_test_both(test_txn__readers_cannot_write),
+        fixture_test_both(test_txn__beyond_the_end_and_beyond_the_record),
+        fixture_test_direct(test_txn__lent_pointers_stay),
+        fixture_test_both(test_txn__edit_survives_growth),
+        fixture_test_both(test_txn__empty_commit_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /*
- * Every call of the operating system fails once, and from then on, in every way, one after the
- * other: create, append, put, commit, abort, close. Whatever happens, no call returns a wrong OK,
- * nothing is leaked, and the database that is left opens, holds what was acknowledged, and verifies
- * once its checksums may be trusted.
+ * Direct access: every call of the operating system fails once, and from then on, in every way, one
+ * after the other: create, append, put, commit, abort, close. Whatever happens, no call returns a
+ * wrong OK, nothing is leaked, and the database that is left opens, holds what was acknowledged,
+ * and verifies once its checksums may be trusted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +65,7 @@ static void check_created(struct fixture *f, struct outcome outcome)
         assert_int_not_equal(outcome.status, SLOT_OK);
         return;
     }
-    if (outcome.status != SLOT_OK && slot_open(f->path, NULL, &f->db, &f->err) != SLOT_OK) {
+    if (outcome.status != SLOT_OK && slot_open(f->path, &f->options, &f->db, &f->err) != SLOT_OK) {
         assert_int_equal(f->err.status, SLOT_E_NOT_SLOTFILE); /* removed in part */
         tmpdir_remove_tree(f->path);
         return;
@@ -252,7 +252,7 @@ static void test_fault_sweep__failed_sync_poisons(void **state)
 
     prepare_records(f);
     os_faulty_init(&faulty, os_native());
-    assert_ok(f, db_open_on(&faulty.os, f->path, NULL, &db, &f->err));
+    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
     assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
     record_fill(record, N, 7, 0);
     assert_ok(f, slot_put(txn, 7, record, &f->err));
@@ -330,7 +330,7 @@ static void test_fault_sweep__no_space_while_appending(void **state)
     assert_non_null(records);
     prepare_records(f);
     os_faulty_init(&faulty, os_native());
-    assert_ok(f, db_open_on(&faulty.os, f->path, NULL, &db, &f->err));
+    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
     assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
     os_faulty_fail_only(&faulty, "write_at", 2, OS_FAULTY_FOREVER | OS_FAULTY_HALF, SLOT_E_NO_SPACE,
                         28);
@@ -388,14 +388,14 @@ static void test_fault_sweep__budget_is_hard(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fixture_test(test_fault_sweep__create),
-        fixture_test(test_fault_sweep__commit),
-        fixture_test(test_fault_sweep__abort),
-        fixture_test(test_fault_sweep__failed_sync_poisons),
-        fixture_test(test_fault_sweep__failed_flush_poisons),
-        fixture_test(test_fault_sweep__failed_flush_at_eviction_poisons),
-        fixture_test(test_fault_sweep__no_space_while_appending),
-        fixture_test(test_fault_sweep__budget_is_hard),
+        fixture_test_direct(test_fault_sweep__create),
+        fixture_test_direct(test_fault_sweep__commit),
+        fixture_test_direct(test_fault_sweep__abort),
+        fixture_test_direct(test_fault_sweep__failed_sync_poisons),
+        fixture_test_direct(test_fault_sweep__failed_flush_poisons),
+        fixture_test_direct(test_fault_sweep__failed_flush_at_eviction_poisons),
+        fixture_test_direct(test_fault_sweep__no_space_while_appending),
+        fixture_test_direct(test_fault_sweep__budget_is_hard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

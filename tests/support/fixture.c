@@ -16,6 +16,8 @@ void assert_status_at(struct fixture *f, slot_status got, slot_status want, cons
      * transaction that was left open. */
     fprintf(stderr, "%s:%d: %s\n  is %d (%s), not %d (%s)\n", file, line, call, got,
             slot_status_text(got), want, slot_status_text(want));
+    if (f->note[0] != '\0')
+        fprintf(stderr, "  %s\n", f->note);
     if (got != SLOT_OK && f->err.status == got)
         fprintf(stderr, "  %s, offset %llu: %s (system code %d)\n", f->err.file,
                 (unsigned long long)f->err.offset, f->err.what, f->err.os_code);
@@ -33,6 +35,23 @@ int fixture_setup(void **state)
     snprintf(f->path, sizeof f->path, "%s/test.slots", f->dir);
     *state = f;
     return 0;
+}
+
+int fixture_setup_direct(void **state)
+{
+    struct fixture *f;
+    int result = fixture_setup(state);
+
+    f = *state;
+    f->options.access = SLOT_DIRECT;
+    return result;
+}
+
+void fixture_budget(struct fixture *f, uint64_t bytes)
+{
+    uint64_t more = f->options.access == SLOT_TRANSACTIONAL ? 384 << 10 : 0;
+
+    f->options.map_budget = bytes + more;
 }
 
 static bool print_finding(void *context, const slot_finding *finding)
@@ -61,6 +80,8 @@ int fixture_teardown(void **state)
 {
     struct fixture *f = *state;
 
+    if (f->note[0] != '\0')
+        fprintf(stderr, "at %s\n", f->note);
     if (f->db != NULL)
         fixture_close(f);
     verify_left_behind(f);
@@ -226,6 +247,50 @@ void fixture_write_file(struct fixture *f, const char *name, const void *bytes, 
     assert_true(os_ok(os->resize(os, file, n)));
     assert_true(os_ok(os->write_at(os, file, 0, bytes, n)));
     os->close(os, file);
+}
+
+struct copying {
+    const char *from, *to;
+};
+
+static bool copy_name(void *context, const char *name)
+{
+    const struct os *os = os_native();
+    const struct copying *copying = context;
+    char *from = tmpdir_join(copying->from, name), *to = tmpdir_join(copying->to, name);
+    struct copying inner = {from, to};
+    struct os_file *in = NULL, *out = NULL;
+    uint64_t size = 0;
+    uint8_t *bytes;
+
+    if (os->kind(os, from) == OS_KIND_DIR) {
+        assert_true(os_ok(os->make_dir(os, to)));
+        assert_true(os_ok(os->list(os, from, copy_name, &inner)));
+    } else {
+        assert_true(os_ok(os->open(os, from, OS_READ, &in)));
+        assert_true(os_ok(os->open(os, to, OS_WRITE | OS_CREATE_NEW, &out)));
+        assert_true(os_ok(os->size(os, in, &size)));
+        bytes = malloc((size_t)size + 1);
+        assert_non_null(bytes);
+        assert_true(os_ok(os->read_at(os, in, 0, bytes, (size_t)size)));
+        assert_true(os_ok(os->write_at(os, out, 0, bytes, (size_t)size)));
+        free(bytes);
+        os->close(os, in);
+        os->close(os, out);
+    }
+    free(from);
+    free(to);
+    return true;
+}
+
+void fixture_copy_tree(const char *from, const char *to)
+{
+    const struct os *os = os_native();
+    struct copying copying = {from, to};
+
+    tmpdir_remove_tree(to);
+    assert_true(os_ok(os->make_dir(os, to)));
+    assert_true(os_ok(os->list(os, from, copy_name, &copying)));
 }
 
 uint64_t random_next(uint64_t *state)

@@ -22,14 +22,27 @@ struct fixture {
     slot_error err;       /* of the last call that was given it */
     bool damaged;         /* by the test: do not verify at teardown */
     char path[4096];      /* of "test.slots" in dir */
+    char note[100];       /* what a sweep is at: shown when something fails */
 };
 
 /* cmocka's setup and teardown; *state is the fixture. */
 int fixture_setup(void **state);
+int fixture_setup_direct(void **state); /* with options.access SLOT_DIRECT */
 int fixture_teardown(void **state);
 
-/* A test with a fixture. */
+/* A test with a fixture: in transactional access, in direct access, or once in each. */
 #define fixture_test(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+#define fixture_test_direct(f)                                                                     \
+    {                                                                                              \
+#f " (direct)", f, fixture_setup_direct, fixture_teardown, NULL                            \
+    }
+#define fixture_test_both(f) fixture_test(f), fixture_test_direct(f)
+
+/*
+ * A map budget of about so many bytes for f->options. In transactional access it is larger by what
+ * that needs more: a view for the log, and the words that processes share.
+ */
+void fixture_budget(struct fixture *f, uint64_t bytes);
 
 /* Create "test.slots" and open it as f->db. */
 void fixture_create(struct fixture *f, uint32_t record_size);
@@ -51,6 +64,9 @@ void fixture_check_records(struct fixture *f, uint64_t count);
 /* The whole of one file of the database, in fresh memory; and writing it back. */
 uint8_t *fixture_read_file(struct fixture *f, const char *name, size_t *n);
 void fixture_write_file(struct fixture *f, const char *name, const void *bytes, size_t n);
+
+/* Copy a directory with all that is in it; what was at `to` is removed first. */
+void fixture_copy_tree(const char *from, const char *to);
 
 /* The n bytes that stand for record `recno` in its version `version`. */
 void record_fill(void *record, uint32_t n, uint64_t recno, uint64_t version);

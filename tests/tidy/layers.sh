@@ -27,11 +27,12 @@ allow base 'slotfile/|base/'
 allow os 'slotfile/|base/|os/'
 allow format 'slotfile/|base/|format/'
 allow view 'slotfile/|base/|os/os\.h|view/'
-allow db 'slotfile/|base/|os/os\.h|format/|view/|db/'
+allow log 'slotfile/|base/|os/os\.h|format/|view/|log/'
+allow db 'slotfile/|base/|os/os\.h|format/|view/|log/|db/'
 
 for layer in src/*/; do
     case $layer in
-    src/base/ | src/os/ | src/format/ | src/view/ | src/db/ | src/install/) ;;
+    src/base/ | src/os/ | src/format/ | src/view/ | src/log/ | src/db/ | src/install/) ;;
     *) complain "$layer is a layer that tests/tidy/layers.sh does not know" ;;
     esac
 done
@@ -56,7 +57,7 @@ $out"
 
 # The system is called through the table only.
 out=$(grep -nE '\b(open|close|read|write|pread|pwrite|mmap|munmap|msync|fsync|fdatasync|ftruncate|rename|unlink|mkdir|rmdir|fcntl|madvise|CreateFile[AW]|ReadFile|WriteFile) *\(' \
-    src/base/*.c src/format/*.c src/view/*.c src/db/*.c | grep -vE 'os->|^[^:]*:[0-9]+: *(/?\*|static)')
+    src/base/*.c src/format/*.c src/view/*.c src/log/*.c src/db/*.c | grep -vE 'os->|^[^:]*:[0-9]+: *(/?\*|static)')
 [ -z "$out" ] || complain "system calls outside src/os:
 $out"
 

@@ -1,0 +1,399 @@
+/*
+ * Transactions that change random records, beside SQLite and LMDB. Three cases: one record in each
+ * of many durable commits (and what a file alone can do), the same without waiting for the disk,
+ * and as many changes as there are records in one durable commit. Each contestant has a database of
+ * its own, made in the same way; in each round all make the same changes.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contest.h"
+
+#define PAGE_BYTES    4096u
+#define RECORDS_APART 30u    /* so many are less than a page of anybody */
+#define COMMITS       16384u /* with a million records: as many as there are between checkpoints */
+
+struct commits {
+    struct bench *bench;
+    const char *name; /* what the names of all databases begin with */
+    uint64_t puts;
+    bool made[WAYS_MAX];            /* the database of the contestant way->setting */
+    struct peer_db *kept[WAYS_MAX]; /* its handle, if that is open through all rounds */
+    struct peer_db *db;             /* of this pass */
+    struct os_file *file;           /* of the raw ways: `puts` pages */
+    uint8_t *base;
+    uint8_t *page;
+};
+
+/* ---- databases ---- */
+
+static void database_name(const struct commits *commits, const struct way *way, char *name)
+{
+    snprintf(name, PATH_BYTES, "%s%u.slots", commits->name, (unsigned)way->setting);
+}
+
+/* The first write of a handle marks its database as open: that is no put of ours, and changes
+ * nothing. */
+static void open_database(struct commits *commits, const struct way *way, bool durable)
+{
+    const struct peer *peer = way->peer();
+    uint8_t record[RECORD_SIZE];
+    char name[PATH_BYTES];
+
+    database_name(commits, way, name);
+    if (!commits->made[way->setting])
+        peer->create(commits->bench, name);
+    commits->made[way->setting] = true;
+    commits->db = peer->open(commits->bench, name, durable);
+    peer->begin_read(commits->db);
+    peer->get(commits->db, 0, record);
+    peer->end_read(commits->db);
+    peer->put_alone(commits->db, 0, record);
+}
+
+/* Change all over the place and bring it home: then the files, and those of a log, have the size
+ * that they keep. */
+static void break_in(struct commits *commits, const struct peer *peer)
+{
+    uint8_t record[RECORD_SIZE];
+
+    peer->begin(commits->db);
+    for (uint64_t n = 0; n < commits->bench->records; n += RECORDS_APART) {
+        records_make(record, n, 1);
+        peer->put(commits->db, n, record);
+    }
+    peer->commit(commits->db);
+    peer->checkpoint(commits->db);
+}
+
+static void kept_ready(void *state, const struct way *way)
+{
+    struct commits *commits = state;
+
+    if (commits->kept[way->setting] == NULL) {
+        open_database(commits, way, true);
+        break_in(commits, way->peer());
+        commits->kept[way->setting] = commits->db;
+    }
+    commits->db = commits->kept[way->setting];
+}
+
+static uint64_t kept_done(void *state, const struct way *way)
+{
+    struct commits *commits = state;
+
+    return way->peer()->sum(commits->db);
+}
+
+static uint64_t kept_checkpoint_done(void *state, const struct way *way)
+{
+    struct commits *commits = state;
+
+    way->peer()->checkpoint(commits->db);
+    return kept_done(state, way);
+}
+
+static void opened_ready(void *state, const struct way *way)
+{
+    open_database(state, way, true);
+}
+
+static uint64_t opened_done(void *state, const struct way *way)
+{
+    uint64_t sum = kept_done(state, way);
+    struct commits *commits = state;
+
+    way->peer()->close(commits->db);
+    return sum;
+}
+
+static void normal_ready(void *state, const struct way *way)
+{
+    open_database(state, way, false);
+}
+
+static uint64_t normal_done(void *state, const struct way *way)
+{
+    open_database(state, way, true);
+    return opened_done(state, way);
+}
+
+static void destroy_all(struct commits *commits, const struct way *ways, unsigned ways_count)
+{
+    char name[PATH_BYTES];
+
+    for (unsigned i = 0; i < ways_count; i++) {
+        if (ways[i].peer == NULL || !commits->made[ways[i].setting])
+            continue;
+        if (commits->kept[ways[i].setting] != NULL)
+            ways[i].peer()->close(commits->kept[ways[i].setting]);
+        database_name(commits, &ways[i], name);
+        ways[i].peer()->destroy(commits->bench, name);
+    }
+}
+
+/* ---- passes ---- */
+
+static void put_each(struct commits *commits, const struct way *way)
+{
+    const struct peer *peer = way->peer();
+    uint64_t random = commits->bench->round;
+    uint8_t record[RECORD_SIZE];
+
+    for (uint64_t i = 0; i < commits->puts; i++) {
+        uint64_t recno =
+            random_put(&random, commits->bench->records, commits->bench->round, record);
+
+        peer->put_alone(commits->db, recno, record);
+    }
+}
+
+static void each_pass(void *state, const struct way *way)
+{
+    put_each(state, way);
+}
+
+static void each_and_close_pass(void *state, const struct way *way)
+{
+    struct commits *commits = state;
+
+    put_each(commits, way);
+    way->peer()->checkpoint(commits->db);
+    way->peer()->close(commits->db);
+}
+
+static void together_pass(void *state, const struct way *way)
+{
+    struct commits *commits = state;
+    const struct peer *peer = way->peer();
+    uint64_t random = commits->bench->round;
+    uint8_t record[RECORD_SIZE];
+
+    peer->begin(commits->db);
+    for (uint64_t i = 0; i < commits->puts; i++) {
+        uint64_t recno =
+            random_put(&random, commits->bench->records, commits->bench->round, record);
+
+        peer->put(commits->db, recno, record);
+    }
+    peer->commit(commits->db);
+}
+
+/* ---- raw ways: pages of a log that is there already, one for each commit ---- */
+
+#define RAW_FILE "commit.raw"
+
+/* Space, pages in the cache one by one, all on disk: as good as such a file gets. */
+static void raw_create(struct commits *commits)
+{
+    const struct os *os = commits->bench->os;
+    size_t size = (size_t)(commits->puts * PAGE_BYTES);
+    void *base = NULL;
+    os_result result;
+
+    commits->file = bench_open_file(commits->bench, RAW_FILE, OS_READ | OS_WRITE | OS_CREATE_NEW);
+    result = os->allocate(os, commits->file, 0, size);
+    if (result.status == SLOT_E_UNSUPPORTED)
+        result = os->resize(os, commits->file, size);
+    must_os(result, "allocate");
+    must_os(os->map(os, commits->file, 0, size, OS_MAP_WRITE, &base), "map");
+    commits->base = base;
+    os->advise_view(os, base, size, OS_ADVICE_RANDOM); /* or read-ahead makes pages larger */
+    must_os(os->populate(os, base, size, true), "populate");
+    must_os(os->flush(os, base, size), "flush");
+    must_os(os->sync(os, commits->file), "sync");
+    commits->page = must_malloc(PAGE_BYTES);
+    memset(commits->page, 1, PAGE_BYTES);
+}
+
+static void raw_destroy(struct commits *commits)
+{
+    const struct os *os = commits->bench->os;
+
+    free(commits->page);
+    os->unmap(os, commits->base, (size_t)(commits->puts * PAGE_BYTES));
+    os->close(os, commits->file);
+    bench_remove_file(commits->bench, RAW_FILE);
+}
+
+static void map_pass(void *state, const struct way *way)
+{
+    struct commits *commits = state;
+    const struct os *os = commits->bench->os;
+    uint8_t *to = commits->base;
+
+    (void)way;
+    for (uint64_t i = 0; i < commits->puts; i++, to += PAGE_BYTES) {
+        memcpy(to, commits->page, PAGE_BYTES);
+        must_os(os->flush(os, to, PAGE_BYTES), "flush");
+        must_os(os->sync(os, commits->file), "sync");
+    }
+}
+
+static void write_pass(void *state, const struct way *way)
+{
+    struct commits *commits = state;
+    const struct os *os = commits->bench->os;
+
+    (void)way;
+    for (uint64_t i = 0; i < commits->puts; i++) {
+        must_os(os->write_at(os, commits->file, i * PAGE_BYTES, commits->page, PAGE_BYTES),
+                "write");
+        must_os(os->sync(os, commits->file), "sync");
+    }
+}
+
+static uint64_t raw_done(void *state, const struct way *way)
+{
+    (void)state;
+    (void)way;
+    return 0;
+}
+
+/* ---- the contests ---- */
+
+#define SLOTFILE       "slotfile"
+#define NO_CHECKPOINTS "slotfile, checkpoints not counted"
+#define JUST_OPENED    "slotfile, just opened"
+#define SQLITE         "SQLite, WAL"
+#define LMDB           "LMDB"
+
+/* Passes and states of a contestant that keeps its database open. */
+#define KEPT(number, whose, does)                                                                  \
+    .setting = (number), .peer = (whose), .ready = kept_ready, .pass = (does), .done = kept_done
+
+/* And of one that opens it for each pass, so that it begins without a log. */
+#define OPENED(number, whose, does)                                                                \
+    .setting = (number), .peer = (whose), .ready = opened_ready, .pass = (does), .done = opened_done
+
+static const struct way commit_ways[] = {
+    {.name = SLOTFILE, KEPT(0, peer_slotfile, each_pass)},
+    {.name = NO_CHECKPOINTS,
+     .against = SLOTFILE,
+     .setting = 1,
+     .peer = peer_slotfile_no_checkpoints,
+     .ready = kept_ready,
+     .pass = each_pass,
+     .done = kept_checkpoint_done},
+    {.name = JUST_OPENED, .against = SLOTFILE, OPENED(2, peer_slotfile, each_pass)},
+    {.name = "raw mapping, a page, flush, sync",
+     .against = SLOTFILE,
+     .raw = true,
+     .other = true,
+     .pass = map_pass,
+     .done = raw_done},
+    {.name = "write call, a page, sync",
+     .against = SLOTFILE,
+     .raw = true,
+     .other = true,
+     .pass = write_pass,
+     .done = raw_done},
+    {.name = SQLITE, .against = SLOTFILE, KEPT(3, peer_sqlite, each_pass)},
+    {.name = LMDB, .against = SLOTFILE, KEPT(4, peer_lmdb, each_pass)},
+};
+
+/* At least 0.9 of the raw way's commits a second are at most 1/0.9 of its time. */
+static const struct goal commit_goals[] = {
+    {SLOTFILE, NULL, false, 1 / 0.9},
+    {SQLITE, SLOTFILE, true, 1.0},
+    {LMDB, SLOTFILE, true, 2.3},
+    {NO_CHECKPOINTS, DEVICE_BYTES, false, 2 * PAGE_BYTES},
+};
+
+#define NORMAL(number, whose)                                                                      \
+    .setting = (number), .peer = (whose), .ready = normal_ready, .pass = each_and_close_pass,      \
+    .done = normal_done
+
+static const struct way normal_ways[] = {
+    {.name = SLOTFILE, NORMAL(0, peer_slotfile)},
+    {.name = SQLITE, .against = SLOTFILE, NORMAL(1, peer_sqlite)},
+};
+
+static const struct goal normal_goals[] = {
+    {SQLITE, SLOTFILE, true, 2.5},
+};
+
+static const struct way update_ways[] = {
+    {.name = SLOTFILE, KEPT(0, peer_slotfile, together_pass)},
+    {.name = JUST_OPENED, .against = SLOTFILE, OPENED(1, peer_slotfile, together_pass)},
+    {.name = LMDB, .against = SLOTFILE, KEPT(2, peer_lmdb, together_pass)},
+    {.name = SQLITE, .against = SLOTFILE, KEPT(3, peer_sqlite, together_pass)},
+};
+
+static const struct goal update_goals[] = {
+    {SLOTFILE, LMDB, false, 0.5},
+};
+
+static void run(struct commits *commits, const struct contest *contest)
+{
+    contest_run(commits->bench, contest);
+    destroy_all(commits, contest->ways, contest->ways_count);
+}
+
+void bench_commits(struct bench *bench)
+{
+    struct commits commits = {
+        .bench = bench, .name = "commit", .puts = bench_scaled(bench, COMMITS)};
+    struct contest contest = {
+        .name = "commit",
+        .what = "one random record changed in each of many durable transactions; one thread; "
+                "checkpoints on the way; the raw ways write a page of a preallocated file",
+        .unit = "commit",
+        .count = commits.puts,
+        .unit_bytes = RECORD_SIZE,
+        .writes = true,
+        .writes_each = true,
+        .ways = commit_ways,
+        .ways_count = COUNT_OF(commit_ways),
+        .goals = commit_goals,
+        .goals_count = COUNT_OF(commit_goals),
+        .state = &commits,
+    };
+
+    raw_create(&commits);
+    run(&commits, &contest);
+    raw_destroy(&commits);
+}
+
+void bench_normal(struct bench *bench)
+{
+    struct commits commits = {
+        .bench = bench, .name = "normal", .puts = bench_scaled(bench, 200000)};
+    struct contest contest = {
+        .name = "normal",
+        .what = "one random record changed in each of many transactions that do not wait for the "
+                "disk; checkpoints on the way, one at the end, and the close",
+        .unit = "commit",
+        .count = commits.puts,
+        .unit_bytes = RECORD_SIZE,
+        .writes = true,
+        .writes_each = true,
+        .ways = normal_ways,
+        .ways_count = COUNT_OF(normal_ways),
+        .goals = normal_goals,
+        .goals_count = COUNT_OF(normal_goals),
+        .state = &commits,
+    };
+
+    run(&commits, &contest);
+}
+
+void bench_update(struct bench *bench)
+{
+    struct commits commits = {.bench = bench, .name = "update", .puts = bench->records};
+    struct contest contest = {
+        .name = "update",
+        .what = "random records changed, as many as there are, in one durable transaction",
+        .unit = "update",
+        .count = commits.puts,
+        .unit_bytes = RECORD_SIZE,
+        .writes = true,
+        .ways = update_ways,
+        .ways_count = COUNT_OF(update_ways),
+        .goals = update_goals,
+        .goals_count = COUNT_OF(update_goals),
+        .state = &commits,
+    };
+
+    run(&commits, &contest);
+}

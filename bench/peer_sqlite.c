@@ -1,0 +1,237 @@
+/*
+ * SQLite in WAL mode: a table of blobs by rowid, statements prepared once, everything else as it
+ * comes (pages of 4 KiB, a checkpoint every 1000 pages of log). Where CMake did not find it, there
+ * is nothing here.
+ */
+#include "peer.h"
+
+#if BENCH_SQLITE
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench.h"
+
+enum { BEGIN, COMMIT, BEGIN_READ, UPDATE, SELECT, STATEMENTS };
+
+static const char *const texts[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [BEGIN_READ] = "BEGIN",
+    [UPDATE] = "UPDATE record SET bytes = ?2 WHERE number = ?1",
+    [SELECT] = "SELECT bytes FROM record WHERE number = ?1",
+};
+
+struct peer_db {
+    sqlite3 *handle;
+    sqlite3_stmt *statements[STATEMENTS];
+};
+
+static void must_sqlite(struct peer_db *db, int result, const char *what)
+{
+    if (result != SQLITE_OK && result != SQLITE_DONE && result != SQLITE_ROW)
+        bench_die("SQLite: %s: %s", what, sqlite3_errmsg(db->handle));
+}
+
+static void execute(struct peer_db *db, const char *text)
+{
+    must_sqlite(db, sqlite3_exec(db->handle, text, NULL, NULL, NULL), text);
+}
+
+static sqlite3_stmt *prepare(struct peer_db *db, const char *text)
+{
+    sqlite3_stmt *statement;
+
+    must_sqlite(db, sqlite3_prepare_v2(db->handle, text, -1, &statement, NULL), text);
+    return statement;
+}
+
+/* Run a statement that gives no rows, and make it ready for the next time. */
+static void run(struct peer_db *db, sqlite3_stmt *statement)
+{
+    must_sqlite(db, sqlite3_step(statement), sqlite3_sql(statement));
+    must_sqlite(db, sqlite3_reset(statement), sqlite3_sql(statement));
+}
+
+static void file_name(const char *name, const char *ending, char *file)
+{
+    snprintf(file, PATH_BYTES, "%s.sqlite%s", name, ending);
+}
+
+static void destroy(const struct bench *bench, const char *name)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+    char file[PATH_BYTES];
+
+    for (unsigned i = 0; i < sizeof endings / sizeof *endings; i++) {
+        file_name(name, endings[i], file);
+        bench_remove_file(bench, file);
+    }
+}
+
+/* Open without statements: the table may not be there yet. */
+static struct peer_db *open_file(const struct bench *bench, const char *name, bool durable)
+{
+    struct peer_db *db = must_malloc(sizeof *db);
+    char file[PATH_BYTES], path[PATH_BYTES];
+
+    file_name(name, "", file);
+    bench_path(bench, file, path);
+    must_sqlite(db, sqlite3_open(path, &db->handle), path);
+    execute(db, "PRAGMA journal_mode = WAL");
+    execute(db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    for (unsigned i = 0; i < STATEMENTS; i++)
+        db->statements[i] = NULL;
+    return db;
+}
+
+static struct peer_db *open_database(const struct bench *bench, const char *name, bool durable)
+{
+    struct peer_db *db = open_file(bench, name, durable);
+
+    for (unsigned i = 0; i < STATEMENTS; i++)
+        db->statements[i] = prepare(db, texts[i]);
+    return db;
+}
+
+/* The last one to close makes a checkpoint and removes the log. */
+static void close_database(struct peer_db *db)
+{
+    for (unsigned i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(db->statements[i]);
+    must_sqlite(db, sqlite3_close(db->handle), "close");
+    free(db);
+}
+
+static void begin(struct peer_db *db)
+{
+    run(db, db->statements[BEGIN]);
+}
+
+static void bind(struct peer_db *db, sqlite3_stmt *statement, uint64_t recno, const uint8_t *record)
+{
+    must_sqlite(db, sqlite3_bind_int64(statement, 1, (sqlite3_int64)recno), "bind");
+    if (record != NULL)
+        must_sqlite(db, sqlite3_bind_blob(statement, 2, record, RECORD_SIZE, SQLITE_STATIC),
+                    "bind");
+}
+
+static void put(struct peer_db *db, uint64_t recno, const uint8_t *record)
+{
+    bind(db, db->statements[UPDATE], recno, record);
+    run(db, db->statements[UPDATE]);
+}
+
+static void commit(struct peer_db *db)
+{
+    run(db, db->statements[COMMIT]);
+}
+
+/* Outside of a transaction a statement is one. */
+static void put_alone(struct peer_db *db, uint64_t recno, const uint8_t *record)
+{
+    put(db, recno, record);
+}
+
+static void create(const struct bench *bench, const char *name)
+{
+    uint8_t record[RECORD_SIZE];
+    sqlite3_stmt *insert;
+    struct peer_db *db;
+
+    destroy(bench, name);
+    db = open_file(bench, name, true);
+    execute(db, "CREATE TABLE record (number INTEGER PRIMARY KEY, bytes BLOB)");
+    execute(db, "BEGIN IMMEDIATE");
+    insert = prepare(db, "INSERT INTO record VALUES (?1, ?2)");
+    for (uint64_t n = 0; n < bench->records; n++) {
+        records_make(record, n, 1);
+        bind(db, insert, n, record);
+        run(db, insert);
+    }
+    sqlite3_finalize(insert);
+    execute(db, "COMMIT");
+    close_database(db);
+}
+
+/* Closing does it. */
+static void checkpoint(struct peer_db *db)
+{
+    (void)db;
+}
+
+static void begin_read(struct peer_db *db)
+{
+    run(db, db->statements[BEGIN_READ]);
+}
+
+static void get(struct peer_db *db, uint64_t recno, uint8_t *record)
+{
+    sqlite3_stmt *select = db->statements[SELECT];
+
+    bind(db, select, recno, NULL);
+    must_sqlite(db, sqlite3_step(select), "get");
+    if (sqlite3_column_bytes(select, 0) != (int)RECORD_SIZE)
+        bench_die("SQLite: a record has another size");
+    memcpy(record, sqlite3_column_blob(select, 0), RECORD_SIZE);
+    must_sqlite(db, sqlite3_reset(select), "get");
+}
+
+static void end_read(struct peer_db *db)
+{
+    commit(db);
+}
+
+static uint64_t sum(struct peer_db *db)
+{
+    sqlite3_stmt *all = prepare(db, "SELECT bytes FROM record");
+    uint64_t total = 0;
+    int result;
+
+    while ((result = sqlite3_step(all)) == SQLITE_ROW)
+        total += record_field(sqlite3_column_blob(all, 0));
+    must_sqlite(db, result, "next");
+    sqlite3_finalize(all);
+    return total;
+}
+
+static const struct peer sqlite = {
+    .create = create,
+    .destroy = destroy,
+    .open = open_database,
+    .close = close_database,
+    .begin = begin,
+    .put = put,
+    .commit = commit,
+    .put_alone = put_alone,
+    .checkpoint = checkpoint,
+    .begin_read = begin_read,
+    .get = get,
+    .end_read = end_read,
+    .sum = sum,
+};
+
+const struct peer *peer_sqlite(void)
+{
+    return &sqlite;
+}
+
+const char *peer_sqlite_version(void)
+{
+    return "SQLite " SQLITE_VERSION;
+}
+
+#else
+
+const struct peer *peer_sqlite(void)
+{
+    return 0;
+}
+
+const char *peer_sqlite_version(void)
+{
+    return "";
+}
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * Threads that share a handle, each committing one random record at a time, durably: they share the
+ * flushes too. Every number of threads has a database of its own and does the same puts in all,
+ * each thread its part of the series.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contest.h"
+#include "support/thread.h"
+
+#define THREADS_MAX 32u
+
+struct threads {
+    struct bench *bench;
+    uint64_t puts;
+    struct peer_db *db[THREADS_MAX + 1]; /* by the number of threads */
+};
+
+struct worker {
+    const struct threads *threads;
+    struct peer_db *db;
+    uint64_t first, end; /* of the puts */
+    struct test_thread *thread;
+};
+
+static void work(void *context)
+{
+    const struct worker *worker = context;
+    const struct bench *bench = worker->threads->bench;
+    uint64_t random = random_skip(bench->round, worker->first);
+    uint8_t record[RECORD_SIZE];
+
+    for (uint64_t i = worker->first; i < worker->end; i++) {
+        uint64_t recno = random_put(&random, bench->records, bench->round, record);
+
+        peer_slotfile()->put_alone(worker->db, recno, record);
+    }
+}
+
+static void database_name(uint64_t count, char *name)
+{
+    snprintf(name, PATH_BYTES, "threads%u.slots", (unsigned)count);
+}
+
+static void ready(void *state, const struct way *way)
+{
+    struct threads *threads = state;
+    uint8_t record[RECORD_SIZE];
+    char name[PATH_BYTES];
+
+    if (threads->db[way->setting] != NULL)
+        return;
+    database_name(way->setting, name);
+    peer_slotfile()->create(threads->bench, name);
+    threads->db[way->setting] = peer_slotfile()->open(threads->bench, name, true);
+    records_make(record, 0, 1); /* marks the database as open, makes the log: no put of ours */
+    peer_slotfile()->put_alone(threads->db[way->setting], 0, record);
+}
+
+static void pass(void *state, const struct way *way)
+{
+    struct threads *threads = state;
+    struct worker workers[THREADS_MAX];
+    uint64_t count = way->setting;
+
+    for (uint64_t i = 0; i < count; i++) {
+        workers[i].threads = threads;
+        workers[i].db = threads->db[count];
+        workers[i].first = threads->puts * i / count;
+        workers[i].end = threads->puts * (i + 1) / count;
+        workers[i].thread = test_thread_start(work, &workers[i]);
+    }
+    for (uint64_t i = 0; i < count; i++)
+        test_thread_join(workers[i].thread);
+}
+
+static uint64_t done(void *state, const struct way *way)
+{
+    struct threads *threads = state;
+
+    return peer_slotfile()->sum(threads->db[way->setting]);
+}
+
+#define ONE "1 thread"
+
+static const struct way ways[] = {
+    {.name = ONE, .setting = 1, .ready = ready, .pass = pass, .done = done},
+    {.name = "2 threads", .against = ONE, .setting = 2, .ready = ready, .pass = pass, .done = done},
+    {.name = "8 threads", .against = ONE, .setting = 8, .ready = ready, .pass = pass, .done = done},
+    {.name = "32 threads",
+     .against = ONE,
+     .setting = 32,
+     .ready = ready,
+     .pass = pass,
+     .done = done},
+};
+
+static const struct goal goals[] = {
+    {ONE, "8 threads", true, 2.5},
+    {ONE, "32 threads", true, 6},
+};
+
+void bench_threads(struct bench *bench)
+{
+    struct threads threads = {.bench = bench, .puts = bench_scaled(bench, 16384)};
+    struct contest contest = {
+        .name = "threads",
+        .what = "one random record changed in each of many durable transactions, by threads that "
+                "share a handle; the same number of commits in all",
+        .unit = "commit",
+        .count = threads.puts,
+        .unit_bytes = RECORD_SIZE,
+        .writes = true,
+        .writes_each = true,
+        .ways = ways,
+        .ways_count = COUNT_OF(ways),
+        .goals = goals,
+        .goals_count = COUNT_OF(goals),
+        .state = &threads,
+    };
+    char name[PATH_BYTES];
+
+    contest_run(bench, &contest);
+    for (unsigned i = 0; i <= THREADS_MAX; i++) {
+        if (threads.db[i] == NULL)
+            continue;
+        peer_slotfile()->close(threads.db[i]);
+        database_name(i, name);
+        bench_destroy(bench, name);
+    }
+}
