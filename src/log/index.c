@@ -59,6 +59,12 @@ static bool in_view(const struct view *view, uint32_t place)
     return view != NULL && at >= view->offset && at - view->offset < view->n;
 }
 
+static slot_status full(uint32_t i, slot_error *err)
+{
+    return error_set(err, SLOT_E_CORRUPT, log_name(i), SLOT_NO_OFFSET,
+                     "the index of the segment is full: another program has changed it");
+}
+
 /*
  * The word of `key`, or the empty word where it belongs, and its value; *view is to be let go.
  */
@@ -84,45 +90,60 @@ static slot_status search(struct log *log, uint32_t i, uint64_t key, struct view
         place = (place + 1) & (log->index_words - 1);
     }
     let_go(log, i, *view);
-    return error_set(err, SLOT_E_CORRUPT, log_name(i), SLOT_NO_OFFSET,
-                     "the index of the segment is full: another program has changed it");
+    return full(i, err);
+}
+
+/*
+ * The same through the file, when lent pointers have taken all of the budget: readers are not
+ * refused for that, and a transaction that is durable must be published. Eight aligned bytes are
+ * read and written as one.
+ */
+static slot_status search_file(struct log *log, uint32_t i, uint64_t key, uint64_t *at,
+                               uint64_t *value, slot_error *err)
+{
+    uint32_t place = first_place(log, key);
+    os_result result = os_success();
+
+    *value = 0;
+    for (uint32_t n = 0; n < log->index_words && os_ok(result); n++) {
+        *at = (uint64_t)place * sizeof *value;
+        result = log->os->read_at(log->os, log->index_files[i], *at, value, sizeof *value);
+        if (os_ok(result) && (*value == 0 || *value >> OFFSET_BITS == key))
+            return SLOT_OK;
+        place = (place + 1) & (log->index_words - 1);
+    }
+    if (os_ok(result))
+        return full(i, err);
+    return error_os(err, result.status, result.code, log_name(i), SLOT_NO_OFFSET,
+                    "the index of the segment cannot be read");
 }
 
 slot_status index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset, slot_error *err)
 {
     shared_word *word;
-    struct view *view;
-    uint64_t value;
+    struct view *view = NULL;
+    uint64_t value, at;
     slot_status status = search(log, i, key, &view, &word, &value, err);
 
-    if (status != SLOT_OK)
-        return status;
-    let_go(log, i, view);
-    *offset = (value & OFFSET_MASK) * FRAME_UNIT;
-    return SLOT_OK;
+    if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
+        status = search_file(log, i, key, &at, &value, err);
+    else if (status == SLOT_OK)
+        let_go(log, i, view);
+    if (status == SLOT_OK)
+        *offset = (value & OFFSET_MASK) * FRAME_UNIT;
+    return status;
 }
 
-/*
- * The same through the file, when lent pointers have taken all of the budget: a transaction that is
- * durable must be published. Eight aligned bytes are written as one.
- */
 static slot_status insert_through_file(struct log *log, uint32_t i, uint64_t key, uint64_t word,
                                        slot_error *err)
 {
-    uint32_t place = first_place(log, key);
-    os_result result = os_success();
-    uint64_t value = 0;
+    uint64_t at = 0, value = 0;
+    slot_status status = search_file(log, i, key, &at, &value, err);
+    os_result result;
 
-    for (uint32_t n = 0; n < log->index_words && os_ok(result); n++) {
-        uint64_t at = (uint64_t)place * sizeof value;
-
-        result = log->os->read_at(log->os, log->index_files[i], at, &value, sizeof value);
-        if (os_ok(result) && (value == 0 || value >> OFFSET_BITS == key)) {
-            result = log->os->write_at(log->os, log->index_files[i], at, &word, sizeof word);
-            break;
-        }
-        place = (place + 1) & (log->index_words - 1);
-    }
+    if (status != SLOT_OK)
+        return status;
+    result = log->os->write_at(log->os, log->index_files[i], at, &word, sizeof word);
     if (!os_ok(result))
         return error_os(err, result.status, result.code, log_name(i), SLOT_NO_OFFSET,
                         "the index of the segment cannot be written");
