@@ -40,8 +40,8 @@ static uint64_t pick(struct model *m, uint64_t below)
 
 static void state_init(const struct model *m, struct state *state)
 {
-    state->bytes = calloc(m->most, m->n);
-    state->deleted = calloc(m->most, sizeof *state->deleted);
+    state->bytes = calloc((size_t)m->most, m->n);
+    state->deleted = calloc((size_t)m->most, sizeof *state->deleted);
     assert_non_null(state->bytes);
     assert_non_null(state->deleted);
     state->count = state->deleted_count = 0;

@@ -221,7 +221,7 @@ static void sweep(struct fixture *f, const char *image, uint64_t version, bool f
 {
     uint64_t nth = 1, unknown = 0;
 
-    for (bool met = true; met; nth++) {
+    for (bool met = true; met; nth += forever ? 5 : 1) {
         struct outcome outcome;
 
         assert_true(nth < ROUNDS);
@@ -247,6 +247,7 @@ static void both(struct fixture *f, bool crashed)
     struct outcome outcome = {SLOT_OK, 0, false};
     char image[5000];
 
+    f->options.log_limit_bytes = 512 << 10; /* small files: there are many runs */
     snprintf(image, sizeof image, "%s/image", f->dir);
     fixture_create(f, N);
     fixture_append(f, BASE);
@@ -276,7 +277,6 @@ static void test_oom__small_budget(void **state)
 {
     struct fixture *f = *state;
 
-    f->options.log_limit_bytes = 256 << 10;
     fixture_budget(f, 600 << 10);
     both(f, true);
 }
@@ -330,7 +330,7 @@ static void test_oom__destroy(void **state)
         assert_int_equal(status, SLOT_E_NO_MEMORY);
         f->damaged = true;
         if (slot_destroy(f->path, NULL, &f->err) != SLOT_OK)
-            assert_in_range(f->err.status, SLOT_E_NOT_SLOTFILE, SLOT_E_TRUNCATED);
+            assert_true(f->err.status == SLOT_E_NO_FILE || f->err.status >= SLOT_E_NOT_SLOTFILE);
         f->damaged = false;
         tmpdir_remove_tree(f->path);
     }

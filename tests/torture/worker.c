@@ -18,7 +18,7 @@ void worker_options(slot_options *options, uint64_t *random)
 {
     static const uint32_t wait_ms[] = {0, 20, 500, 5000};
     static const uint64_t checkpoint_bytes[] = {0, 64 << 10, 256 << 10, 1 << 20};
-    static const uint64_t map_budget[] = {0, 0, 8 << 20, 64 << 20};
+    static const uint64_t map_budget[] = {0, 8 << 20, 8 << 20, 64 << 20};
 
     slot_options_init(options);
     options->sync = bank_below(random, 2) == 0 ? SLOT_SYNC_FULL : SLOT_SYNC_NORMAL;

@@ -1,0 +1,419 @@
+/*
+ * The log by itself, without a database around it: indexes, batches of frames, and reading them
+ * back along the chain.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/batch.h"
+#include "log/scan.h"
+#include "support/fixture.h"
+#include "support/os_faulty.h"
+
+#define BLOCK 4000u
+#define LIMIT 4u /* segments */
+
+/* One log in the fixture's directory, as one open handle has it. */
+struct rig {
+    struct fixture *f;
+    struct os_faulty faulty;
+    struct shared_map shared;
+    struct view_cache cache;
+    struct log log;
+    struct log_head head;
+    uint8_t *scratch;
+};
+
+static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
+{
+    memset(rig, 0, sizeof *rig);
+    rig->f = f;
+    os_faulty_init(&rig->faulty, os_native());
+    rig->shared.os = &rig->faulty.os;
+    rig->shared.words = aligned_alloc(64, (sizeof(struct shared) + 63) / 64 * 64);
+    rig->scratch = malloc(BITMAP_BLOCK_BYTES);
+    assert_non_null(rig->shared.words);
+    assert_non_null(rig->scratch);
+    memset((void *)rig->shared.words, 0, sizeof(struct shared));
+    for (uint32_t i = 0; i < SHARED_SEGMENTS; i++)
+        shared_set_segment(&rig->shared, i, SHARED_FREE);
+    rig->log.block_bytes = BLOCK;
+    rig->log.record_size = 125;
+    memset(rig->log.file_id, 3, sizeof rig->log.file_id);
+    assert_ok(f, view_cache_init(&rig->cache, &rig->faulty.os, budget, 8192, 0, 2, &f->err));
+    assert_ok(
+        f, log_init(&rig->log, &rig->faulty.os, &rig->shared, &rig->cache, f->dir, 65536, &f->err));
+    rig->head.file = LOG_SEGMENTS;
+}
+
+static void rig_close(struct rig *rig)
+{
+    log_release(&rig->log);
+    view_cache_release(&rig->cache);
+    free((void *)rig->shared.words);
+    free(rig->scratch);
+    assert_true(os_faulty_is_clean(&rig->faulty));
+    os_faulty_release(&rig->faulty);
+}
+
+/* The bytes of a body: those of record `key` in version `version`, as tests make records. */
+static void fill_body(struct rig *rig, uint64_t key, uint64_t address, uint64_t version)
+{
+    uint32_t n = log_body_bytes(&rig->log, key);
+    uint64_t at = log_offset_of(&rig->log, address) + FRAME_HEADER_BYTES;
+    struct view *view = NULL;
+    uint8_t *body = malloc(n);
+
+    assert_non_null(body);
+    record_fill(body, n, key, version);
+    assert_ok(rig->f,
+              view_acquire(&rig->cache, &rig->log.open_frames[log_file_of(&rig->log, address)], at,
+                           at + n, OS_ADVICE_NORMAL, &view, &rig->f->err));
+    memcpy(view->base + (at - view->offset), body, n);
+    view_unpin(&rig->cache, view);
+    free(body);
+}
+
+static slot_status add(struct rig *rig, struct log_batch *batch, uint64_t key, uint64_t version)
+{
+    uint64_t address = 0;
+    slot_status status =
+        batch_reserve(&rig->log, &rig->head, batch, key, 0, LIMIT, &address, &rig->f->err);
+
+    if (status == SLOT_OK)
+        fill_body(rig, key, address, version);
+    return status;
+}
+
+/* A transaction of `count` blocks from `key` on. */
+static void commit(struct rig *rig, uint64_t key, uint64_t count, uint64_t version)
+{
+    const struct log_commit what = {version * 10, version, 0};
+    struct log_batch batch;
+
+    batch_init(&batch, &rig->head);
+    for (uint64_t i = 0; i < count; i++)
+        assert_ok(rig->f, add(rig, &batch, key + i, version));
+    assert_ok(rig->f,
+              batch_seal(&rig->log, &rig->head, &batch, &what, LIMIT, rig->scratch, &rig->f->err));
+    assert_ok(rig->f, batch_publish(&rig->log, &batch, &rig->f->err));
+    batch_release(&batch);
+}
+
+/* ---- index ---- */
+
+static void test_log__index(void **state)
+{
+    struct rig rig;
+    uint64_t offset = 1;
+    uint32_t frames;
+
+    rig_open(&rig, *state, 1 << 24);
+    assert_ok(rig.f, log_create_segment(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, index_clear(&rig.log, 0, &rig.f->err));
+    frames = (uint32_t)(65536 / frame_length(BLOCK));
+    assert_true(rig.log.index_words >= 2 * frames);
+    for (uint64_t key = 0; key < frames;
+         key++) /* keys that are far apart, and next to each other */
+        assert_ok(rig.f, index_insert(&rig.log, 0, key % 2 == 0 ? key : key << 30, 4096 + key * 64,
+                                      &rig.f->err));
+    for (uint64_t key = 0; key < frames; key++) {
+        assert_ok(rig.f,
+                  index_find(&rig.log, 0, key % 2 == 0 ? key : key << 30, &offset, &rig.f->err));
+        assert_int_equal(offset, 4096 + key * 64);
+        assert_ok(rig.f, index_find(&rig.log, 0, key_of_deleted(key), &offset, &rig.f->err));
+        assert_int_equal(offset, 0);
+    }
+    assert_ok(rig.f, index_insert(&rig.log, 0, 4, 8192, &rig.f->err)); /* a newer frame */
+    assert_ok(rig.f, index_find(&rig.log, 0, 4, &offset, &rig.f->err));
+    assert_int_equal(offset, 8192);
+    assert_ok(rig.f, index_clear(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, index_find(&rig.log, 0, 4, &offset, &rig.f->err));
+    assert_int_equal(offset, 0);
+    rig_close(&rig);
+}
+
+/* Somebody has filled all words: an error, no endless search. */
+static void test_log__index_that_is_full(void **state)
+{
+    struct rig rig;
+    uint64_t offset;
+
+    rig_open(&rig, *state, 1 << 24);
+    assert_ok(rig.f, log_create_segment(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, index_clear(&rig.log, 0, &rig.f->err));
+    for (uint64_t key = 0; key < rig.log.index_words; key++)
+        assert_ok(rig.f, index_insert(&rig.log, 0, key, 4096, &rig.f->err));
+    assert_ok(rig.f, index_find(&rig.log, 0, 5, &offset, &rig.f->err));
+    assert_status(rig.f, index_find(&rig.log, 0, 1 << 20, &offset, &rig.f->err), SLOT_E_CORRUPT);
+    assert_status(rig.f, index_insert(&rig.log, 0, 1 << 20, 4096, &rig.f->err), SLOT_E_CORRUPT);
+    rig_close(&rig);
+}
+
+/* ---- batch ---- */
+
+static void test_log__batch_entries(void **state)
+{
+    struct log_head head = {.file = LOG_SEGMENTS};
+    struct fixture *f = *state;
+    struct log_batch batch;
+
+    batch_init(&batch, &head);
+    assert_null(batch_find(&batch, 0));
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct log_entry entry = {i * i, i, i, 0};
+
+        assert_ok(f, batch_note(&batch, &entry, &f->err));
+    }
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct log_entry entry = {i * i, i + 1, i + 1, i};
+
+        assert_non_null(batch_find(&batch, i * i));
+        assert_int_equal(batch_find(&batch, i * i)->lsn, i);
+        assert_ok(f, batch_note(&batch, &entry, &f->err)); /* in its place */
+        assert_int_equal(batch_find(&batch, i * i)->lsn, i + 1);
+        assert_null(batch_find(&batch, i * i + 1 + (i == 0)));
+    }
+    assert_int_equal(batch.n, 1000);
+    batch_release(&batch);
+}
+
+static void test_log__batch_that_is_forgotten(void **state)
+{
+    struct rig rig;
+    struct log_batch batch;
+    struct log_head before;
+    uint64_t offset;
+
+    rig_open(&rig, *state, 1 << 24);
+    commit(&rig, 0, 3, 1);
+    before = rig.head;
+    batch_init(&batch, &rig.head);
+    for (uint64_t key = 0; key < 30; key++) /* into a second and a third segment */
+        assert_ok(rig.f, add(&rig, &batch, key, 2));
+    assert_int_equal(batch.begun_n, 2);
+    assert_int_not_equal(shared_segment(&rig.shared, 2), SHARED_FREE);
+    batch_forget(&rig.log, &rig.head, &batch);
+    batch_release(&batch);
+    assert_memory_equal(&before, &rig.head, sizeof before);
+    assert_true(shared_segment(&rig.shared, 1) == SHARED_FREE);
+    assert_true(shared_segment(&rig.shared, 2) == SHARED_FREE);
+    assert_ok(rig.f, index_find(&rig.log, 0, 29, &offset, &rig.f->err));
+    assert_int_equal(offset, 0);
+    commit(&rig, 50, 3, 2); /* goes on where the first ended */
+    rig_close(&rig);
+}
+
+static void test_log__batch_fills_the_log(void **state)
+{
+    struct rig rig;
+    struct log_batch batch;
+    slot_status status = SLOT_OK;
+    uint64_t key = 0;
+
+    rig_open(&rig, *state, 1 << 24);
+    batch_init(&batch, &rig.head);
+    while (status == SLOT_OK)
+        status = add(&rig, &batch, key++, 1);
+    assert_int_equal(status, SLOT_E_LOG_FULL);
+    assert_int_equal(batch.begun_n, LIMIT);
+    assert_int_equal(batch.n, LIMIT * ((65536 - 4096) / frame_length(BLOCK)));
+    assert_null(batch_find(&batch, key - 1)); /* the one that did not fit */
+    batch_forget(&rig.log, &rig.head, &batch);
+    batch_release(&batch);
+    rig_close(&rig);
+}
+
+/* ---- scan ---- */
+
+static slot_status start(struct rig *rig, struct log_scan *scan)
+{
+    return scan_init(scan, &rig->log, NULL, 0, 0, &rig->f->err);
+}
+
+/* All frames of the log come back in order, with the bytes that went in. */
+static void test_log__scan_reads_what_was_sealed(void **state)
+{
+    static const uint64_t counts[] = {1, 7, 20, 0, 3};
+    struct log_scan scan;
+    struct scan_frame found;
+    uint64_t lsn = 0;
+    struct rig rig;
+
+    rig_open(&rig, *state, 1 << 24);
+    for (uint64_t i = 0; i < 5; i++)
+        commit(&rig, i * 100, counts[i], i + 1);
+    assert_ok(rig.f, start(&rig, &scan));
+    for (uint64_t i = 0; i < 5; i++) {
+        for (uint64_t k = 0; k < (counts[i] == 0 ? 1 : counts[i]); k++) {
+            bool last = counts[i] == 0 || k + 1 == counts[i];
+
+            assert_ok(rig.f, scan_next(&scan, &found, &rig.f->err));
+            assert_true(found.frame.lsn > lsn);
+            lsn = found.frame.lsn;
+            assert_int_equal((found.frame.flags & FRAME_COMMIT) != 0, last);
+            if (last)
+                assert_int_equal(found.frame.records, (i + 1) * 10);
+            if (counts[i] == 0) {
+                assert_null(found.body);
+                continue;
+            }
+            assert_int_equal(found.frame.key, i * 100 + k);
+            assert_true(record_is(found.body, BLOCK, i * 100 + k, i + 1));
+        }
+    }
+    assert_true(scan.lsn == rig.head.lsn && scan.chain == rig.head.chain);
+    assert_status(rig.f, scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
+    assert_ok(rig.f, scan_is_torn(&scan, &rig.f->err));
+    scan_release(&scan);
+    rig_close(&rig);
+}
+
+/* The end is the last commit: what has no commit behind it does not count. */
+static void test_log__scan_finds_the_end(void **state)
+{
+    struct snapshot end = {0, 5, 6, 0};
+    struct log_scan scan;
+    struct rig rig;
+    struct log_head whole;
+    uint8_t zeros[64] = {0};
+
+    rig_open(&rig, *state, 1 << 24);
+    commit(&rig, 0, 1, 1);
+    whole = rig.head;
+    commit(&rig, 0, 3, 2);
+    assert_true(os_ok(rig.faulty.os.write_at(&rig.faulty.os, rig.log.files[0],
+                                             whole.lsn + 2 * frame_length(BLOCK), zeros, 64)));
+    assert_ok(rig.f, start(&rig, &scan));
+    assert_ok(rig.f, scan_find_end(&scan, &end, &rig.f->err));
+    assert_true(end.lsn == whole.lsn && end.chain == whole.chain);
+    assert_int_equal(end.records, 10);
+    assert_int_equal(scan.lsn, whole.lsn + 2 * frame_length(BLOCK));
+    assert_ok(rig.f, scan_is_torn(&scan, &rig.f->err));
+    scan_release(&scan);
+    rig_close(&rig);
+}
+
+/* A frame behind the damage that says that it was durable. */
+static void test_log__scan_tells_damage_from_a_torn_end(void **state)
+{
+    struct snapshot end = {0, 0, 0, 0};
+    struct log_scan scan;
+    struct rig rig;
+    uint8_t zeros[64] = {0};
+
+    rig_open(&rig, *state, 1 << 24);
+    commit(&rig, 0, 2, 1);
+    shared_raise_durable(&rig.shared, rig.head.lsn);
+    commit(&rig, 0, 2, 2);
+    assert_true(
+        os_ok(rig.faulty.os.write_at(&rig.faulty.os, rig.log.files[0], 4096 + 500, zeros, 64)));
+    assert_ok(rig.f, start(&rig, &scan));
+    assert_ok(rig.f, scan_find_end(&scan, &end, &rig.f->err));
+    assert_int_equal(end.lsn, 0);
+    assert_status(rig.f, scan_is_torn(&scan, &rig.f->err), SLOT_E_CORRUPT);
+    scan_release(&scan);
+    rig_close(&rig);
+}
+
+/* From a place in the middle, whose chain value is known; with a wrong value nothing is found. */
+static void test_log__scan_from_a_checkpoint(void **state)
+{
+    struct log_scan scan;
+    struct scan_frame found;
+    struct log_head at;
+    struct rig rig;
+
+    rig_open(&rig, *state, 1 << 24);
+    commit(&rig, 0, 12, 1);
+    at = rig.head;
+    commit(&rig, 70, 9, 2);
+    assert_ok(rig.f, scan_init(&scan, &rig.log, NULL, at.lsn, at.chain, &rig.f->err));
+    for (uint64_t i = 0; i < 9; i++) {
+        assert_ok(rig.f, scan_next(&scan, &found, &rig.f->err));
+        assert_int_equal(found.frame.key, 70 + i);
+    }
+    assert_status(rig.f, scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
+    scan_release(&scan);
+    assert_ok(rig.f, scan_init(&scan, &rig.log, NULL, at.lsn, at.chain + 1, &rig.f->err));
+    assert_status(rig.f, scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
+    scan_release(&scan);
+    rig_close(&rig);
+}
+
+/* A next life begins behind everything that is there, with another chain. */
+static void test_log__next_life(void **state)
+{
+    uint64_t lsn = 0, chain = 0, other = 0;
+    struct rig rig;
+
+    rig_open(&rig, *state, 1 << 24);
+    commit(&rig, 0, 20, 1);
+    lsn = rig.head.lsn;
+    assert_ok(rig.f, log_next_life(&rig.log, &lsn, &chain, &rig.f->err));
+    assert_true(lsn >= rig.head.start + 65536);
+    assert_int_equal(lsn % FRAME_COMMIT_UNIT, 0);
+    assert_ok(rig.f, log_next_life(&rig.log, &lsn, &other, &rig.f->err));
+    assert_true(chain != other);
+    log_close_segments(&rig.log);
+    assert_ok(rig.f, log_remove_segments(&rig.faulty.os, rig.f->dir, &rig.f->err));
+    rig_close(&rig);
+}
+
+static void test_log__segment_sizes(void **state)
+{
+    (void)state;
+    assert_int_equal(log_segment_bytes(0, 4000), 64 << 10);
+    assert_int_equal(log_segment_bytes(256 << 10, 4000), 64 << 10);
+    assert_int_equal(log_segment_bytes(1 << 30, 4000), 16 << 20);
+    assert_int_equal(log_segment_bytes(UINT64_C(4) << 30, 4000), 64 << 20);
+    assert_int_equal(log_segment_bytes(UINT64_C(1) << 40, 4000), 64 << 20);
+    assert_true(log_segment_bytes(0, 1048576) >= 4 * 1048576 + 4096);
+}
+
+/* Segments between a checkpoint and a snapshot, newest first, and where a position is in them. */
+static void test_log__live_segments(void **state)
+{
+    struct log_live live;
+    struct rig rig;
+
+    rig_open(&rig, *state, 1 << 24);
+    shared_set_segment(&rig.shared, 3, 0);
+    shared_set_segment(&rig.shared, 1, 60000);
+    shared_set_segment(&rig.shared, 2, 120000);
+    log_live(&rig.log, 0, 130000, &live);
+    assert_int_equal(live.n, 3);
+    assert_int_equal(live.file[0], 2);
+    assert_int_equal(live.file[2], 3);
+    assert_true(log_address(&rig.log, &live, 60064) == (UINT64_C(1) << 16 | 64));
+    assert_true(log_address(&rig.log, &live, 124096) == (UINT64_C(2) << 16 | 4096));
+    log_live(&rig.log, 70000, 110000, &live);
+    assert_int_equal(live.n, 1);
+    assert_int_equal(live.file[0], 1);
+    assert_true(log_address(&rig.log, &live, 64) == LOG_NO_ADDRESS);
+    log_live(&rig.log, 120000, 120000, &live);
+    assert_int_equal(live.n, 0);
+    log_live(&rig.log, 119999, 120001, &live);
+    assert_int_equal(live.n, 2);
+    rig_close(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fixture_test(test_log__index),
+        fixture_test(test_log__index_that_is_full),
+        fixture_test(test_log__batch_entries),
+        fixture_test(test_log__batch_that_is_forgotten),
+        fixture_test(test_log__batch_fills_the_log),
+        fixture_test(test_log__scan_reads_what_was_sealed),
+        fixture_test(test_log__scan_finds_the_end),
+        fixture_test(test_log__scan_tells_damage_from_a_torn_end),
+        fixture_test(test_log__scan_from_a_checkpoint),
+        fixture_test(test_log__next_life),
+        fixture_test(test_log__segment_sizes),
+        fixture_test(test_log__live_segments),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
