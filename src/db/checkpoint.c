@@ -253,7 +253,11 @@ static slot_status close_marked(slot_db *db, slot_error *err)
 
 slot_status checkpoint_close(slot_db *db, slot_error *err)
 {
-    if (shared_poison(&db->shared) != 0 || shared_marked(&db->shared) == 0)
-        return SLOT_OK; /* recovery's business, or nothing to do */
+    if (db_is_poisoned(db))
+        return SLOT_OK; /* recovery's business */
+    /* Nothing was written; but whoever closed or recovered it before may have died before the end.
+     */
+    if (shared_marked(&db->shared) == 0)
+        return db->meta.access == META_ACCESS_CLEAN ? home_cut(db, err) : SLOT_OK;
     return close_marked(db, err);
 }

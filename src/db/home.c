@@ -342,8 +342,9 @@ static os_result cut(const struct os *os, struct os_file *file, uint64_t n)
     uint64_t size = 0;
     os_result result = os->size(os, file, &size);
 
-    if (os_ok(result) && size > n)
-        result = os->resize(os, file, n);
+    if (!os_ok(result) || size <= n)
+        return result;
+    result = os->resize(os, file, n);
     return os_ok(result) ? os->sync(os, file) : result;
 }
 

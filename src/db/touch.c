@@ -149,16 +149,16 @@ static slot_status first_touch(slot_txn *txn, uint64_t key, struct pin **pin, ui
     slot_db *db = txn->db;
     uint8_t *scratch = db->writer.scratch;
     uint64_t source = LOG_NO_ADDRESS, previous = 0, address = 0;
-    slot_status status = SLOT_OK;
+    slot_status status;
     os_result result;
 
-    if (!key_is_deleted(key))
-        status = give_space(txn, key_block(key), err);
-    /* What can fail because of what is on disk comes first: then nothing has changed. */
-    if (status == SLOT_OK)
-        status = version_find(txn, key, &source, &previous, err);
+    /* What can fail because of what is on disk comes first: then nothing has changed. And space
+     * comes after reading: it would make a file long again that somebody has cut. */
+    status = version_find(txn, key, &source, &previous, err);
     if (status == SLOT_OK)
         status = load_block(txn, key, source, scratch, err);
+    if (status == SLOT_OK && !key_is_deleted(key))
+        status = give_space(txn, key_block(key), err);
     if (status == SLOT_OK)
         status = reserve(txn, key, previous, &address, err);
     if (status != SLOT_OK)
