@@ -251,6 +251,20 @@ static slot_status close_marked(slot_db *db, slot_error *err)
     return status;
 }
 
+/* Cut and remove what does not belong to a database that was closed cleanly. */
+static slot_status tidy_up(slot_db *db, slot_error *err)
+{
+    char *directory = db_path(db->path, DIR_LOG);
+    slot_status status = home_cut(db, err);
+
+    if (directory == NULL)
+        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    if (status == SLOT_OK)
+        status = log_remove_segments(db->os, directory, err);
+    free(directory);
+    return status;
+}
+
 slot_status checkpoint_close(slot_db *db, slot_error *err)
 {
     if (db_is_poisoned(db))
@@ -258,6 +272,6 @@ slot_status checkpoint_close(slot_db *db, slot_error *err)
     /* Nothing was written; but whoever closed or recovered it before may have died before the end.
      */
     if (shared_marked(&db->shared) == 0)
-        return db->meta.access == META_ACCESS_CLEAN ? home_cut(db, err) : SLOT_OK;
+        return db->meta.access == META_ACCESS_CLEAN ? tidy_up(db, err) : SLOT_OK;
     return close_marked(db, err);
 }

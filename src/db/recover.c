@@ -21,6 +21,20 @@
 #include "db/handle.h"
 #include "log/scan.h"
 
+/*
+ * Sync, and then forget what the cache holds. After a write that has failed, some systems keep the
+ * page as if it were on the disk; ext4 does not even write it again when the same bytes are stored
+ * and the space was allocated but never written. What we go on from is what is read from the disk.
+ */
+static os_result sync_and_forget(const struct os *os, struct os_file *file)
+{
+    os_result result = os->sync(os, file);
+
+    if (os_ok(result))
+        os->advise(os, file, 0, 0, OS_ADVICE_FORGET);
+    return result;
+}
+
 static slot_status sync_all(slot_db *db, const struct log_scan *scan, slot_error *err)
 {
     struct os_file *files[] = {db->files.meta, db->files.records, db->files.sums,
@@ -29,10 +43,10 @@ static slot_status sync_all(slot_db *db, const struct log_scan *scan, slot_error
 
     for (size_t i = 0; i < sizeof files / sizeof files[0] && os_ok(result); i++) {
         if (files[i] != NULL)
-            result = db->os->sync(db->os, files[i]);
+            result = sync_and_forget(db->os, files[i]);
     }
     for (uint32_t i = 0; i < scan->segments && os_ok(result); i++)
-        result = db->os->sync(db->os, db->log.files[scan->segment[i].file]);
+        result = sync_and_forget(db->os, db->log.files[scan->segment[i].file]);
     if (!os_ok(result))
         return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
                         "the files cannot be made durable before recovery");

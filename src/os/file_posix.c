@@ -277,10 +277,9 @@ void os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, 
     (void)os;
 #if defined(POSIX_FADV_NORMAL)
     static const int words[] = {
-        [OS_ADVICE_NORMAL] = POSIX_FADV_NORMAL,
-        [OS_ADVICE_SEQUENTIAL] = POSIX_FADV_SEQUENTIAL,
-        [OS_ADVICE_RANDOM] = POSIX_FADV_RANDOM,
-        [OS_ADVICE_WILLNEED] = POSIX_FADV_WILLNEED,
+        [OS_ADVICE_NORMAL] = POSIX_FADV_NORMAL,   [OS_ADVICE_SEQUENTIAL] = POSIX_FADV_SEQUENTIAL,
+        [OS_ADVICE_RANDOM] = POSIX_FADV_RANDOM,   [OS_ADVICE_WILLNEED] = POSIX_FADV_WILLNEED,
+        [OS_ADVICE_FORGET] = POSIX_FADV_DONTNEED,
     };
     (void)posix_fadvise(file->fd, (off_t)offset, (off_t)n, words[advice]);
 #else

@@ -102,10 +102,9 @@ os_result os_map_populate(const struct os *os, void *address, size_t n, bool for
 void os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)
 {
     static const int words[] = {
-        [OS_ADVICE_NORMAL] = POSIX_MADV_NORMAL,
-        [OS_ADVICE_SEQUENTIAL] = POSIX_MADV_SEQUENTIAL,
-        [OS_ADVICE_RANDOM] = POSIX_MADV_RANDOM,
-        [OS_ADVICE_WILLNEED] = POSIX_MADV_WILLNEED,
+        [OS_ADVICE_NORMAL] = POSIX_MADV_NORMAL, [OS_ADVICE_SEQUENTIAL] = POSIX_MADV_SEQUENTIAL,
+        [OS_ADVICE_RANDOM] = POSIX_MADV_RANDOM, [OS_ADVICE_WILLNEED] = POSIX_MADV_WILLNEED,
+        [OS_ADVICE_FORGET] = POSIX_MADV_NORMAL,
     };
     void *start = page_range(address, &n);
 

@@ -61,7 +61,8 @@ typedef enum os_advice {
     OS_ADVICE_NORMAL,
     OS_ADVICE_SEQUENTIAL,
     OS_ADVICE_RANDOM,
-    OS_ADVICE_WILLNEED
+    OS_ADVICE_WILLNEED,
+    OS_ADVICE_FORGET /* of files only: what is cached and not dirty is read from the disk again */
 } os_advice;
 
 typedef enum os_kind { OS_KIND_NONE, OS_KIND_FILE, OS_KIND_DIR, OS_KIND_OTHER } os_kind;
@@ -120,6 +121,7 @@ struct os {
     /* Start writing dirty bytes of the range to the disk, without waiting. A hint. */
     void (*start_writeback)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
 
+    /* How a range will be used; n 0: up to the end. A hint. */
     void (*advise)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
                    os_advice advice);
 
