@@ -1,0 +1,64 @@
+#!/bin/sh
+# The test of the crash test: each patch in mutants/ breaks one rule of the protocol (its first lines
+# say which, and why that must fail); with it the crash test has to fail within seconds. A patch
+# that no longer applies fails this test.
+#
+#   sh mutants.sh BUILD CC [NAME...]
+#
+# BUILD is a build of this tree with the program `crash`, CC its compiler. Lines of mutants/list:
+# name, kind of run, first seed, crash images.
+set -u
+
+build=$1 cc=$2
+shift 2
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+flags="-w -std=c11 -O2 -fno-strict-aliasing -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSLOT_API="
+wrap=
+for name in malloc calloc realloc free os_mutex_init os_mutex_lock os_mutex_unlock os_mutex_release; do
+    wrap="$wrap -Wl,--wrap=$name"
+done
+
+# build_mutant NAME: $work/NAME/crash.
+build_mutant() {
+    tree=$work/$1
+    mkdir -p "$tree" && cp -r "$root/src" "$tree/src" || return 1
+    patch -s -p1 -F1 -d "$tree" <"$here/mutants/$1.patch" || return 1
+    sources=$(sed -n 's|^+++ b/||p' "$here/mutants/$1.patch")
+    case $sources in
+    *.h*) sources=$(cd "$tree" && ls src/db/*.c src/log/*.c src/format/frame.c) ;;
+    esac
+    for source in $sources; do
+        # shellcheck disable=SC2086 # lists of words
+        $cc $flags -I"$root/include" -I"$tree/src" -c "$tree/$source" \
+            -o "$tree/$(echo "$source" | tr / _).o" || return 1
+    done
+    # shellcheck disable=SC2086
+    $cc $wrap "$build"/tests/crash/CMakeFiles/crash.dir/*.o \
+        "$build"/tests/crash/CMakeFiles/crash_sim_wrap.dir/*.o "$tree"/*.o \
+        "$build/lib/libcrash_sim.a" "$build/lib/libslotfile.a" -lpthread -o "$tree/crash"
+}
+
+# one NAME KIND SEED IMAGES: says what came of it.
+one() {
+    if ! build_mutant "$1" >"$work/$1.log" 2>&1; then
+        echo "FAILED: $1 does not apply or build"
+        sed 's/^/    /' "$work/$1.log" | head -n 5
+    elif timeout 20 "$work/$1/crash" --only "$2" --from "$3" --seeds 30 --images "$4" \
+        >"$work/$1.log" 2>&1 || [ $? -eq 124 ]; then
+        echo "FAILED: $1 was not caught"
+    else
+        echo "caught $1: $(grep -a 'seed' "$work/$1.log" | head -n 1 | cut -c 1-120)"
+    fi
+    rm -rf "${work:?}/$1"
+}
+
+while read -r name kind seed images; do
+    if [ $# -eq 0 ] || echo " $* " | grep -q " $name "; then
+        one "$name" "$kind" "$seed" "$images"
+    fi
+done <"$here/mutants/list" | tee "$work/result"
+grep -q FAILED "$work/result" && exit 1
+echo "PASSED $(grep -c '^caught' "$work/result") mutants caught"
