@@ -334,8 +334,9 @@ SLOT_API slot_status slot_open(const char *path, const slot_options *options, sl
 
 /*
  * Close. All transactions must have ended. The handle is gone whatever is returned; when it is not
- * SLOT_OK, the database was not marked clean, and nothing that was committed is lost by that.
- * NULL is allowed. The last one to close makes a checkpoint and removes the log: then `records`
+ * SLOT_OK, the database was not marked clean, and nothing that is durable is lost by that.
+ * SLOT_E_POISONED: a flush has failed, in this process or in another that had the database open;
+ * what was committed with SLOT_SYNC_NORMAL since may be lost. NULL is allowed. The last one to close makes a checkpoint and removes the log: then `records`
  * holds everything, in exactly records * record_size bytes. In a child made by fork it only
  * closes files. Cost: the checkpoint, or 3 syncs in direct access, when something was written.
  */

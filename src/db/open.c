@@ -403,10 +403,17 @@ slot_status slot_open(const char *path, const slot_options *options, slot_db **d
  * has them mapped: so we let go of ours before we say that we are gone. */
 static slot_status leave(slot_db *db, slot_error *err)
 {
+    bool poisoned = db_is_poisoned(db);
+    slot_status status = SLOT_OK;
+
     view_drop_all(&db->cache, &db->records);
     log_close_segments(&db->log);
     writer_disown(db);
-    return session_last(db) ? checkpoint_close(db, err) : SLOT_OK;
+    if (session_last(db))
+        status = checkpoint_close(db, err);
+    if (poisoned && status == SLOT_OK)
+        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    return status;
 }
 
 slot_status slot_close(slot_db *db, slot_error *err)
@@ -426,8 +433,6 @@ slot_status slot_close(slot_db *db, slot_error *err)
         status = direct_close(db, err);
     else if (db->access == SLOT_TRANSACTIONAL)
         status = leave(db, err);
-    if (db->access == SLOT_TRANSACTIONAL && atomic_load(&db->poisoned) && status == SLOT_OK)
-        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     free_handle(db);
     return status;
 }
