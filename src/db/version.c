@@ -95,7 +95,8 @@ static slot_status read_frame(slot_txn *txn, uint64_t address, uint64_t lsn, uin
 /*
  * From the newest version in the log back along its chain to the one that the transaction sees. A
  * snapshot and a checkpoint are the ends of commits: what begins before them is theirs. Versions
- * before c are in the file and never followed: their frames may be gone.
+ * before c are in the file and never followed: their frames may be gone. Headers are read on the
+ * way back only: mostly the newest version is the one, and its place says all about it.
  */
 static slot_status walk(slot_txn *txn, uint64_t key, uint64_t newest, uint64_t *address,
                         uint64_t *lsn, slot_error *err)
@@ -108,13 +109,13 @@ static slot_status walk(slot_txn *txn, uint64_t key, uint64_t newest, uint64_t *
         *address = log_address(&txn->db->log, live_of(txn), at);
         if (*address == LOG_NO_ADDRESS)
             return damaged(0, &txn->db->log, err);
-        status = read_frame(txn, *address, at, key, &frame, err);
-        if (status != SLOT_OK)
-            return status;
         if (at < txn->seen.lsn) {
             *lsn = at;
             return SLOT_OK;
         }
+        status = read_frame(txn, *address, at, key, &frame, err);
+        if (status != SLOT_OK)
+            return status;
         at = frame.previous;
     }
     *address = LOG_NO_ADDRESS;

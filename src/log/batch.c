@@ -156,11 +156,16 @@ static slot_status reserve_bytes(struct log *log, struct log_head *head, struct 
 {
     bool fits = head->file < LOG_SEGMENTS &&
                 n <= log->segment_bytes - min_u64(head->reserved - head->start, log->segment_bytes);
+    slot_status status = SLOT_OK;
 
     if (head->reserved > LSN_LAST)
         return error_set(err, SLOT_E_LIMIT, "log", SLOT_NO_OFFSET,
                          "no log positions are left: export and import the database");
-    return fits ? SLOT_OK : begin_segment(log, head, batch, limit_segments, err);
+    if (!fits)
+        status = begin_segment(log, head, batch, limit_segments, err);
+    if (status == SLOT_OK)
+        status = log_populate(log, head->file, head->reserved - head->start + n, err);
+    return status;
 }
 
 static uint64_t head_address(const struct log *log, const struct log_head *head, uint64_t lsn)

@@ -10,6 +10,9 @@
 #define POPULATE_BYTES (UINT64_C(1) << 20)
 #define ZEROS_BYTES    65536u
 
+/* A reader asks the index of each segment that may hold a newer version: better few and large. */
+#define LOG_SEGMENTS_WANTED 16
+
 /* ---- names and sizes ---- */
 
 #define ROW(a) a "0", a "1", a "2", a "3", a "4", a "5", a "6", a "7", a "8", a "9"
@@ -43,7 +46,7 @@ uint64_t log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes)
 
     while (bytes < least)
         bytes *= 2;
-    while (bytes < LOG_SEGMENT_BYTES_MAX && bytes < limit_bytes / LOG_SEGMENTS)
+    while (bytes < LOG_SEGMENT_BYTES_MAX && bytes < limit_bytes / LOG_SEGMENTS_WANTED)
         bytes *= 2;
     return bytes;
 }
@@ -208,6 +211,7 @@ static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
     describe(log, i);
     if (!log->recovering)
         keep_index(log, i);
+    log->populated[i] = log->segment_bytes; /* by those who have used it before */
     atomic_store_explicit(&log->opened[i], true, memory_order_release);
     return SLOT_OK;
 }
@@ -260,21 +264,17 @@ static slot_status make_file(struct log *log, uint32_t i, const char *suffix, ui
     return SLOT_OK;
 }
 
-/*
- * Touch every page for writing and sync once: from then on a commit changes pages that have their
- * place on the disk, and writes no more than those (DESIGN.md 5.5).
- */
-static slot_status populate(struct log *log, uint32_t i, slot_error *err)
+slot_status log_populate(struct log *log, uint32_t i, uint64_t end, slot_error *err)
 {
     const struct os *os = log->os;
     slot_status status = SLOT_OK;
-    os_result result = os_success();
-    uint64_t n;
 
-    for (uint64_t at = 0; at < log->segment_bytes && status == SLOT_OK; at += n) {
+    while (log->populated[i] < end && status == SLOT_OK) {
+        uint64_t at = log->populated[i];
+        uint64_t n = min_u64(POPULATE_BYTES, log->cache->view_size);
         struct view *view = NULL;
+        os_result result;
 
-        n = min_u64(log->segment_bytes - at, min_u64(POPULATE_BYTES, log->cache->view_size));
         status = view_acquire(log->cache, &log->open_frames[i], at, at + n, OS_ADVICE_RANDOM, &view,
                               err);
         if (status != SLOT_OK)
@@ -282,12 +282,9 @@ static slot_status populate(struct log *log, uint32_t i, slot_error *err)
         result = os->populate(os, view->base + (at - view->offset), (size_t)n, true);
         view_unpin(log->cache, view);
         if (!os_ok(result))
-            status = file_error(err, result, i, "there is no space for another segment of the log");
-    }
-    if (status == SLOT_OK) {
-        result = os->sync(os, log->files[i]);
-        if (!os_ok(result))
-            status = file_error(err, result, i, "a new segment cannot be made durable");
+            status = file_error(err, result, i, "there is no space for another part of the log");
+        else
+            log->populated[i] = at + n;
     }
     return status;
 }
@@ -433,7 +430,7 @@ slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err)
     if (status == SLOT_OK)
         status = log_open_segment(log, i, err);
     if (status == SLOT_OK)
-        status = populate(log, i, err);
+        log->populated[i] = 0;
     if (status != SLOT_OK) {
         close_segment(log, i);
         remove_one(os, log->directory, i, FRAMES, &ignored);

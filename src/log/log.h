@@ -45,6 +45,7 @@ struct log {
     struct os_mutex mutex; /* opening of segment files */
     _Atomic bool opened[LOG_SEGMENTS];
     bool named[LOG_SEGMENTS]; /* its name is durable, this handle has made sure; the writer's */
+    uint64_t populated[LOG_SEGMENTS]; /* bytes from its start; the writer's */
     struct os_file *files[LOG_SEGMENTS];
     struct os_file *index_files[LOG_SEGMENTS];
     struct view_file frames[LOG_SEGMENTS];
@@ -89,6 +90,13 @@ slot_status log_open_segment(struct log *log, uint32_t i, slot_error *err);
 /* Make segment file `i` and its index, with space on disk for all of it; durable but for its name.
  */
 slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err);
+
+/*
+ * Touch the pages of segment `i` for writing, at least those before byte `end`, 1 MiB at a time.
+ * After the next sync a commit changes pages that have their place on the disk, and writes no more
+ * than those (DESIGN.md 5.5). Once for each byte of a new segment: what is used again has it done.
+ */
+slot_status log_populate(struct log *log, uint32_t i, uint64_t end, slot_error *err);
 
 /*
  * The size of the segments that are in the directory, of this database; 0: there are none. For

@@ -365,7 +365,8 @@ static void test_log__segment_sizes(void **state)
     (void)state;
     assert_int_equal(log_segment_bytes(0, 4000), 64 << 10);
     assert_int_equal(log_segment_bytes(256 << 10, 4000), 64 << 10);
-    assert_int_equal(log_segment_bytes(1 << 30, 4000), 16 << 20);
+    assert_int_equal(log_segment_bytes(64 << 20, 4000), 4 << 20);
+    assert_int_equal(log_segment_bytes(1 << 30, 4000), 64 << 20);
     assert_int_equal(log_segment_bytes(UINT64_C(4) << 30, 4000), 64 << 20);
     assert_int_equal(log_segment_bytes(UINT64_C(1) << 40, 4000), 64 << 20);
     assert_true(log_segment_bytes(0, 1048576) >= 4 * 1048576 + 4096);
