@@ -300,7 +300,7 @@ typedef struct slot_options {
     uint64_t log_limit_bytes;  /* most bytes that the log takes on disk; 0 = 1 GiB. Decided by the
                                   first who has the database open; at most 4 GiB */
     uint64_t checkpoint_bytes; /* a commit of this handle that finds so much in the log makes a
-                                  checkpoint; 0 = a quarter of log_limit_bytes, at most 64 MiB */
+                                  checkpoint; 0 = a quarter of log_limit_bytes, at most 256 MiB */
 } slot_options;
 
 SLOT_API void slot_options_init(slot_options *options);
@@ -336,9 +336,10 @@ SLOT_API slot_status slot_open(const char *path, const slot_options *options, sl
  * Close. All transactions must have ended. The handle is gone whatever is returned; when it is not
  * SLOT_OK, the database was not marked clean, and nothing that is durable is lost by that.
  * SLOT_E_POISONED: a flush has failed, in this process or in another that had the database open;
- * what was committed with SLOT_SYNC_NORMAL since may be lost. NULL is allowed. The last one to close makes a checkpoint and removes the log: then `records`
- * holds everything, in exactly records * record_size bytes. In a child made by fork it only
- * closes files. Cost: the checkpoint, or 3 syncs in direct access, when something was written.
+ * what was committed with SLOT_SYNC_NORMAL since may be lost. NULL is allowed. The last one to
+ * close makes a checkpoint and removes the log: then `records` holds everything, in exactly
+ * records * record_size bytes. In a child made by fork it only closes files. Cost: the checkpoint,
+ * or 3 syncs in direct access, when something was written.
  */
 SLOT_API slot_status slot_close(slot_db *db, slot_error *err);
 

@@ -48,15 +48,19 @@ struct pending {
 /* What this handle needs to write in transactional access: writer.c. */
 struct writer {
     _Atomic uint32_t turn;  /* a write transaction of this handle is open */
-    struct os_mutex mutex;  /* guards what follows, down to `flushes` */
+    struct os_mutex mutex;  /* guards what follows, down to `failed_from` */
     bool locked;            /* the lock of byte LOCK_BYTE_WRITER is ours */
     uint32_t users;         /* open write transaction + pending ones */
     struct pending *oldest; /* in the order of the log */
     struct pending *newest;
-    bool flushing;            /* a thread flushes for all */
-    slot_status failed;       /* of a flush, once */
-    uint64_t failed_from;     /* transactions that end there or behind are unknown */
-    _Atomic uint32_t flushes; /* finished: what others wait for */
+    _Atomic uint64_t finished; /* transactions that end there or before are published, or unknown */
+    bool flushing;             /* a thread flushes for all, */
+    uint64_t flushing_to;      /* up to there */
+    uint32_t round;            /* flushes until now */
+    _Atomic uint32_t sleepers; /* threads that wait for the end of a round */
+    slot_status failed;        /* of a flush, once */
+    _Atomic uint64_t failed_from; /* transactions that end there or behind are unknown */
+    _Atomic uint32_t rounds[2];   /* the end of an even one, of an odd one: what others sleep on */
     /* The holder of the turn: */
     bool settled;                      /* head and state were loaded once */
     struct log_head head;              /* behind all that was appended */

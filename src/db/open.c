@@ -17,7 +17,7 @@
 #define IO_BYTES                 (UINT64_C(1) << 20)
 #define LOG_LIMIT_DEFAULT        (UINT64_C(1) << 30)
 #define LOG_LIMIT_MAX            (LOG_SEGMENTS * LOG_SEGMENT_BYTES_MAX)
-#define CHECKPOINT_BYTES_DEFAULT (UINT64_C(64) << 20) /* or a quarter of the limit */
+#define CHECKPOINT_BYTES_DEFAULT (UINT64_C(256) << 20) /* or a quarter of the limit */
 
 /* ---- options ---- */
 
@@ -294,6 +294,7 @@ static void describe_log(slot_db *db)
     memcpy(db->log.file_id, db->meta.file_id, sizeof db->log.file_id);
     db->log.record_size = db->record_size;
     db->log.block_bytes = (uint32_t)db->block_bytes;
+    db->log.unsynced = db->sync == SLOT_SYNC_NORMAL;
 }
 
 static slot_status open_all(slot_db *db, uint64_t budget, slot_error *err)
@@ -340,6 +341,7 @@ static slot_db *new_handle(const struct os *os, const char *path, const slot_opt
     db->wait_ms = used->wait_ms;
     db->process = os->process(os);
     db->io_bytes = IO_BYTES;
+    atomic_init(&db->writer.failed_from, UINT64_MAX);
     db->log_limit_bytes = used->log_limit_bytes != 0 ? used->log_limit_bytes : LOG_LIMIT_DEFAULT;
     db->checkpoint_bytes = used->checkpoint_bytes != 0
                                ? used->checkpoint_bytes

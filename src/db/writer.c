@@ -9,7 +9,9 @@
  *   pending   appended and sealed, waiting for the flush; the next transaction builds on them
  *
  * A thread that has sealed its transaction gives the turn away and then waits for a flush that
- * covers it; the first to find nobody flushing does it for all that are pending by then.
+ * covers it; the first to find nobody flushing does it for all that are pending by then. Flushes
+ * come in rounds: who waits for the one under way and who for the next sleep on different words, so
+ * that nobody is woken for nothing, and one of the next is woken to lead it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +50,7 @@ slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait
 void turn_give(const struct os *os, _Atomic uint32_t *turn)
 {
     if (atomic_exchange_explicit(turn, TURN_FREE, memory_order_release) == TURN_WANTED)
-        os->unpark(os, turn);
+        os->unpark(os, turn, false);
 }
 
 /* ---- the lock ---- */
@@ -368,7 +370,7 @@ static void give_up_pending(slot_db *db, slot_status status)
     struct writer *writer = &db->writer;
 
     writer->failed = status;
-    writer->failed_from = writer->oldest->state.lsn;
+    atomic_store_explicit(&writer->failed_from, writer->oldest->state.lsn, memory_order_relaxed);
     while (writer->oldest != NULL) {
         struct pending *pending = writer->oldest;
 
@@ -415,6 +417,26 @@ static slot_status unknown(slot_error *err)
                      "will see whether this transaction is in it; close all handles");
 }
 
+/* The round is over: those who waited for it go on, and one of those who came later leads the next.
+ * Under the mutex. */
+static void end_round(slot_db *db, uint64_t to)
+{
+    struct writer *writer = &db->writer;
+    _Atomic uint32_t *over = &writer->rounds[writer->round % 2];
+    _Atomic uint32_t *next = &writer->rounds[(writer->round + 1) % 2];
+
+    writer->flushing = false;
+    writer->round++;
+    atomic_store_explicit(&writer->finished, to, memory_order_release);
+    atomic_fetch_add_explicit(over, 1, memory_order_release);
+    atomic_fetch_add_explicit(next, 1, memory_order_release);
+    if (atomic_load_explicit(&writer->sleepers, memory_order_relaxed) == 0)
+        return;
+    if (writer->oldest != NULL)
+        db->os->unpark(db->os, next, false);
+    db->os->unpark(db->os, over, true);
+}
+
 /* Flush for all that are pending now, then publish them. The mutex is held, and again after. */
 static void flush_for_all(slot_db *db, slot_error *err)
 {
@@ -424,6 +446,7 @@ static void flush_for_all(slot_db *db, slot_error *err)
     slot_status status;
 
     writer->flushing = true;
+    writer->flushing_to = to;
     os_mutex_unlock(&writer->mutex);
     status = db_is_poisoned(db) ? SLOT_E_POISONED : writer_flush(db, to, &tried, err);
     if (status == SLOT_OK && db_is_poisoned(db)) /* somebody else's flush failed meanwhile */
@@ -435,35 +458,49 @@ static void flush_for_all(slot_db *db, slot_error *err)
         status = publish_pending(db, to, err);
     if (status != SLOT_OK) {
         db_poison_all(db, status);
+        to = writer->newest->state.lsn;
         give_up_pending(db, status);
     }
-    writer->flushing = false;
-    atomic_fetch_add_explicit(&writer->flushes, 1, memory_order_release);
-    db->os->unpark(db->os, &writer->flushes);
+    end_round(db, to);
+}
+
+/* Whether everything up to `lsn` is published, or nobody will ever know. */
+static bool is_finished(struct writer *writer, uint64_t lsn)
+{
+    return atomic_load_explicit(&writer->finished, memory_order_acquire) >= lsn;
+}
+
+/* Sleep until the round that covers `lsn` is over, or the one before. The mutex is held, and not
+ * any more after. */
+static void sleep_a_round(slot_db *db, uint64_t lsn)
+{
+    struct writer *writer = &db->writer;
+    _Atomic uint32_t *word = &writer->rounds[(writer->round + (lsn > writer->flushing_to)) % 2];
+    uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
+    atomic_fetch_add_explicit(&writer->sleepers, 1, memory_order_relaxed);
+    os_mutex_unlock(&writer->mutex);
+    db->os->park(db->os, word, seen, PARK_US);
+    atomic_fetch_sub_explicit(&writer->sleepers, 1, memory_order_relaxed);
 }
 
 /* Wait until everything up to `lsn` is durable and published; flush when nobody else does. */
 static slot_status wait_published(slot_db *db, uint64_t lsn, slot_error *err)
 {
     struct writer *writer = &db->writer;
-    slot_status status = SLOT_OK;
 
-    os_mutex_lock(&writer->mutex);
-    while (writer->oldest != NULL && writer->oldest->state.lsn <= lsn) {
-        uint32_t seen = atomic_load_explicit(&writer->flushes, memory_order_acquire);
-
-        if (!writer->flushing) {
-            flush_for_all(db, err);
+    while (!is_finished(writer, lsn)) {
+        os_mutex_lock(&writer->mutex);
+        if (writer->flushing) {
+            sleep_a_round(db, lsn);
             continue;
         }
+        if (!is_finished(writer, lsn))
+            flush_for_all(db, err);
         os_mutex_unlock(&writer->mutex);
-        db->os->park(db->os, &writer->flushes, seen, PARK_US);
-        os_mutex_lock(&writer->mutex);
     }
-    if (writer->failed != SLOT_OK && writer->failed_from <= lsn)
-        status = unknown(err);
-    os_mutex_unlock(&writer->mutex);
-    return status;
+    return atomic_load_explicit(&writer->failed_from, memory_order_relaxed) <= lsn ? unknown(err)
+                                                                                   : SLOT_OK;
 }
 
 slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err)

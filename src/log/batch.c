@@ -164,7 +164,8 @@ static slot_status reserve_bytes(struct log *log, struct log_head *head, struct 
     if (!fits)
         status = begin_segment(log, head, batch, limit_segments, err);
     if (status == SLOT_OK)
-        status = log_populate(log, head->file, head->reserved - head->start + n, err);
+        status = log_populate(log, head->file, head->reserved - head->start,
+                              head->reserved - head->start + n, err);
     return status;
 }
 

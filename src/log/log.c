@@ -7,8 +7,8 @@
 #include "base/checked.h"
 #include "base/status.h"
 
-#define POPULATE_BYTES (UINT64_C(1) << 20)
-#define ZEROS_BYTES    65536u
+#define PIECE_BYTES (UINT64_C(1) << 20)
+#define ZEROS_BYTES (UINT64_C(1) << 20)
 
 /* A reader asks the index of each segment that may hold a newer version: better few and large. */
 #define LOG_SEGMENTS_WANTED 16
@@ -85,6 +85,7 @@ slot_status log_init(struct log *log, const struct os *os, struct shared_map *sh
     log->shared = shared;
     log->cache = cache;
     log->segment_bytes = segment_bytes;
+    log->piece_bytes = PIECE_BYTES;
     log->segment_shift = 0;
     while ((UINT64_C(1) << log->segment_shift) < segment_bytes)
         log->segment_shift++;
@@ -163,6 +164,7 @@ static void describe(struct log *log, uint32_t i)
     log->frames[i] = log->open_frames[i] = log->index[i] = frames;
     log->frames[i].mode = OS_MAP_READ;
     log->open_frames[i].mode = OS_MAP_WRITE;
+    log->open_frames[i].once = true;
     log->index[i].mode = OS_MAP_WORDS;
     log->index[i].file = log->index_files[i];
     log->index[i].size = (uint64_t)log->index_words * sizeof(shared_word);
@@ -231,13 +233,15 @@ slot_status log_open_segment(struct log *log, uint32_t i, slot_error *err)
 
 /* ---- creating and removing ---- */
 
-static os_result write_zeros(const struct os *os, struct os_file *file, uint64_t n)
+static os_result write_zeros(const struct os *os, struct os_file *file, uint64_t from, uint64_t to)
 {
-    static const uint8_t zeros[ZEROS_BYTES];
+    static uint8_t zeros[ZEROS_BYTES]; /* never written to; not const: the program would carry it */
     os_result result = os_success();
 
-    for (uint64_t at = 0; at < n && os_ok(result); at += ZEROS_BYTES)
-        result = os->write_at(os, file, at, zeros, (size_t)min_u64(ZEROS_BYTES, n - at));
+    for (uint64_t at = from, n; at < to && os_ok(result); at += n) {
+        n = min_u64(ZEROS_BYTES, to - at);
+        result = os->write_at(os, file, at, zeros, (size_t)n);
+    }
     return result;
 }
 
@@ -255,7 +259,7 @@ static slot_status make_file(struct log *log, uint32_t i, const char *suffix, ui
         return status;
     result = os->allocate(os, file, 0, n);
     if (result.status == SLOT_E_UNSUPPORTED)
-        result = write_zeros(os, file, n);
+        result = write_zeros(os, file, 0, n);
     if (os_ok(result))
         result = os->sync(os, file);
     os->close(os, file);
@@ -264,27 +268,44 @@ static slot_status make_file(struct log *log, uint32_t i, const char *suffix, ui
     return SLOT_OK;
 }
 
-slot_status log_populate(struct log *log, uint32_t i, uint64_t end, slot_error *err)
+/* Bytes [from, to) of a segment, in one piece. Nothing is there yet. Without a view for it the
+ * first commits there are slower, and that is all. */
+static slot_status populate_piece(struct log *log, uint32_t i, uint64_t from, uint64_t to,
+                                  slot_error *err)
 {
     const struct os *os = log->os;
+    struct view *view = NULL;
+    os_result result = os_success();
+    slot_status status = SLOT_OK;
+
+    if (log->unsynced)
+        result = write_zeros(os, log->files[i], from, to);
+    else
+        status =
+            view_acquire(log->cache, &log->open_frames[i], from, to, OS_ADVICE_RANDOM, &view, err);
+    if (status != SLOT_OK && status != SLOT_E_BUDGET && status != SLOT_E_NO_MEMORY)
+        return status;
+    if (view != NULL) {
+        result = os->populate(os, view->base + (from - view->offset), (size_t)(to - from), true);
+        view_unpin(log->cache, view);
+    }
+    if (!os_ok(result))
+        return file_error(err, result, i, "there is no space for another part of the log");
+    log->populated[i] = to;
+    return SLOT_OK;
+}
+
+slot_status log_populate(struct log *log, uint32_t i, uint64_t at, uint64_t end, slot_error *err)
+{
+    uint64_t most = min_u64(log->segment_bytes, log->cache->view_size);
+    uint64_t piece = min_u64(log->piece_bytes, most);
     slot_status status = SLOT_OK;
 
     while (log->populated[i] < end && status == SLOT_OK) {
-        uint64_t at = log->populated[i];
-        uint64_t n = min_u64(POPULATE_BYTES, log->cache->view_size);
-        struct view *view = NULL;
-        os_result result;
+        /* Another process may have been here: what it has stored stays. */
+        uint64_t from = max_u64(log->populated[i], round_up(at, OS_PAGE_SIZE));
 
-        status = view_acquire(log->cache, &log->open_frames[i], at, at + n, OS_ADVICE_RANDOM, &view,
-                              err);
-        if (status != SLOT_OK)
-            break;
-        result = os->populate(os, view->base + (at - view->offset), (size_t)n, true);
-        view_unpin(log->cache, view);
-        if (!os_ok(result))
-            status = file_error(err, result, i, "there is no space for another part of the log");
-        else
-            log->populated[i] = at + n;
+        status = populate_piece(log, i, from, round_up(from + 1, piece), err);
     }
     return status;
 }

@@ -164,6 +164,18 @@ os_result os_file_resize(const struct os *os, struct os_file *file, uint64_t siz
     return os_success();
 }
 
+#if defined(__linux__)
+static int allocate(int fd, int mode, uint64_t offset, uint64_t n)
+{
+    int code;
+
+    do
+        code = fallocate(fd, mode, (off_t)offset, (off_t)n) == 0 ? 0 : errno;
+    while (code == EINTR);
+    return code;
+}
+#endif
+
 os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
 {
     os_result result = os_success();
@@ -179,11 +191,9 @@ os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t o
     /* Not posix_fallocate: where the file system cannot, glibc would write zeros block by block. */
     /* First without the size, then with it: a disk that is full never leaves the file longer, and
      * nothing has to be cut off, which might be what another process has just written there. */
-    do
-        code = fallocate(file->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n) == 0 ? 0 : errno;
-    while (code == EINTR);
-    while (code == 0 && fallocate(file->fd, 0, (off_t)offset, (off_t)n) != 0 && errno == EINTR)
-        ;
+    code = allocate(file->fd, FALLOC_FL_KEEP_SIZE, offset, n);
+    if (code == 0)
+        code = allocate(file->fd, 0, offset, n);
 #else
     do
         code = posix_fallocate(file->fd, (off_t)offset, (off_t)n);

@@ -94,9 +94,17 @@ static pthread_mutex_t *inner(struct os_mutex *mutex)
 
 void os_mutex_init(struct os_mutex *mutex)
 {
-    int failed = pthread_mutex_init(inner(mutex), NULL);
+    pthread_mutexattr_t kind;
+    int failed = pthread_mutexattr_init(&kind);
 
     assert(failed == 0);
+#if defined(PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP)
+    /* Critical sections are short: to look again is cheaper than to sleep. */
+    (void)pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    failed = pthread_mutex_init(inner(mutex), &kind);
+    assert(failed == 0);
+    (void)pthread_mutexattr_destroy(&kind);
     (void)failed;
 }
 

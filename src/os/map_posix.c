@@ -109,5 +109,11 @@ void os_map_advise(const struct os *os, void *address, size_t n, os_advice advic
     void *start = page_range(address, &n);
 
     (void)os;
+#if defined(__linux__)
+    if (advice == OS_ADVICE_FORGET) { /* posix_madvise has a word for it, and does nothing */
+        (void)madvise(start, n, MADV_DONTNEED);
+        return;
+    }
+#endif
     (void)posix_madvise(start, n, words[advice]);
 }

@@ -62,7 +62,10 @@ typedef enum os_advice {
     OS_ADVICE_SEQUENTIAL,
     OS_ADVICE_RANDOM,
     OS_ADVICE_WILLNEED,
-    OS_ADVICE_FORGET /* of files only: what is cached and not dirty is read from the disk again */
+    /* Of a file: what is cached and not dirty is read from the disk again. Of a view that is not
+     * private: its pages are not used for a while. The sync that follows is spared to take them
+     * from other processors one by one, which costs some microseconds for each. */
+    OS_ADVICE_FORGET
 } os_advice;
 
 typedef enum os_kind { OS_KIND_NONE, OS_KIND_FILE, OS_KIND_DIR, OS_KIND_OTHER } os_kind;
@@ -234,10 +237,10 @@ struct os {
     /*
      * Sleep until a thread of this process calls unpark for `word`, at most `us` microseconds, and
      * not at all when *word is not `seen` any more. May wake for no reason. unpark wakes all who
-     * sleep there; *word was changed before.
+     * sleep there, or at least one of them; *word was changed before.
      */
     void (*park)(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us);
-    void (*unpark)(const struct os *os, _Atomic uint32_t *word);
+    void (*unpark)(const struct os *os, _Atomic uint32_t *word, bool all);
 
     /* The number of this process, as the system shows it; another one in a child made by fork.
      * Costs a load. */

@@ -191,6 +191,9 @@ static slot_status flush_view(struct view_cache *cache, struct view *view, slot_
         return error_os(err, result.status, result.code, view->file->name, view->offset + start,
                         "a view cannot be flushed: it is unknown what is on disk");
     }
+    if (view->file->once && end - start > 2 * OS_PAGE_SIZE)
+        cache->os->advise_view(cache->os, view->base + start, (size_t)(end - start),
+                               OS_ADVICE_FORGET);
     dirty_remove(cache, view);
     cache->counters.flushes++;
     return SLOT_OK;

@@ -44,6 +44,7 @@ struct view_file {
                              for anew, under the mutex, when somebody needs more */
     uint64_t block_bytes; /* of the largest piece that must not straddle a view */
     os_map_mode mode;
+    bool once; /* what was flushed is not stored to again soon: its pages leave the view */
     /* Called with each dirty view before it is flushed; NULL if nothing has to be done then. */
     slot_status (*settle)(void *context, struct view *view, slot_error *err);
     void *context;

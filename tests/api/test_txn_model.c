@@ -504,7 +504,7 @@ static void test_txn_model__small_budget(void **state)
     struct fixture *f = *state;
 
     f->options.map_budget = 2 << 20;
-    f->options.log_limit_bytes = 4 << 20;
+    f->options.log_limit_bytes = 1 << 20;
     run(f, 125, 20000, 79, 100);
 }
 

@@ -81,6 +81,7 @@ slot_db *run_open(struct run *run, struct sim_process *process, const slot_optio
 
     if (status == SLOT_OK) {
         db->io_bytes = UINT64_C(8) << 10; /* so that direct appends happen */
+        db->log.piece_bytes = UINT64_C(8) << 10;
         return db;
     }
     if (status != SLOT_E_BUSY && !run->lenient)
