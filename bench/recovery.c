@@ -110,6 +110,8 @@ static void copy_pass(void *state, const struct way *way)
     uint64_t size = recovery->commits * FRAME_BYTES;
 
     (void)way;
+    /* After a crash nothing is in memory; and recovery reads from the disk in any case. */
+    os->advise(os, recovery->from, 0, 0, OS_ADVICE_FORGET);
     for (uint64_t at = 0; at < size; at += BUFFER_BYTES) {
         size_t n = (size_t)(size - at < BUFFER_BYTES ? size - at : BUFFER_BYTES);
 

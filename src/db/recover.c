@@ -5,7 +5,7 @@
  *   1  sync all files: what we read must be what is on the disk
  *   2  scan the log from the checkpoint in meta to the last whole commit; what lies behind must be
  *      a torn write and nothing else
- *   3  store that part of the log again, and flush it: the page cache may hold bytes that a failed
+ *   3  write that part of the log again, and sync it: the page cache may hold bytes that a failed
  *      flush has left undurable
  *   4  bring it home (home.c)
  *   5  meta: clean, with log positions and a chain seed that no frame of before can fit

@@ -7,7 +7,6 @@
 #include "base/status.h"
 
 #define AHEAD_BYTES (UINT64_C(256) << 10)
-#define DIRTY_BYTES (UINT64_C(64) << 10)
 
 static slot_status read_error(slot_error *err, uint32_t file, uint64_t offset, os_result result)
 {
@@ -336,35 +335,23 @@ slot_status scan_is_torn(struct log_scan *scan, slot_error *err)
     return status;
 }
 
-/* ---- storing again, and flushing ---- */
+/* ---- writing again, and flushing ---- */
 
-/* Bytes [offset, end) of a segment, stored over themselves, through writable views. */
-static slot_status store_again(struct log *log, uint32_t file, uint64_t offset, uint64_t end,
+/* Bytes [offset, end) of a segment, written over themselves. */
+static slot_status write_again(struct log *log, uint32_t file, uint64_t offset, uint64_t end,
                                uint8_t *buffer, slot_error *err)
 {
     const struct os *os = log->os;
-    slot_status status = SLOT_OK;
-    uint64_t n;
+    os_result result = os_success();
+    uint64_t n = 0;
 
-    for (; offset < end && status == SLOT_OK; offset += n) {
-        struct view *view = NULL;
-        os_result result;
-
-        n = min_u64(end - offset, min_u64(DIRTY_BYTES, log->cache->view_size));
-        n = min_u64(n, log->cache->view_size - offset % log->cache->view_size);
-        status = view_acquire(log->cache, &log->open_frames[file], offset, offset + n,
-                              OS_ADVICE_RANDOM, &view, err);
-        if (status != SLOT_OK)
-            break;
-        result = os->load(os, buffer, view->base + (offset - view->offset), (size_t)n);
+    for (; offset < end && os_ok(result); offset += n) {
+        n = min_u64(end - offset, log->piece_bytes);
+        result = os->read_at(os, log->files[file], offset, buffer, (size_t)n);
         if (os_ok(result))
-            result = os->store(os, view->base + (offset - view->offset), buffer, (size_t)n);
-        view_mark_range(log->cache, view, offset, n);
-        view_unpin(log->cache, view);
-        if (!os_ok(result))
-            status = read_error(err, file, offset, result);
+            result = os->write_at(os, log->files[file], offset, buffer, (size_t)n);
     }
-    return status;
+    return os_ok(result) ? SLOT_OK : read_error(err, file, offset - n, result);
 }
 
 /* Bytes of segment i of `live` that hold (from, to]. */
@@ -384,7 +371,7 @@ static bool part_of(const struct log *log, const struct log_live *live, uint32_t
 slot_status log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
                             uint64_t to, slot_error *err)
 {
-    uint8_t *buffer = malloc(DIRTY_BYTES);
+    uint8_t *buffer = malloc((size_t)log->piece_bytes);
     slot_status status = SLOT_OK;
 
     if (buffer == NULL)
@@ -396,9 +383,9 @@ slot_status log_dirty_again(struct log *log, const struct log_live *live, uint64
             continue;
         status = log_open_segment(log, live->file[i], err);
         if (status == SLOT_OK && offset > 0) /* its header may not be durable either */
-            status = store_again(log, live->file[i], 0, SEGMENT_HEADER_BYTES, buffer, err);
+            status = write_again(log, live->file[i], 0, SEGMENT_HEADER_BYTES, buffer, err);
         if (status == SLOT_OK)
-            status = store_again(log, live->file[i], offset, end, buffer, err);
+            status = write_again(log, live->file[i], offset, end, buffer, err);
     }
     free(buffer);
     return status;

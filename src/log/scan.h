@@ -67,8 +67,8 @@ slot_status scan_find_end(struct log_scan *scan, struct snapshot *end, slot_erro
 slot_status scan_is_torn(struct log_scan *scan, slot_error *err);
 
 /*
- * Store the bytes of the log in (from, to] once more, as they are, with the headers of their
- * segments: so that a flush covers bytes that another process stored, or whose flush has failed
+ * Write the bytes of the log in (from, to] once more, as they are, with the headers of their
+ * segments: so that a sync covers bytes that another process stored, or whose flush has failed
  * without our knowledge (PROTOCOL.md section 6).
  */
 slot_status log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
