@@ -2,10 +2,12 @@
  * The crash test: runs by seed, each a small story of transactions on a simulated machine that
  * loses its power at every step, or whose processes are killed while others go on.
  *
- *   crash [--from N] [--seeds N] [--states N] [--only KIND] [--images N] [-v]
+ *   crash [--from N] [--seeds N] [--states N] [--only KIND] [--images N] [--every N]
+ *         [-v]
  *   crash --systematic N [--from N] [--seeds N]
  *
- * KIND is single, many, threads or faults. Runs seeds from N on until both the number of seeds and
+ * KIND is single, many, threads or faults; --every 8 checks crash images at an eighth of the steps
+ * that the kind would check. Runs seeds from N on until both the number of seeds and
  * the number of crash states are reached; the last line says how many. The first thing that is
  * wrong ends it with status 1, and the line before tells the seed: the same seed does the same
  * again.
@@ -19,7 +21,7 @@
 
 struct settings {
     uint64_t from, seeds, states;
-    uint32_t images;
+    uint32_t images, every;
     uint32_t preemptions;
     uint32_t part, parts;
     const char *only;
@@ -30,7 +32,8 @@ struct settings {
 struct plan {
     struct run run;
     uint32_t images;
-    uint32_t permille; /* of the steps at which crash images are checked */
+    uint32_t permille; /* of the steps: at one in `every` of these crash images are checked */
+    uint32_t every;
 };
 
 static void crash_here(void *context, struct sim_world *world, const struct sim_step *step)
@@ -38,8 +41,7 @@ static void crash_here(void *context, struct sim_world *world, const struct sim_
     struct plan *plan = context;
 
     if (plan->run.wrong[0] != '\0' ||
-        (plan->permille < 1000 &&
-         (step->step * 7919 + plan->run.seed * 104729) % 1000 >= plan->permille))
+        (step->step * 7919 + plan->run.seed * 104729) % (1000 * plan->every) >= plan->permille)
         return;
     run_crash_images(&plan->run, world, plan->images);
     if (plan->run.wrong[0] != '\0' && !plan->run.quiet)
@@ -170,6 +172,7 @@ static bool one_seed(const struct settings *settings, uint64_t seed, uint64_t *s
         config.max_file_bytes = UINT64_C(1) << 20;
         config.flavour = seed % 4 == 3 ? SIM_WINDOWS : SIM_LINUX;
         plan.images = settings->images;
+        plan.every = settings->every;
         kinds[i].run(&plan, seed, &config);
         *states += plan.run.states;
         *commits += plan.run.commits;
@@ -207,6 +210,8 @@ static bool parse(struct settings *settings, int argc, char **argv)
             settings->states = number(value);
         else if (strcmp(argv[i], "--images") == 0)
             settings->images = (uint32_t)number(value);
+        else if (strcmp(argv[i], "--every") == 0)
+            settings->every = (uint32_t)number(value);
         else if (strcmp(argv[i], "--systematic") == 0)
             settings->preemptions = (uint32_t)number(value);
         else if (strcmp(argv[i], "--part") == 0)
@@ -239,12 +244,13 @@ static int run_systematic(const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {.from = 1, .seeds = 1, .images = 2, .parts = 1};
+    struct settings settings = {.from = 1, .seeds = 1, .images = 2, .every = 1, .parts = 1};
     uint64_t states = 0, commits = 0, seed;
 
     if (!parse(&settings, argc, argv)) {
         fprintf(stderr, "usage: crash [--from N] [--seeds N] [--states N] [--images N] [-v]\n"
-                        "             [--only single|many|threads|faults] [--systematic N]\n");
+                        "             [--every N] [--only single|many|threads|faults]\n"
+                        "             [--systematic N [--part N --parts N]]\n");
         return 2;
     }
     if (settings.preemptions > 0)
