@@ -83,14 +83,21 @@ slot_status commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
 
 /* ---- the end ---- */
 
-/* Views and memory go back; the turn is given back by the caller. */
-static void let_go(slot_txn *txn)
+/* Nothing that was lent may be used any more. */
+static void give_back(slot_txn *txn)
 {
     pins_release(&txn->pins);
     if (txn->log_pins.cache != NULL)
         pins_release(&txn->log_pins);
     if (txn->frame_pins.cache != NULL)
         pins_release(&txn->frame_pins);
+    txn->lent = false;
+}
+
+/* Views and memory go back; the turn is given back by the caller. */
+static void let_go(slot_txn *txn)
+{
+    give_back(txn);
     free(txn->append.bytes);
     memset(&txn->append, 0, sizeof txn->append);
     reader_end(txn);
@@ -181,6 +188,7 @@ slot_status commit_now(slot_txn *txn, slot_error *err)
         status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     if (status == SLOT_OK)
         status = flush_direct(txn, err);
+    give_back(txn); /* sealing may need all of the budget */
     if (status == SLOT_OK)
         status = seal(txn, &state, err);
     if (status != SLOT_OK) {

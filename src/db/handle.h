@@ -63,6 +63,7 @@ struct writer {
     _Atomic uint32_t rounds[2];   /* the end of an even one, of an odd one: what others sleep on */
     /* The holder of the turn: */
     bool settled;                      /* head and state were loaded once */
+    uint64_t since_ms;                 /* since then no other process has written */
     struct log_head head;              /* behind all that was appended */
     struct snapshot state;             /* the state that the newest appended transaction makes */
     _Atomic uint64_t own_from, own_to; /* what this handle has appended without others between */

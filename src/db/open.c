@@ -454,6 +454,9 @@ bool db_sums_stale(const slot_db *db, const struct meta *meta)
 /* What the processes that have it open agree on. */
 static void stat_log(slot_db *db, slot_stat_info *info)
 {
+    /* In this order: then no checkpoint is ahead of what was published. */
+    uint64_t checkpoint = shared_checkpoint(&db->shared);
+    uint64_t durable = shared_durable(&db->shared);
     struct snapshot now = shared_snapshot(&db->shared);
     struct oldest_reader oldest = reader_oldest(db, SHARED_SLOTS);
 
@@ -461,8 +464,8 @@ static void stat_log(slot_db *db, slot_stat_info *info)
     info->records = now.records;
     info->deleted = now.deleted;
     info->published_lsn = now.lsn;
-    info->durable_lsn = shared_durable(&db->shared);
-    info->checkpoint_lsn = shared_checkpoint(&db->shared);
+    info->durable_lsn = durable;
+    info->checkpoint_lsn = checkpoint;
     info->log_limit_bytes = db->log_limit_bytes;
     info->oldest_reader_lsn = oldest.snap;
     info->readers = oldest.readers;

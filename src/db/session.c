@@ -173,6 +173,7 @@ static void rebuild(slot_db *db, const struct snapshot *state)
     shared_set_recycled(map, state->lsn);
     shared_set_settling(map, 0);
     shared_set_marked(map, 0);
+    shared_set_wanted(map, 0);
     shared_store(map, &words->slots_used.word, 0, memory_order_relaxed);
     for (uint32_t i = 0; i < SHARED_SEGMENTS; i++)
         shared_set_segment(map, i, SHARED_FREE);

@@ -21,7 +21,10 @@
 #include "db/handle.h"
 #include "log/scan.h"
 
-#define PARK_US 100000u /* longest sleep without looking again */
+#define PARK_US          100000u /* longest sleep without looking again */
+#define TERM_MS          10u     /* a process may go on writing so long while another waits */
+#define GIVE_WAY_MS      20u     /* and then lets it have so long to begin */
+#define GIVE_WAY_LOOK_US 50u
 
 /* ---- turns ---- */
 
@@ -84,6 +87,7 @@ static slot_status load_head(slot_db *db, slot_error *err)
     writer->insert_from = 0;
     writer->records_space = 0;
     writer->sums_c = SHARED_FREE;
+    writer->since_ms = db->os->clock_ms(db->os);
     log_live(&db->log, writer->state.lsn - (writer->state.lsn > 0), writer->state.lsn, &live);
     if (live.n == 0)
         return SLOT_OK;
@@ -239,17 +243,65 @@ static slot_status settle_in(slot_db *db, slot_error *err)
     writer->state = shared_snapshot(&db->shared);
     if (dead || !writer->settled || writer->head.lsn != writer->state.lsn ||
         writer->head.chain != writer->state.chain)
-        status = load_head(db, err);
+        status = load_head(db, err); /* others have written since */
     writer->settled = status == SLOT_OK;
     if (status == SLOT_OK)
         shared_set_writing(&db->shared, 1);
     return status;
 }
 
+/*
+ * Another process waits, and this one has had the lock for its time: let it. The pending
+ * transactions of this handle are published meanwhile, nothing new begins, and so the lock becomes
+ * free. Whoever wanted it may have died, so that there is an end.
+ */
+static void give_way(slot_db *db)
+{
+    struct writer *writer = &db->writer;
+    const struct os *os = db->os;
+    uint64_t now;
+
+    if (shared_wanted(&db->shared) == 0 || !writer->settled)
+        return;
+    now = os->clock_ms(os);
+    if (now < writer->since_ms + TERM_MS)
+        return;
+    while (shared_wanted(&db->shared) != 0 &&
+           os->clock_ms(os) < now + min_u64(GIVE_WAY_MS, db->wait_ms))
+        os->sleep_us(os, GIVE_WAY_LOOK_US);
+    shared_set_wanted(&db->shared, 0);
+    writer->since_ms = os->clock_ms(os);
+}
+
+/* The lock, whoever has it now. He is told that somebody waits, again and again: who gets it takes
+ * the word back. */
+static slot_status wait_for_lock(slot_db *db, slot_error *err)
+{
+    const struct os *os = db->os;
+    struct os_file *lock = db->files.lock;
+    uint64_t deadline;
+    slot_status status = db_lock(os, lock, LOCK_BYTE_WRITER, true, 0, err);
+
+    if (status != SLOT_E_BUSY)
+        return status;
+    deadline = os->clock_ms(os) + db->wait_ms;
+    while (status == SLOT_E_BUSY && os->clock_ms(os) < deadline) {
+        shared_set_wanted(&db->shared, 1);
+        status =
+            db_lock(os, lock, LOCK_BYTE_WRITER, true, (uint32_t)min_u64(db->wait_ms, TERM_MS), err);
+    }
+    if (status == SLOT_OK)
+        shared_set_wanted(&db->shared, 0);
+    else if (status == SLOT_E_BUSY)
+        status = error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_WRITER,
+                           "another process writes (waited %u ms)", db->wait_ms);
+    return status;
+}
+
 static slot_status lock_writer(slot_db *db, slot_error *err)
 {
     const struct os *os = db->os;
-    slot_status status = db_lock(os, db->files.lock, LOCK_BYTE_WRITER, true, db->wait_ms, err);
+    slot_status status = wait_for_lock(db, err);
 
     if (status != SLOT_OK)
         return status;
@@ -281,6 +333,7 @@ slot_status writer_begin(slot_db *db, slot_error *err)
 
     if (status != SLOT_OK)
         return status;
+    give_way(db);
     os_mutex_lock(&writer->mutex);
     writer->users++;
     locked = writer->locked;

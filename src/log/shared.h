@@ -33,6 +33,8 @@
  *               and meta differ                                   checkpointer
  *   marked      C, once             W              rel / acq      a crash that looks like a clean
  *                                                                 close
+ *   wanted      who waits for W: 1  W at begin     rel / acq      one that commits in a loop keeps
+ *               who gets W: 0                                     all others from writing
  *   slots_used  who takes a slot,   C              CAS / acq      a scan that misses a reader
  *               before its first    after fence
  *               store there
@@ -89,7 +91,7 @@ struct shared {
     shared_word log_limit_bytes;
     struct shared_line ready, poison, writing, published;
     struct shared_ring ring[SHARED_RING];
-    struct shared_line durable, target, checkpoint, recycled, settling, marked, slots_used;
+    struct shared_line durable, target, checkpoint, recycled, settling, marked, wanted, slots_used;
     _Alignas(64) shared_word segment[SHARED_SEGMENTS];
     struct shared_slot slot[SHARED_SLOTS];
 };
@@ -143,6 +145,7 @@ SHARED_WORD(checkpoint)
 SHARED_WORD(recycled)
 SHARED_WORD(settling)
 SHARED_WORD(marked)
+SHARED_WORD(wanted)
 #undef SHARED_WORD
 
 static inline uint64_t shared_durable(const struct shared_map *map)

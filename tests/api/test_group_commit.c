@@ -3,6 +3,7 @@
  * checkpoints beside them. Meant for the thread sanitizer as well.
  */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,11 +31,15 @@ struct job {
 };
 
 /* No cmocka in here: its assertions may be used by the main thread only. */
-static void expect(struct job *job, bool good)
+static void expect_at(struct job *job, bool good, const char *what, int line)
 {
-    if (!good)
-        atomic_fetch_add(&job->shared->failures, 1);
+    if (good)
+        return;
+    fprintf(stderr, "line %d: not so: %s\n", line, what);
+    atomic_fetch_add(&job->shared->failures, 1);
 }
+
+#define expect(job, good) expect_at(job, good, #good, __LINE__)
 
 static int64_t balance_of(const uint8_t *record)
 {
@@ -106,6 +111,8 @@ static void writer(void *context)
         do
             status = write_once(job, round % 10 == 9);
         while (status == SLOT_E_LOG_FULL);
+        if (status != SLOT_OK)
+            fprintf(stderr, "a writer got %d (%s)\n", status, slot_status_text(status));
         expect(job, status == SLOT_OK);
     }
     atomic_fetch_sub(&job->shared->writing, 1);
@@ -245,6 +252,38 @@ static void test_group_commit__sync_normal(void **state)
     run(f, false, true);
 }
 
+/* Commits until it is told to stop. */
+static void endless_writer(void *context)
+{
+    struct job *job = context;
+
+    while (atomic_load(&job->shared->writing) > 0)
+        expect(job, write_once(job, false) == SLOT_OK);
+}
+
+/* One that commits in a loop lets the lock go for some microseconds at a time: others must be able
+ * to write all the same. */
+static void test_group_commit__others_get_their_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct shared_state shared = {.f = f};
+    struct test_thread *thread;
+    struct job job = {&shared, 1, NULL}, own = {&shared, 2, NULL};
+
+    f->options.wait_ms = 3000;
+    make_accounts(f);
+    job.db = f->db;
+    assert_ok(f, slot_open(f->path, &f->options, &own.db, &f->err));
+    atomic_store(&shared.writing, 1);
+    thread = test_thread_start(endless_writer, &job);
+    for (int i = 0; i < 150; i++)
+        expect(&own, write_once(&own, false) == SLOT_OK);
+    atomic_store(&shared.writing, 0);
+    test_thread_join(thread);
+    assert_int_equal(atomic_load(&shared.failures), 0);
+    assert_ok(f, slot_close(own.db, &f->err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +292,7 @@ int main(void)
         fixture_test(test_group_commit__with_a_small_log),
         fixture_test(test_group_commit__of_two_handles),
         fixture_test(test_group_commit__sync_normal),
+        fixture_test(test_group_commit__others_get_their_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
