@@ -45,6 +45,8 @@ struct pending {
     struct pending *next;  /* the one that was appended after it */
 };
 
+#define WRITER_ROUNDS 4 /* a sleeper of one is awake before the number comes again */
+
 /* What this handle needs to write in transactional access: writer.c. */
 struct writer {
     _Atomic uint32_t turn;  /* a write transaction of this handle is open */
@@ -60,7 +62,8 @@ struct writer {
     _Atomic uint32_t sleepers; /* threads that wait for the end of a round */
     slot_status failed;        /* of a flush, once */
     _Atomic uint64_t failed_from; /* transactions that end there or behind are unknown */
-    _Atomic uint32_t rounds[2];   /* the end of an even one, of an odd one: what others sleep on */
+    /* Changes at the end of round n: number n % WRITER_ROUNDS. What others sleep on. */
+    _Atomic uint32_t rounds[WRITER_ROUNDS];
     /* The holder of the turn: */
     bool settled;                      /* head and state were loaded once */
     uint64_t since_ms;                 /* since then no other process has written */

@@ -11,7 +11,8 @@
  * A thread that has sealed its transaction gives the turn away and then waits for a flush that
  * covers it; the first to find nobody flushing does it for all that are pending by then. Flushes
  * come in rounds: who waits for the one under way and who for the next sleep on different words, so
- * that nobody is woken for nothing, and one of the next is woken to lead it.
+ * that nobody is woken for nothing, and one of the next is woken to lead it. Those of one round
+ * wake one after the other, each by the one before: all at once, they would only wait for the turn.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -475,8 +476,8 @@ static slot_status unknown(slot_error *err)
 static void end_round(slot_db *db, uint64_t to)
 {
     struct writer *writer = &db->writer;
-    _Atomic uint32_t *over = &writer->rounds[writer->round % 2];
-    _Atomic uint32_t *next = &writer->rounds[(writer->round + 1) % 2];
+    _Atomic uint32_t *over = &writer->rounds[writer->round % WRITER_ROUNDS];
+    _Atomic uint32_t *next = &writer->rounds[(writer->round + 1) % WRITER_ROUNDS];
 
     writer->flushing = false;
     writer->round++;
@@ -487,7 +488,7 @@ static void end_round(slot_db *db, uint64_t to)
         return;
     if (writer->oldest != NULL)
         db->os->unpark(db->os, next, false);
-    db->os->unpark(db->os, over, true);
+    db->os->unpark(db->os, over, false);
 }
 
 /* Flush for all that are pending now, then publish them. The mutex is held, and again after. */
@@ -523,18 +524,21 @@ static bool is_finished(struct writer *writer, uint64_t lsn)
     return atomic_load_explicit(&writer->finished, memory_order_acquire) >= lsn;
 }
 
-/* Sleep until the round that covers `lsn` is over, or the one before. The mutex is held, and not
- * any more after. */
+/* Sleep until the round that covers `lsn` is over, or the one before; then wake another who did.
+ * The mutex is held, and not any more after. */
 static void sleep_a_round(slot_db *db, uint64_t lsn)
 {
     struct writer *writer = &db->writer;
-    _Atomic uint32_t *word = &writer->rounds[(writer->round + (lsn > writer->flushing_to)) % 2];
+    uint32_t round = writer->round + (lsn > writer->flushing_to ? 1 : 0);
+    _Atomic uint32_t *word = &writer->rounds[round % WRITER_ROUNDS];
     uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
 
     atomic_fetch_add_explicit(&writer->sleepers, 1, memory_order_relaxed);
     os_mutex_unlock(&writer->mutex);
     db->os->park(db->os, word, seen, PARK_US);
-    atomic_fetch_sub_explicit(&writer->sleepers, 1, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&writer->sleepers, 1, memory_order_relaxed) > 1 &&
+        is_finished(writer, lsn))
+        db->os->unpark(db->os, word, false);
 }
 
 /* Wait until everything up to `lsn` is durable and published; flush when nobody else does. */
