@@ -20,6 +20,8 @@
 #include "log/scan.h"
 
 #define GAP_BYTES           4096u
+#define COLD_GAP_BYTES      65536u
+#define WRITEBACK_BYTES     (UINT64_C(256) << 10)
 #define ANNOUNCED_GAP_BYTES 65536u
 #define ANNOUNCED_BLOCKS    2048u
 
@@ -35,6 +37,7 @@ struct copy {
     uint8_t *buffer;
     uint64_t deleted_blocks;
     bool cold; /* the files are not in memory */
+    uint64_t gap_bytes;
 };
 
 /* ---- collecting ---- */
@@ -100,20 +103,23 @@ static slot_status write_buffer(struct copy *copy, slot_error *err)
     if (!os_ok(result))
         return error_os(err, result.status, result.code, copy->name, copy->start,
                         "changed blocks cannot be written home: they stay in the log");
+    if (copy->fill >= WRITEBACK_BYTES) /* so that the sync at the end has less to wait for */
+        db->os->start_writeback(db->os, copy->file, copy->start, copy->fill);
     copy->fill = 0;
     return SLOT_OK;
 }
 
 /*
  * Whether what waits reaches up to `offset`, with room for n bytes there. A small gap of unchanged
- * bytes is closed with what the file has: one write of a megabyte costs less than two of a part.
+ * bytes is closed with what the file has: one write of a megabyte costs less than two of a part,
+ * and much less when the pages that both share would have to be read first.
  */
 static bool reaches(struct copy *copy, struct os_file *file, uint64_t offset, uint64_t n)
 {
     const struct os *os = copy->db->os;
     uint64_t gap = offset - (copy->start + copy->fill);
 
-    if (copy->file != file || gap > GAP_BYTES || copy->fill + gap + n > copy->capacity)
+    if (copy->file != file || gap > copy->gap_bytes || copy->fill + gap + n > copy->capacity)
         return false;
     if (gap > 0 && !os_ok(os->read_at(os, file, copy->start + copy->fill, copy->buffer + copy->fill,
                                       (size_t)gap)))
@@ -366,6 +372,7 @@ slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool wh
     slot_status status = copy_init(&copy, db, home, next, err);
 
     copy.cold = db->log.recovering;
+    copy.gap_bytes = copy.cold ? COLD_GAP_BYTES : GAP_BYTES;
     if (blocks->n > 1)
         qsort(blocks->entries, blocks->n, sizeof *blocks->entries, by_key);
     if (status == SLOT_OK)

@@ -350,6 +350,8 @@ static slot_status write_again(struct log *log, uint32_t file, uint64_t offset, 
         result = os->read_at(os, log->files[file], offset, buffer, (size_t)n);
         if (os_ok(result))
             result = os->write_at(os, log->files[file], offset, buffer, (size_t)n);
+        if (os_ok(result))
+            os->start_writeback(os, log->files[file], offset, n);
     }
     return os_ok(result) ? SLOT_OK : read_error(err, file, offset - n, result);
 }

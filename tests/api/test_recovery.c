@@ -32,13 +32,18 @@ static struct fixture image_of(struct fixture *f, const char *name)
 
 /* ---- the database: version v of everything is the state after v transactions ---- */
 
-static void make(struct fixture *f)
+static void make_with(struct fixture *f, uint64_t limit)
 {
-    f->options.log_limit_bytes = LIMIT;
-    f->options.checkpoint_bytes = LIMIT; /* only when the test says so */
+    f->options.log_limit_bytes = limit;
+    f->options.checkpoint_bytes = limit; /* only when the test says so */
     fixture_create(f, N);
     fixture_append(f, COUNT);
     assert_ok(f, slot_checkpoint(f->db, &f->err));
+}
+
+static void make(struct fixture *f)
+{
+    make_with(f, LIMIT);
 }
 
 static void put_version(struct fixture *f, uint64_t version)
@@ -97,6 +102,30 @@ static void expect_refused(struct fixture *image, slot_status want)
     assert_status(image, slot_open(image->path, &image->options, &image->db, &image->err), want);
     assert_true(strlen(image->err.what) > 10);
     assert_null(image->db);
+}
+
+/* A new segment gets its zeros piece by piece, each from whoever writes there first; what another
+ * has written meanwhile stays. */
+static void test_recovery__two_writers_of_a_segment(void **state)
+{
+    struct fixture *f = *state, image;
+    slot_db *one, *other = NULL;
+    uint64_t version = 1;
+
+    f->options.sync = SLOT_SYNC_NORMAL;
+    make_with(f, 64 << 20);
+    one = f->db;
+    assert_ok(f, slot_open(f->path, &f->options, &other, &f->err));
+    put_version(f, version++);
+    f->db = other;
+    while (version < 70) /* 28 KiB each: well into the second piece */
+        put_version(f, version++);
+    f->db = one;
+    put_version(f, version);
+    image = image_of(f, "image");
+    expect_state(&image, version);
+    assert_true(is_state(f, other, version));
+    assert_ok(f, slot_close(other, &f->err));
 }
 
 static void test_recovery__everything_committed(void **state)
@@ -454,6 +483,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fixture_test(test_recovery__everything_committed),
+        fixture_test(test_recovery__two_writers_of_a_segment),
         fixture_test(test_recovery__new_and_deleted_records),
         fixture_test(test_recovery__torn_at_each_sector),
         fixture_test(test_recovery__damage_before_durable_frames),
