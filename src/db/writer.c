@@ -560,6 +560,19 @@ static slot_status wait_published(slot_db *db, uint64_t lsn, slot_error *err)
                                                                                    : SLOT_OK;
 }
 
+/* Nobody waits for the log, but a checkpoint will: a part of it that is full goes to the disk. */
+static void start_writeback(slot_db *db, const struct log_head *before)
+{
+    const struct log_head *head = &db->writer.head;
+    uint64_t from = (before->lsn - before->start) / db->log.piece_bytes * db->log.piece_bytes;
+    uint64_t to = (head->lsn - head->start) / db->log.piece_bytes * db->log.piece_bytes;
+
+    if (before->file != head->file && before->file < LOG_SEGMENTS)
+        to = db->log.segment_bytes;
+    if (before->file < LOG_SEGMENTS && from < to)
+        db->os->start_writeback(db->os, db->log.files[before->file], from, to - from);
+}
+
 slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err)
 {
     slot_db *db = txn->db;
@@ -574,6 +587,7 @@ slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_err
             db->writer.failed = db_poison_all(db, SLOT_E_UNKNOWN);
             status = unknown(err);
         }
+        start_writeback(db, &txn->batch.before);
         batch_release(&txn->batch);
         writer_end(db);
         return status;
