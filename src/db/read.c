@@ -251,28 +251,6 @@ slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_er
     return status;
 }
 
-/* A run of `n` bytes within one block that is in the log. */
-static slot_status scan_log(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
-                            slot_error *err)
-{
-    slot_db *db = txn->db;
-    uint64_t block = offset / db->block_bytes;
-    uint64_t address = LOG_NO_ADDRESS, at;
-    struct view *view = NULL;
-    slot_status status = version_find(txn, key_of_records(block), &address, NULL, err);
-
-    if (status != SLOT_OK)
-        return status;
-    pins_end_run(&txn->pins, PINS_SCAN);
-    status = version_pins(txn, address, err);
-    at = address + FRAME_HEADER_BYTES + (offset - block * db->block_bytes);
-    if (status == SLOT_OK)
-        status = pins_run(&txn->log_pins, PINS_SCAN, at, at + n, &view, err);
-    if (status == SLOT_OK)
-        *bytes = view->base + (log_offset_of(&db->log, at) - view->offset);
-    return status;
-}
-
 /* A run of at most `n` bytes that are in `records`; *got gets how many. */
 static slot_status scan_records(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
                                 uint64_t *got, slot_error *err)
@@ -287,6 +265,36 @@ static slot_status scan_records(slot_txn *txn, uint64_t offset, uint64_t n, cons
         return status;
     *bytes = view->base + (offset - view->offset);
     *got = min_u64(n, view->offset + view->n - offset);
+    return SLOT_OK;
+}
+
+/*
+ * A run of `n` bytes within one block that has a version in the log. Not any more, perhaps, at this
+ * second look: a checkpoint may have brought it home meanwhile, and a newer version that was made
+ * after that does not lead to it. Then `records` holds it.
+ */
+static slot_status scan_block(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
+                              uint64_t *got, slot_error *err)
+{
+    slot_db *db = txn->db;
+    uint64_t block = offset / db->block_bytes;
+    uint64_t address = LOG_NO_ADDRESS, at;
+    struct view *view = NULL;
+    slot_status status = version_find(txn, key_of_records(block), &address, NULL, err);
+
+    if (status != SLOT_OK)
+        return status;
+    if (address == LOG_NO_ADDRESS)
+        return scan_records(txn, offset, n, bytes, got, err);
+    pins_end_run(&txn->pins, PINS_SCAN);
+    status = version_pins(txn, address, err);
+    at = address + FRAME_HEADER_BYTES + (offset - block * db->block_bytes);
+    if (status == SLOT_OK)
+        status = pins_run(&txn->log_pins, PINS_SCAN, at, at + n, &view, err);
+    if (status != SLOT_OK)
+        return status;
+    *bytes = view->base + (log_offset_of(&db->log, at) - view->offset);
+    *got = n;
     return SLOT_OK;
 }
 
@@ -311,7 +319,7 @@ slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run
         status = scan_records(txn, offset, plain, &run->records, &plain, err);
     } else { /* a version in the log: one block at a time */
         plain = min_u64((end - recno) * n, rest_of_block(db, offset));
-        status = scan_log(txn, offset, plain, &run->records, err);
+        status = scan_block(txn, offset, plain, &run->records, &plain, err);
     }
     if (status != SLOT_OK)
         return status;

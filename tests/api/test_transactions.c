@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/handle.h"
 #include "os/os.h"
 #include "support/fixture.h"
 
@@ -652,9 +653,67 @@ static void test_transactions__errors_do_not_stick(void **state)
     }
 }
 
+/* ---- a scan that looks twice ---- */
+
+/* The native system, but at the nth look at an index word others write. */
+struct interruption {
+    struct os os;
+    struct fixture *f;
+    int left;
+    uint64_t version;
+};
+
+static void interrupt(const struct os *os, const char *where)
+{
+    struct interruption *here = (struct interruption *)(uintptr_t)os;
+    struct fixture *f = here->f;
+    uint8_t record[125];
+    slot_txn *txn;
+
+    if (strcmp(where, "index") != 0 || here->left == 0 || --here->left > 0)
+        return;
+    assert_ok(f, slot_checkpoint(f->db, &f->err));
+    txn = fixture_begin(f, SLOT_WRITE);
+    record_fill(record, sizeof record, 5, here->version + 1);
+    assert_ok(f, slot_put(txn, 5, record, &f->err));
+    fixture_commit(f, txn);
+}
+
+/* A checkpoint brings the block home, and a newer version does not lead to the older one any more:
+ * between any two looks of the scan. */
+static void test_transactions__a_scan_is_interrupted(void **state)
+{
+    struct fixture *f = *state;
+    struct interruption here = {.os = *os_native(), .f = f};
+    slot_db *db = NULL;
+    slot_run run;
+
+    here.os.yield = interrupt;
+    fixture_create(f, 125);
+    fixture_append(f, 100);
+    assert_ok(f, db_open_on(&here.os, f->path, &f->options, &db, &f->err));
+    for (int nth = 1; nth < 8; nth++) {
+        slot_txn *txn = fixture_begin(f, SLOT_WRITE), *reader = NULL;
+        uint8_t record[125];
+
+        here.version += 2;
+        record_fill(record, sizeof record, 5, here.version);
+        assert_ok(f, slot_put(txn, 5, record, &f->err));
+        fixture_commit(f, txn);
+        assert_ok(f, slot_begin(db, SLOT_READ, &reader, &f->err));
+        here.left = nth;
+        assert_ok(f, slot_scan(reader, 5, 6, &run, &f->err));
+        here.left = 0;
+        assert_memory_equal(run.records, record, sizeof record);
+        slot_end(reader);
+    }
+    assert_ok(f, slot_close(db, &f->err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        fixture_test(test_transactions__a_scan_is_interrupted),
         fixture_test(test_transactions__readers_keep_their_snapshot),
         fixture_test(test_transactions__lent_pointers_never_change),
         fixture_test(test_transactions__counts_belong_to_the_snapshot),

@@ -6,7 +6,8 @@
 #   sh mutants.sh BUILD CC [NAME...]
 #
 # BUILD is a build of this tree with the program `crash`, CC its compiler. Lines of mutants/list:
-# name, kind of run, first seed, crash images.
+# name, kind of run, first seed, crash images. With SLOT_TEST_LONG=1 no seed is given away: the search
+# begins at seed 1 and has a minute for each mutant.
 set -u
 
 build=$1 cc=$2
@@ -41,13 +42,22 @@ build_mutant() {
         "$build/lib/libcrash_sim.a" "$build/lib/libslotfile.a" -lpthread -o "$tree/crash"
 }
 
+seconds=20 seeds=30
+if [ -n "${SLOT_TEST_LONG-}" ]; then
+    seconds=60 seeds=1000000
+fi
+
+first_seed() {
+    if [ -n "${SLOT_TEST_LONG-}" ]; then echo 1; else echo "$1"; fi
+}
+
 # one NAME KIND SEED IMAGES: says what came of it.
 one() {
     if ! build_mutant "$1" >"$work/$1.log" 2>&1; then
         echo "FAILED: $1 does not apply or build"
         sed 's/^/    /' "$work/$1.log" | head -n 5
-    elif timeout 20 "$work/$1/crash" --only "$2" --from "$3" --seeds 30 --images "$4" \
-        >"$work/$1.log" 2>&1 || [ $? -eq 124 ]; then
+    elif timeout "$seconds" "$work/$1/crash" --only "$2" --from "$(first_seed "$3")" \
+        --seeds "$seeds" --images "$4" >"$work/$1.log" 2>&1 || [ $? -eq 124 ]; then
         echo "FAILED: $1 was not caught"
     else
         echo "caught $1: $(grep -a 'seed' "$work/$1.log" | head -n 1 | cut -c 1-120)"
