@@ -269,8 +269,7 @@ slot_status checkpoint_close(slot_db *db, slot_error *err)
 {
     if (db_is_poisoned(db))
         return SLOT_OK; /* recovery's business */
-    /* Nothing was written; but whoever closed or recovered it before may have died before the end.
-     */
+    /* Nothing was written; but whoever closed or recovered it before may have died on the way. */
     if (shared_marked(&db->shared) == 0)
         return db->meta.access == META_ACCESS_CLEAN ? tidy_up(db, err) : SLOT_OK;
     return close_marked(db, err);

@@ -19,11 +19,11 @@
 #include "format/sums.h"
 #include "log/scan.h"
 
-#define GAP_BYTES           4096u
-#define COLD_GAP_BYTES      65536u
-#define WRITEBACK_BYTES     (UINT64_C(256) << 10)
-#define ANNOUNCED_GAP_BYTES 65536u
-#define ANNOUNCED_BLOCKS    2048u
+#define GAP_BYTES           4096u  /* closed between two blocks (reaches) */
+#define COLD_GAP_BYTES      65536u /* the same, when pages written in part would first be read */
+#define ANNOUNCED_GAP_BYTES 65536u /* between two blocks that are announced together */
+#define ANNOUNCED_BLOCKS    2048u  /* so far ahead of the block that is written */
+#define WRITEBACK_BYTES     (UINT64_C(256) << 10) /* written at once: worth to be started early */
 
 /* What is being copied: the files, and the bytes that wait to be written in one piece. */
 struct copy {
@@ -37,7 +37,6 @@ struct copy {
     uint8_t *buffer;
     uint64_t deleted_blocks;
     bool cold; /* the files are not in memory */
-    uint64_t gap_bytes;
 };
 
 /* ---- collecting ---- */
@@ -119,7 +118,8 @@ static bool reaches(struct copy *copy, struct os_file *file, uint64_t offset, ui
     const struct os *os = copy->db->os;
     uint64_t gap = offset - (copy->start + copy->fill);
 
-    if (copy->file != file || gap > copy->gap_bytes || copy->fill + gap + n > copy->capacity)
+    if (copy->file != file || gap > (copy->cold ? COLD_GAP_BYTES : GAP_BYTES) ||
+        copy->fill + gap + n > copy->capacity)
         return false;
     if (gap > 0 && !os_ok(os->read_at(os, file, copy->start + copy->fill, copy->buffer + copy->fill,
                                       (size_t)gap)))
@@ -345,6 +345,7 @@ static slot_status copy_init(struct copy *copy, slot_db *db, struct home *home,
     memset(copy, 0, sizeof *copy);
     copy->db = db;
     copy->home = home;
+    copy->cold = db->log.recovering;
     copy->capacity = max_u64(db->io_bytes, max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
     copy->deleted_blocks = from->deleted_blocks;
     copy->buffer = malloc((size_t)copy->capacity);
@@ -371,8 +372,6 @@ slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool wh
     struct copy copy;
     slot_status status = copy_init(&copy, db, home, next, err);
 
-    copy.cold = db->log.recovering;
-    copy.gap_bytes = copy.cold ? COLD_GAP_BYTES : GAP_BYTES;
     if (blocks->n > 1)
         qsort(blocks->entries, blocks->n, sizeof *blocks->entries, by_key);
     if (status == SLOT_OK)

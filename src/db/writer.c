@@ -54,7 +54,7 @@ slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait
 void turn_give(const struct os *os, _Atomic uint32_t *turn)
 {
     if (atomic_exchange_explicit(turn, TURN_FREE, memory_order_release) == TURN_WANTED)
-        os->unpark(os, turn, false);
+        os->unpark(os, turn);
 }
 
 /* ---- the lock ---- */
@@ -487,8 +487,8 @@ static void end_round(slot_db *db, uint64_t to)
     if (atomic_load_explicit(&writer->sleepers, memory_order_relaxed) == 0)
         return;
     if (writer->oldest != NULL)
-        db->os->unpark(db->os, next, false);
-    db->os->unpark(db->os, over, false);
+        db->os->unpark(db->os, next);
+    db->os->unpark(db->os, over);
 }
 
 /* Flush for all that are pending now, then publish them. The mutex is held, and again after. */
@@ -538,7 +538,7 @@ static void sleep_a_round(slot_db *db, uint64_t lsn)
     db->os->park(db->os, word, seen, PARK_US);
     if (atomic_fetch_sub_explicit(&writer->sleepers, 1, memory_order_relaxed) > 1 &&
         is_finished(writer, lsn))
-        db->os->unpark(db->os, word, false);
+        db->os->unpark(db->os, word);
 }
 
 /* Wait until everything up to `lsn` is durable and published; flush when nobody else does. */

@@ -236,11 +236,11 @@ struct os {
 
     /*
      * Sleep until a thread of this process calls unpark for `word`, at most `us` microseconds, and
-     * not at all when *word is not `seen` any more. May wake for no reason. unpark wakes all who
-     * sleep there, or at least one of them; *word was changed before.
+     * not at all when *word is not `seen` any more. May wake for no reason. unpark wakes one of
+     * those who sleep there, at least; *word was changed before.
      */
     void (*park)(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us);
-    void (*unpark)(const struct os *os, _Atomic uint32_t *word, bool all);
+    void (*unpark)(const struct os *os, _Atomic uint32_t *word);
 
     /* The number of this process, as the system shows it; another one in a child made by fork.
      * Costs a load. */

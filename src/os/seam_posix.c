@@ -67,10 +67,10 @@ void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, ui
     (void)syscall(FUTEX, word, FUTEX_WAIT_PRIVATE, seen, &wait, NULL, 0);
 }
 
-void os_seam_unpark(const struct os *os, _Atomic uint32_t *word, bool all)
+void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
 {
     (void)os;
-    (void)syscall(FUTEX, word, FUTEX_WAKE_PRIVATE, all ? INT_MAX : 1, NULL, NULL, 0);
+    (void)syscall(FUTEX, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 #else
@@ -94,9 +94,9 @@ void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, ui
         os_seam_sleep_us(os, end - now < PARK_US_MAX ? (uint32_t)(end - now) : PARK_US_MAX);
 }
 
-void os_seam_unpark(const struct os *os, _Atomic uint32_t *word, bool all)
+void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
 {
-    (void)os, (void)word, (void)all;
+    (void)os, (void)word;
 }
 
 #endif

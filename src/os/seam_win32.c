@@ -52,13 +52,10 @@ void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, ui
     (void)WaitOnAddress(word, &seen, sizeof seen, us / 1000 + (us % 1000 != 0 ? 1 : 0));
 }
 
-void os_seam_unpark(const struct os *os, _Atomic uint32_t *word, bool all)
+void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
 {
     (void)os;
-    if (all)
-        WakeByAddressAll((void *)(uintptr_t)word);
-    else
-        WakeByAddressSingle((void *)(uintptr_t)word);
+    WakeByAddressSingle((void *)(uintptr_t)word);
 }
 
 uint64_t os_seam_process(const struct os *os)

@@ -58,7 +58,7 @@ void os_seam_yield(const struct os *os, const char *where);
 uint64_t os_seam_clock_ms(const struct os *os);
 void os_seam_sleep_us(const struct os *os, uint32_t us);
 void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us);
-void os_seam_unpark(const struct os *os, _Atomic uint32_t *word, bool all);
+void os_seam_unpark(const struct os *os, _Atomic uint32_t *word);
 uint64_t os_seam_process(const struct os *os);
 os_result os_seam_random(const struct os *os, void *bytes, size_t n);
 

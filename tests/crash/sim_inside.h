@@ -346,7 +346,7 @@ void sched_point(struct sim_process *process, struct sim_step *step);
 
 /* Sleep of the thread that runs, until unparked (word) or until then. */
 void sched_sleep(struct sim_process *process, uintptr_t word, uint32_t us);
-void sched_wake(struct sim_process *process, uintptr_t word, bool all);
+void sched_wake(struct sim_process *process, uintptr_t word);
 
 /* All processes are gone at once. */
 void sched_kill_all(struct sim_world *world);

@@ -450,19 +450,19 @@ void sched_sleep(struct sim_process *process, uintptr_t word, uint32_t us)
     switch_to(world, next_of_all(world));
 }
 
-void sched_wake(struct sim_process *process, uintptr_t word, bool all)
+void sched_wake(struct sim_process *process, uintptr_t word)
 {
     struct sim_world *world = process->world;
-    bool more = true;
+    bool woken = false;
 
-    for (size_t i = 0; i < world->thread_count && more; i++) {
+    for (size_t i = 0; i < world->thread_count && !woken; i++) {
         struct sim_thread *thread = world->threads[i];
 
         if (thread->state == THREAD_SLEEPING && thread->process == process &&
             thread->word == word) {
             thread->state = THREAD_READY;
             thread->word = 0;
-            more = all;
+            woken = true;
         }
     }
 }

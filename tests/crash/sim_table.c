@@ -110,10 +110,10 @@ static void sim_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen,
         sched_sleep(sim_self(os), (uintptr_t)word, us);
 }
 
-static void sim_unpark(const struct os *os, _Atomic uint32_t *word, bool all)
+static void sim_unpark(const struct os *os, _Atomic uint32_t *word)
 {
     table_point(sim_self(os), SIM_FN_unpark, "", false);
-    sched_wake(sim_self(os), (uintptr_t)word, all);
+    sched_wake(sim_self(os), (uintptr_t)word);
 }
 
 static uint64_t sim_process_number(const struct os *os)

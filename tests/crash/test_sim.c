@@ -870,7 +870,7 @@ static void set_word(struct sim_process *process, void *argument)
 
     os->sleep_us(os, 20000);
     atomic_store(&pair->word, 1);
-    os->unpark(os, &pair->word, true);
+    os->unpark(os, &pair->word);
 }
 
 static void test_parking(void **state)

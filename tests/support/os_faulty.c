@@ -396,11 +396,11 @@ static void faulty_park(const struct os *os, _Atomic uint32_t *word, uint32_t se
     inner->park(inner, word, seen, us);
 }
 
-static void faulty_unpark(const struct os *os, _Atomic uint32_t *word, bool all)
+static void faulty_unpark(const struct os *os, _Atomic uint32_t *word)
 {
     const struct os *inner = self(os)->inner;
 
-    inner->unpark(inner, word, all);
+    inner->unpark(inner, word);
 }
 
 static uint64_t faulty_process(const struct os *os)

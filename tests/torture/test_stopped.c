@@ -238,21 +238,30 @@ static void test_stopped__reader_over_3_checkpoints(void **state)
     check_all(f, 103);
 }
 
-/* With the log at its limit the writer is told so, and by whom. */
-static void test_stopped__reader_until_the_log_is_full(void **state)
+/* Commits beside a reader that keeps all of the log, until it is full; returns how many. */
+static uint64_t fill_log(struct fixture *f, struct pair *pair)
 {
-    struct fixture *f = *state;
     slot_status status = SLOT_OK;
-    struct pair pair;
     uint64_t version = 0;
 
     f->options.log_limit_bytes = 4 << 20;
     f->options.sync = SLOT_SYNC_NORMAL;
     make(f);
-    pair_start(f, &pair, "reads");
+    pair_start(f, pair, "reads");
     while (version < 1000 && (status = change_all(f, version + 1)) == SLOT_OK)
         version++;
     assert_status(f, status, SLOT_E_LOG_FULL);
+    return version;
+}
+
+/* With the log at its limit the writer is told so, and by whom. */
+static void test_stopped__reader_until_the_log_is_full(void **state)
+{
+    struct fixture *f = *state;
+    struct pair pair;
+    uint64_t version;
+
+    version = fill_log(f, &pair);
     assert_true(version > 3);
     check_all(f, version);
     assert_status(f, change_all(f, version + 1), SLOT_E_LOG_FULL);
@@ -265,17 +274,10 @@ static void test_stopped__reader_until_the_log_is_full(void **state)
 static void test_stopped__reader_killed_with_the_log_full(void **state)
 {
     struct fixture *f = *state;
-    slot_status status = SLOT_OK;
     struct pair pair;
-    uint64_t version = 0;
+    uint64_t version;
 
-    f->options.log_limit_bytes = 4 << 20;
-    f->options.sync = SLOT_SYNC_NORMAL;
-    make(f);
-    pair_start(f, &pair, "reads");
-    while (version < 1000 && (status = change_all(f, version + 1)) == SLOT_OK)
-        version++;
-    assert_status(f, status, SLOT_E_LOG_FULL);
+    version = fill_log(f, &pair);
     pair_kill(&pair);
     for (uint64_t i = 1; i <= 100; i++)
         assert_ok(f, change_all(f, version + i));

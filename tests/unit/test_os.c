@@ -1016,7 +1016,7 @@ static void test_park__not_when_the_word_differs(void **state)
     (void)state;
     os->park(os, &word, 6, UINT32_MAX);
     os->park(os, &word, 8, UINT32_MAX);
-    os->unpark(os, &word, true);
+    os->unpark(os, &word);
 }
 
 static void test_park__until_its_time(void **state)
@@ -1047,37 +1047,25 @@ static void sleep_until_changed(void *context)
         os->park(os, sleeper->word, 0, UINT32_MAX);
 }
 
-/* Two sleepers, woken by one call, or by one call for each. */
-static void wake_two(bool all)
+/* A call for each; one call alone may leave one asleep. */
+static void test_unpark__wakes_one_at_a_time(void **state)
 {
     _Atomic uint32_t word = 0, asleep = 0;
     struct sleeper sleeper = {&word, &asleep};
     struct test_thread *one = test_thread_start(sleep_until_changed, &sleeper);
     struct test_thread *two = test_thread_start(sleep_until_changed, &sleeper);
 
+    (void)state;
     while (atomic_load(&asleep) < 2)
         os->sleep_us(os, 100);
     os->sleep_us(os, 10000);
-    os->unpark(os, &word, all); /* for no reason: they go on sleeping */
+    os->unpark(os, &word); /* for no reason: it goes on sleeping */
     os->sleep_us(os, 10000);
     atomic_store(&word, 1);
-    os->unpark(os, &word, all);
-    if (!all)
-        os->unpark(os, &word, all);
+    os->unpark(os, &word);
+    os->unpark(os, &word);
     test_thread_join(one);
     test_thread_join(two);
-}
-
-static void test_unpark__wakes_all(void **state)
-{
-    (void)state;
-    wake_two(true);
-}
-
-static void test_unpark__wakes_one(void **state)
-{
-    (void)state;
-    wake_two(false);
 }
 
 static void test_process__stays(void **state)
@@ -1391,8 +1379,7 @@ int main(void)
         TEST(test_clock__goes_on),
         TEST(test_park__not_when_the_word_differs),
         TEST(test_park__until_its_time),
-        TEST(test_unpark__wakes_all),
-        TEST(test_unpark__wakes_one),
+        TEST(test_unpark__wakes_one_at_a_time),
         TEST(test_process__stays),
         TEST(test_random__differs),
 #if HAS_FORK

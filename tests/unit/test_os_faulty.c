@@ -251,7 +251,7 @@ static void test_faulty__passes_on_what_cannot_fail(void **state)
     os_faulty_fail(&faulty, 1, OS_FAULTY_FOREVER, SLOT_E_IO, 5);
     os->park(os, words, 1, UINT32_MAX);
     os->park(os, words, 0, 1);
-    os->unpark(os, words, true);
+    os->unpark(os, words);
     assert_true(os->process(os) == os_native()->process(os_native()));
     assert_int_equal(faulty.calls, calls);
     os->unmap(os, words, OS_PAGE_SIZE);
