@@ -8,7 +8,6 @@
 #include "base/status.h"
 
 #define PIECE_BYTES (UINT64_C(1) << 20)
-#define ZEROS_BYTES (UINT64_C(1) << 20)
 
 /* A reader asks the index of each segment that may hold a newer version: better few and large. */
 #define LOG_SEGMENTS_WANTED 16
@@ -235,11 +234,11 @@ slot_status log_open_segment(struct log *log, uint32_t i, slot_error *err)
 
 static os_result write_zeros(const struct os *os, struct os_file *file, uint64_t from, uint64_t to)
 {
-    static uint8_t zeros[ZEROS_BYTES]; /* never written to; not const: the program would carry it */
+    static uint8_t zeros[PIECE_BYTES]; /* never written to; not const: the program would carry it */
     os_result result = os_success();
 
     for (uint64_t at = from, n; at < to && os_ok(result); at += n) {
-        n = min_u64(ZEROS_BYTES, to - at);
+        n = min_u64(PIECE_BYTES, to - at);
         result = os->write_at(os, file, at, zeros, (size_t)n);
     }
     return result;
