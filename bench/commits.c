@@ -9,9 +9,8 @@
 
 #include "contest.h"
 
-#define PAGE_BYTES    4096u
-#define RECORDS_APART 30u    /* so many are less than a page of anybody */
-#define COMMITS       16384u /* with a million records: as many as there are between checkpoints */
+#define PAGE_BYTES 4096u
+#define COMMITS    16384u /* with a million records: as many as there are between checkpoints */
 
 struct commits {
     struct bench *bench;
@@ -51,28 +50,13 @@ static void open_database(struct commits *commits, const struct way *way, bool d
     peer->put_alone(commits->db, 0, record);
 }
 
-/* Change all over the place and bring it home: then the files, and those of a log, have the size
- * that they keep. */
-static void break_in(struct commits *commits, const struct peer *peer)
-{
-    uint8_t record[RECORD_SIZE];
-
-    peer->begin(commits->db);
-    for (uint64_t n = 0; n < commits->bench->records; n += RECORDS_APART) {
-        records_make(record, n, 1);
-        peer->put(commits->db, n, record);
-    }
-    peer->commit(commits->db);
-    peer->checkpoint(commits->db);
-}
-
 static void kept_ready(void *state, const struct way *way)
 {
     struct commits *commits = state;
 
     if (commits->kept[way->setting] == NULL) {
         open_database(commits, way, true);
-        break_in(commits, way->peer());
+        peer_break_in(commits->bench, way->peer(), commits->db);
         commits->kept[way->setting] = commits->db;
     }
     commits->db = commits->kept[way->setting];

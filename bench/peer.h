@@ -53,6 +53,10 @@ struct peer {
 const struct peer *peer_slotfile(void);
 const struct peer *peer_slotfile_no_checkpoints(void); /* but those that are asked for */
 
+/* Change all over the place and bring it home: then the files, and those of a log, have the size
+ * that they keep. */
+void peer_break_in(const struct bench *bench, const struct peer *peer, struct peer_db *db);
+
 /* NULL where the library was not found when this was built. */
 const struct peer *peer_lmdb(void);
 const struct peer *peer_sqlite(void);

@@ -23,6 +23,7 @@
 #include "log/scan.h"
 
 #define PARK_US          100000u /* longest sleep without looking again */
+#define TURN_YIELDS      4u      /* a turn is short: look so often before sleeping */
 #define TERM_MS          10u     /* a process may go on writing so long while another waits */
 #define GIVE_WAY_MS      20u     /* and then lets it have so long to begin */
 #define GIVE_WAY_LOOK_US 50u
@@ -31,15 +32,24 @@
 
 enum { TURN_FREE, TURN_TAKEN, TURN_WANTED };
 
+static bool take_free(_Atomic uint32_t *turn)
+{
+    uint32_t nobody = TURN_FREE;
+
+    return atomic_compare_exchange_strong_explicit(turn, &nobody, TURN_TAKEN, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
 slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
                       const char *what, slot_error *err)
 {
-    uint32_t nobody = TURN_FREE;
     uint64_t deadline;
 
-    if (atomic_compare_exchange_strong_explicit(turn, &nobody, TURN_TAKEN, memory_order_acquire,
-                                                memory_order_relaxed))
-        return SLOT_OK;
+    for (uint32_t i = 0; i < TURN_YIELDS; i++) {
+        if (take_free(turn))
+            return SLOT_OK;
+        os->sleep_us(os, 0);
+    }
     deadline = os->clock_ms(os) + wait_ms;
     /* Whoever has waited takes it as if others still did: one wake too many is the price. */
     while (atomic_exchange_explicit(turn, TURN_WANTED, memory_order_acquire) != TURN_FREE) {

@@ -231,7 +231,7 @@ struct os {
     /* Milliseconds of a clock that never goes back; for bounded waits. */
     uint64_t (*clock_ms)(const struct os *os);
 
-    /* Let others run for about `us` microseconds. */
+    /* Let others run for about `us` microseconds; 0: for a moment, if anybody wants to. */
     void (*sleep_us)(const struct os *os, uint32_t us);
 
     /*

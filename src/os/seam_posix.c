@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,7 +39,10 @@ void os_seam_sleep_us(const struct os *os, uint32_t us)
     struct timespec wait = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
 
     (void)os;
-    (void)nanosleep(&wait, NULL);
+    if (us == 0)
+        (void)sched_yield(); /* nanosleep would round up to the timer's slack: 50 us on Linux */
+    else
+        (void)nanosleep(&wait, NULL);
 }
 
 #if defined(__linux__)
