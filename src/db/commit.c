@@ -57,7 +57,7 @@ static void start(slot_txn *txn)
     if (db->writer.sums_c != txn->c)
         sums_forget(&db->sums); /* others have written, or a checkpoint was made */
     db->writer.sums_c = txn->c;
-    pins_init(&txn->pins, &db->cache, &db->records, txn->records * txn->record_size);
+    db_read_init(txn);
 }
 
 slot_status commit_begin(slot_db *db, slot_txn **txn, slot_error *err)

@@ -103,7 +103,8 @@ slot_status direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error
     begun->changed = false;
     begun->doomed = SLOT_OK;
     memset(&begun->append, 0, sizeof begun->append);
-    pins_init(&begun->pins, &db->cache, &db->records, begun->records * begun->record_size);
+    begun->leases.cache = NULL;
+    db_read_init(begun);
     *txn = begun;
     return SLOT_OK;
 }
@@ -116,6 +117,7 @@ static void finish(slot_txn *txn)
     bool writing = txn->writing;
 
     pins_release(&txn->pins);
+    leases_release(&txn->leases);
     free(txn->append.bytes);
     free(txn);
     gate_leave(&db->gate, writing);

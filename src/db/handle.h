@@ -36,6 +36,7 @@
 #include "log/log.h"
 #include "os/os.h"
 #include "view/cache.h"
+#include "view/lease.h"
 #include "view/pins.h"
 
 /* A transaction that is in the log and not yet published: its flush is under way. */
@@ -156,6 +157,8 @@ struct slot_txn {
     struct pending *pending; /* made at begin, so that nothing can fail between flush and publish */
     slot_txn *next_idle;
     slot_txn *next_of_all;
+
+    struct view_leases leases; /* in use when `records` is more than may be mapped; to the end */
 };
 
 /* ---- open.c, create.c: what tests call with their own os ---- */
@@ -265,6 +268,9 @@ slot_status version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint6
                          slot_error *err);
 
 /* ---- read.c ---- */
+
+/* At begin: how the transaction, which knows its `records` now, will read them. */
+void db_read_init(slot_txn *txn);
 
 /* Copy n bytes (at most a block) of `records` from `offset`, whatever the log says. */
 slot_status db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err);

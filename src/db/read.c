@@ -12,6 +12,16 @@
 #define BULK_BYTES_MIN   UINT64_C(65536) /* from here on a range is read as a scan reads */
 #define BULK_PIECE_BYTES (UINT64_C(64) << 20)
 
+void db_read_init(slot_txn *txn)
+{
+    slot_db *db = txn->db;
+    uint64_t bytes = txn->records * txn->record_size;
+
+    pins_init(&txn->pins, &db->cache, &db->records, bytes);
+    if (txn->leases.cache == NULL && leases_wanted(&db->cache, bytes))
+        leases_init(&txn->leases, &db->cache, &db->records);
+}
+
 slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err)
 {
     return error_set(err, SLOT_NOT_FOUND, FILE_RECORDS, SLOT_NO_OFFSET,
@@ -33,21 +43,36 @@ static SLOT_COLD slot_status lost(uint64_t offset, os_result result, slot_error 
                     "records cannot be read: was the file truncated, or is the disk failing?");
 }
 
-/* When no view can be had, ask the file instead. */
-slot_status db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err)
+/* Through a view while there is one for every part of the file, and when that cannot be had through
+ * the file. */
+static slot_status copy_pinned(slot_txn *txn, uint64_t offset, void *to, uint64_t n,
+                               os_result *result, slot_error *err)
 {
     slot_db *db = txn->db;
     struct pin *pin;
     slot_status status = pins_get(&txn->pins, offset, n, &pin, err);
-    os_result result;
 
     if (status == SLOT_OK)
-        result = db->os->load(db->os, to, pin->base + (offset - pin->offset), (size_t)n);
+        *result = db->os->load(db->os, to, pin->base + (offset - pin->offset), (size_t)n);
     else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
-        result = db->os->read_at(db->os, db->files.records, offset, to, (size_t)n);
+        *result = db->os->read_at(db->os, db->files.records, offset, to, (size_t)n);
     else
         return status;
-    return os_ok(result) ? SLOT_OK : lost(offset, result, err);
+    return SLOT_OK;
+}
+
+slot_status db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+    os_result result = os_success();
+
+    if (txn->leases.cache != NULL)
+        result = leases_copy(&txn->leases, offset, to, n);
+    else
+        status = copy_pinned(txn, offset, to, n, &result, err);
+    if (status == SLOT_OK && !os_ok(result))
+        status = lost(offset, result, err);
+    return status;
 }
 
 /* Where n bytes of one block are that lie at `offset` of the records: in the log or in the file. */
@@ -86,7 +111,9 @@ static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *rec
     if (recno >= txn->records)
         return db_not_found(txn, recno, err);
     status = make_readable(txn, (recno + 1) * n, err);
-    if (status == SLOT_OK)
+    if (status == SLOT_OK && recno < txn->plain)
+        status = db_copy_out(txn, recno * n, record, n, err);
+    else if (status == SLOT_OK)
         status = copy_version(txn, recno * n, record, n, err);
     /* Deleted records are zeros: all others need not be looked up. */
     if (status == SLOT_OK && txn->deleted > 0 && all_zero(record, n))

@@ -118,6 +118,7 @@ void reader_release_all(slot_db *db)
 
         db->all = txn->next_of_all;
         db->os->unlock(db->os, db->files.lock, LOCK_BYTE_SLOT + txn->slot);
+        leases_release(&txn->leases);
         free(txn);
     }
     db->idle = NULL;

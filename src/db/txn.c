@@ -60,7 +60,7 @@ static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
     begun->records = begun->seen.records;
     begun->deleted = begun->seen.deleted;
     begun->plain = begun->c >= begun->seen.lsn && begun->deleted == 0 ? begun->records : 0;
-    pins_init(&begun->pins, &db->cache, &db->records, begun->records * begun->record_size);
+    db_read_init(begun);
     *txn = begun;
     return SLOT_OK;
 }

@@ -38,24 +38,29 @@ slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint6
     cache->counters.mapped = cache->counters.mapped_peak = reserved;
     cache->capacity =
         (uint32_t)min_u64((budget - reserved) / view_cost(size, block_bytes), UINT32_MAX);
+    admission_init(&cache->admission);
     os_mutex_init(&cache->mutex);
     return SLOT_OK;
 }
 
 /* ---- the table, and the order of use ---- */
 
-static struct view **bucket_of(struct view_cache *cache, const struct view_file *file,
-                               uint64_t number)
+static uint64_t window_of(const struct view_file *file, uint64_t number)
 {
-    uint64_t hash = (number ^ (uint64_t)(uintptr_t)file >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+    return number ^ (uint64_t)(uintptr_t)file >> 4;
+}
 
-    return &cache->buckets[(hash >> 32) % VIEW_BUCKETS];
+static uint32_t bucket_of(const struct view_file *file, uint64_t number)
+{
+    uint64_t hash = window_of(file, number) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (hash >> 32) % VIEW_BUCKETS;
 }
 
 static struct view *table_find(struct view_cache *cache, const struct view_file *file,
                                uint64_t number)
 {
-    struct view *view = *bucket_of(cache, file, number);
+    struct view *view = cache->buckets[bucket_of(file, number)];
 
     while (view != NULL && (view->file != file || view->number != number))
         view = view->next_in_bucket;
@@ -64,21 +69,24 @@ static struct view *table_find(struct view_cache *cache, const struct view_file 
 
 static void table_insert(struct view_cache *cache, struct view *view)
 {
-    struct view **bucket = bucket_of(cache, view->file, view->number);
+    uint32_t bucket = bucket_of(view->file, view->number);
 
-    view->next_in_bucket = *bucket;
-    *bucket = view;
+    view->next_in_bucket = cache->buckets[bucket];
+    cache->buckets[bucket] = view;
+    atomic_fetch_add_explicit(&cache->mapped[bucket], 1, memory_order_relaxed);
 }
 
 /* Nobody finds the view any more; it lives on while it is pinned or dirty. */
 static void table_retire(struct view_cache *cache, struct view *view)
 {
-    struct view **link = bucket_of(cache, view->file, view->number);
+    uint32_t bucket = bucket_of(view->file, view->number);
+    struct view **link = &cache->buckets[bucket];
 
     while (*link != view)
         link = &(*link)->next_in_bucket;
     *link = view->next_in_bucket;
     view->retired = true;
+    atomic_fetch_sub_explicit(&cache->mapped[bucket], 1, memory_order_relaxed);
 }
 
 static void order_remove(struct view_cache *cache, struct view *view)
@@ -210,6 +218,46 @@ slot_status view_flush_all(struct view_cache *cache, slot_error *err)
     return status;
 }
 
+/* ---- those who use views without pins ---- */
+
+void view_hold(struct view_cache *cache, struct view_holder *holder)
+{
+    os_mutex_lock(&cache->mutex);
+    holder->previous = NULL;
+    holder->next = cache->holders;
+    if (holder->next != NULL)
+        holder->next->previous = holder;
+    cache->holders = holder;
+    os_mutex_unlock(&cache->mutex);
+}
+
+void view_let_go(struct view_cache *cache, struct view_holder *holder)
+{
+    os_mutex_lock(&cache->mutex);
+    *(holder->previous != NULL ? &holder->previous->next : &cache->holders) = holder->next;
+    if (holder->next != NULL)
+        holder->next->previous = holder->previous;
+    os_mutex_unlock(&cache->mutex);
+}
+
+static void revoke(struct view_cache *cache, const struct view *view)
+{
+    for (struct view_holder *holder = cache->holders; holder != NULL; holder = holder->next)
+        holder->revoke(holder, view);
+}
+
+static void report_uses(struct view_cache *cache)
+{
+    for (struct view_holder *holder = cache->holders; holder != NULL; holder = holder->next)
+        holder->report(holder);
+}
+
+static void halve_scores(struct view_cache *cache)
+{
+    for (struct view *view = cache->oldest; view != NULL; view = view->newer)
+        view->score /= 2;
+}
+
 /* ---- mapping and unmapping ---- */
 
 static void unmap(struct view_cache *cache, struct view *view)
@@ -223,6 +271,7 @@ static void unmap(struct view_cache *cache, struct view *view)
 static void discard(struct view_cache *cache, struct view *view)
 {
     assert(view->pins == 0);
+    revoke(cache, view);
     if (!view->retired)
         table_retire(cache, view);
     if (view->is_dirty)
@@ -231,19 +280,34 @@ static void discard(struct view_cache *cache, struct view *view)
     unmap(cache, view);
 }
 
-/* Unmap the view that was not acquired for longest and is not pinned. SLOT_E_BUDGET: none is. */
-static slot_status evict_oldest(struct view_cache *cache, slot_error *err)
+/* Whether `view` should go before `other`, which was not acquired for longer. */
+static bool goes_before(const struct view *view, const struct view *other)
 {
-    struct view *view = cache->oldest;
+    if (view->score != other->score)
+        return view->score < other->score;
+    return view->advice == OS_ADVICE_SEQUENTIAL && other->advice != OS_ADVICE_SEQUENTIAL;
+}
+
+/*
+ * The view to go next, of those without pins: the one used least through leases; of these one that
+ * somebody has gone through, and else the one that was not acquired for longest. NULL: there is
+ * none.
+ */
+static struct view *choose_victim(const struct view_cache *cache)
+{
+    struct view *victim = NULL;
+
+    for (struct view *view = cache->oldest; view != NULL; view = view->newer) {
+        if (view->pins == 0 && (victim == NULL || goes_before(view, victim)))
+            victim = view;
+    }
+    return victim;
+}
+
+static slot_status evict(struct view_cache *cache, struct view *view, slot_error *err)
+{
     slot_status status = SLOT_OK;
 
-    while (view != NULL && view->pins > 0)
-        view = view->newer;
-    if (view == NULL)
-        return error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
-                         "all %llu bytes of the map budget are in views with lent pointers: "
-                         "unpin them or raise the budget",
-                         (unsigned long long)cache->budget);
     if (view->is_dirty)
         status = flush_view(cache, view, err);
     if (status == SLOT_OK) {
@@ -251,6 +315,23 @@ static slot_status evict_oldest(struct view_cache *cache, slot_error *err)
         cache->counters.evictions++;
     }
     return status;
+}
+
+/* Unmap a view for one that is needed. SLOT_E_BUDGET: all are pinned. */
+static slot_status evict_one(struct view_cache *cache, slot_error *err)
+{
+    struct view *view;
+
+    report_uses(cache);
+    view = choose_victim(cache);
+    if (view == NULL)
+        return error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
+                         "all %llu bytes of the map budget are in views with lent pointers: "
+                         "unpin them or raise the budget",
+                         (unsigned long long)cache->budget);
+    if (view->advice != OS_ADVICE_SEQUENTIAL)
+        halve_scores(cache); /* who is passed over again and again, and not used, goes at last */
+    return evict(cache, view, err);
 }
 
 /* Map view->n bytes: evict until the budget allows it, and once more when address space is out. */
@@ -263,11 +344,11 @@ static slot_status map_within_budget(struct view_cache *cache, struct view *view
     os_result result;
 
     while (cache->counters.mapped + cost > cache->budget && status == SLOT_OK)
-        status = evict_oldest(cache, err);
+        status = evict_one(cache, err);
     if (status != SLOT_OK)
         return status;
     result = os->map(os, view->file->file, view->offset, (size_t)view->n, view->file->mode, &base);
-    while (result.status == SLOT_E_NO_MEMORY && evict_oldest(cache, NULL) == SLOT_OK)
+    while (result.status == SLOT_E_NO_MEMORY && evict_one(cache, NULL) == SLOT_OK)
         result =
             os->map(os, view->file->file, view->offset, (size_t)view->n, view->file->mode, &base);
     if (!os_ok(result))
@@ -389,36 +470,117 @@ static slot_status reach(struct view_cache *cache, struct view_file *file, uint6
     return SLOT_OK;
 }
 
-slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
-                         uint64_t end, os_advice advice, struct view **view, slot_error *err)
+/* view_acquire, under the mutex. */
+static slot_status acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                           uint64_t end, os_advice advice, struct view **view, slot_error *err)
 {
-    struct view *found, *mapped = NULL;
-    slot_status status;
+    struct view *found = table_find(cache, file, offset >> cache->view_shift), *mapped = NULL;
+    slot_status status = reach(cache, file, end, err);
 
     assert(offset < end);
-    os_mutex_lock(&cache->mutex);
-    found = table_find(cache, file, offset >> cache->view_shift);
-    status = reach(cache, file, end, err);
     if (status != SLOT_OK)
-        found = NULL;
-    else if (found == NULL)
+        return status;
+    if (found == NULL)
         status = map_new(cache, file, offset, &mapped, err);
     else if (end - found->offset > found->n)
         status = replace(cache, found, offset, &mapped, err);
     else
         order_remove(cache, found);
-    if (status == SLOT_OK) {
-        if (mapped != NULL) {
-            table_insert(cache, mapped);
-            found = mapped;
-        }
-        order_append(cache, found);
-        advise(cache, found, advice);
-        found->pins++;
-        *view = found;
+    if (status != SLOT_OK)
+        return status;
+    if (mapped != NULL) {
+        table_insert(cache, mapped);
+        found = mapped;
     }
+    order_append(cache, found);
+    advise(cache, found, advice);
+    found->pins++;
+    *view = found;
+    return SLOT_OK;
+}
+
+slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                         uint64_t end, os_advice advice, struct view **view, slot_error *err)
+{
+    slot_status status;
+
+    os_mutex_lock(&cache->mutex);
+    status = acquire(cache, file, offset, end, advice, view, err);
     os_mutex_unlock(&cache->mutex);
     return status;
+}
+
+/* ---- views for reads that can do without ---- */
+
+uint64_t view_window(const struct view_cache *cache, const struct view_file *file, uint64_t offset)
+{
+    return window_of(file, offset >> cache->view_shift);
+}
+
+bool view_may_be_mapped(struct view_cache *cache, const struct view_file *file, uint64_t offset)
+{
+    uint32_t bucket = bucket_of(file, offset >> cache->view_shift);
+
+    return atomic_load_explicit(&cache->mapped[bucket], memory_order_relaxed) != 0;
+}
+
+/* What the next view has to earn, as things are now. */
+static void require(struct view_cache *cache, const struct view_file *file)
+{
+    uint64_t cost = view_cost(cache->view_size, file->block_bytes);
+    const struct view *victim = choose_victim(cache);
+
+    admission_require(&cache->admission, cache->counters.mapped + cost <= cache->budget,
+                      victim != NULL ? victim->score : UINT16_MAX);
+}
+
+void view_epoch(struct view_cache *cache, const struct view_file *file)
+{
+    os_mutex_lock(&cache->mutex);
+    report_uses(cache);
+    halve_scores(cache);
+    admission_halve(&cache->admission);
+    require(cache, file);
+    os_mutex_unlock(&cache->mutex);
+}
+
+/* Make room for a view of a window with so many misses, as far as it has earned that. */
+static bool make_earned_room(struct view_cache *cache, const struct view_file *file,
+                             uint32_t misses)
+{
+    uint64_t cost = view_cost(cache->view_size, file->block_bytes);
+    bool earned = true;
+
+    report_uses(cache);
+    while (earned && cache->counters.mapped + cost > cache->budget) {
+        struct view *victim = choose_victim(cache);
+
+        earned = victim != NULL && misses >= admission_price(victim->score) &&
+                 evict(cache, victim, NULL) == SLOT_OK;
+    }
+    return earned;
+}
+
+bool view_admit(struct view_cache *cache, struct view_file *file, uint64_t offset, uint64_t end,
+                view_want want, struct view **view)
+{
+    uint32_t misses = admission_count(&cache->admission, view_window(cache, file, offset));
+    bool mapped, wanted;
+    slot_status status = SLOT_E_BUDGET;
+
+    os_mutex_lock(&cache->mutex);
+    mapped = table_find(cache, file, offset >> cache->view_shift) != NULL;
+    wanted = want == VIEW_NEEDED ||
+             (want == VIEW_EARNED && !mapped && make_earned_room(cache, file, misses));
+    if (mapped || wanted)
+        status = acquire(cache, file, offset, end,
+                         want == VIEW_NEEDED ? OS_ADVICE_SEQUENTIAL : OS_ADVICE_RANDOM, view, NULL);
+    if (status == SLOT_OK && !mapped && want == VIEW_EARNED)
+        (*view)->score = misses; /* until it has uses of its own */
+    if (want == VIEW_EARNED)
+        require(cache, file);
+    os_mutex_unlock(&cache->mutex);
+    return status == SLOT_OK;
 }
 
 void view_pin(struct view_cache *cache, struct view *view)

@@ -19,6 +19,7 @@
  *     stays to be synced;
  *   - a flush that has failed is never tried again, for no view: a second try may succeed and prove
  *     nothing about the first;
+ *   - a view that is used through a lease (lease.h) is unmapped only after that was taken back;
  *   - `settle` and all changes of the table happen under the mutex; hits do not come here at all:
  *     transactions keep what they use in their view_pins (pins.h).
  *
@@ -29,6 +30,7 @@
 #define SLOT_VIEW_CACHE_H
 
 #include "os/os.h"
+#include "view/admission.h"
 
 #define VIEW_SIZE_MIN (UINT64_C(256) << 10)
 #define VIEW_SIZE_MAX (UINT64_C(64) << 20)
@@ -60,6 +62,7 @@ struct view {
     uint32_t blocks;
     uint32_t pins;
     os_advice advice; /* as the system was told last */
+    uint32_t score;   /* uses through leases, the recent ones (lease.h) */
     bool retired;
     bool is_dirty;
     uint64_t dirty_start, dirty_end; /* bytes of the view that a flush has to cover */
@@ -67,6 +70,16 @@ struct view {
     struct view *next_in_bucket;
     struct view *older, *newer; /* by last acquisition */
     struct view *next_dirty;
+};
+
+/*
+ * Somebody who uses views without a pin, for the time of a copy, and has to know before one goes.
+ * Both are called under the mutex.
+ */
+struct view_holder {
+    void (*revoke)(struct view_holder *holder, const struct view *view);
+    void (*report)(struct view_holder *holder); /* add the uses since the last time to the scores */
+    struct view_holder *next, *previous;
 };
 
 struct view_counters {
@@ -85,6 +98,10 @@ struct view_cache {
     uint32_t view_shift;
     uint32_t capacity; /* views of full size that fit the budget */
     struct view *buckets[VIEW_BUCKETS];
+    /* How many views of a bucket's are mapped: a hint, for those who do not have the mutex. */
+    _Atomic uint32_t mapped[VIEW_BUCKETS];
+    struct admission admission;
+    struct view_holder *holders;
     struct view *oldest, *newest;
     struct view *dirty;
     bool flush_failed; /* once: nothing is flushed any more */
@@ -113,6 +130,33 @@ void view_cache_release(struct view_cache *cache);
  */
 slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
                          uint64_t end, os_advice advice, struct view **view, slot_error *err);
+
+/* Whether the view that owns `offset` may be in the table. No lock; a hint. */
+bool view_may_be_mapped(struct view_cache *cache, const struct view_file *file, uint64_t offset);
+
+/* How much a new view is wanted: what may go for it. */
+typedef enum view_want {
+    VIEW_FOUND,  /* nothing: only if it is mapped already */
+    VIEW_EARNED, /* views that were used less than its window was missed */
+    VIEW_NEEDED, /* any that is not pinned; the least used one */
+} view_want;
+
+/*
+ * As view_acquire for a read that can do without: true when the view is mapped now and has one more
+ * pin.
+ */
+bool view_admit(struct view_cache *cache, struct view_file *file, uint64_t offset, uint64_t end,
+                view_want want, struct view **view);
+
+/* The number that admission_miss knows a window by. */
+uint64_t view_window(const struct view_cache *cache, const struct view_file *file, uint64_t offset);
+
+/* An epoch of admission is over: scores and counts are halved. */
+void view_epoch(struct view_cache *cache, const struct view_file *file);
+
+/* From now on, and not any more. */
+void view_hold(struct view_cache *cache, struct view_holder *holder);
+void view_let_go(struct view_cache *cache, struct view_holder *holder);
 
 /* One more pin of a view that is pinned already. */
 void view_pin(struct view_cache *cache, struct view *view);

@@ -214,6 +214,7 @@ os_result sim_load(const struct os *os, void *to, const void *view, size_t n)
 
     table_point_at(process, SIM_FN_load, process->world->nodes[map.node], offset_in(&map, view), n,
                    false);
+    (void)view_of(process, view, n, false); /* nobody has unmapped it meanwhile */
     if (table_faulty(process, SIM_FN_load, &half, &result))
         n = half ? n / 2 : 0;
     left = map.mode == OS_MAP_PRIVATE ? n : bytes_left(process, &map, view, n);
