@@ -493,15 +493,18 @@ SLOT_API slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record
 
 /* Records that lie one behind the other in memory. */
 typedef struct slot_run {
-    const void *records; /* count * record_size bytes */
+    const void *records; /* of slot_scan: count * record_size bytes */
     uint64_t first;      /* record number of the first */
     uint64_t count;
+    int64_t step; /* slot_scan: 1. Record i is number first + i * step, at records + i * step *
+                     record_size: other steps come from cursors */
 } slot_run;
 
 /*
- * Lend the longest run of records that starts at `recno`, ends before `end` (or the last record)
- * and lies in one piece. Deleted records are among them, as zeros; slot_get tells them apart. A
- * whole scan is
+ * Lend a run of records that starts at `recno`, ends before `end` (or the last record) and lies in
+ * one piece: up to 2 MiB, or one record. Deleted records are among them, as zeros; slot_get tells
+ * them apart. Who goes on where the last run has ended has what comes next read in advance, up to
+ * 16 MiB, when it is not in memory. A whole scan is
  *
  *     for (uint64_t n = 0; (st = slot_scan(txn, n, UINT64_MAX, &run, &err)) == SLOT_OK;
  *          n = run.first + run.count) ...
@@ -512,6 +515,44 @@ typedef struct slot_run {
  */
 SLOT_API slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run,
                                slot_error *err);
+
+/* Which records a cursor goes through, and how. Zeros but for `end` are a whole scan. */
+typedef struct slot_scan_options {
+    uint64_t first;  /* from this record.. */
+    uint64_t end;    /* ..to before this one, or to the last one: UINT64_MAX */
+    uint64_t stride; /* every so manieth of them, beginning with `first`; 0 as 1: all */
+    uint32_t part;   /* of `parts` parts of nearly the same size, number 0 first: only this one. */
+    uint32_t parts;  /* So threads, each with a transaction, share a scan. 0 as 1: all */
+    bool backward;   /* the last one first */
+} slot_scan_options;
+
+/* A scan on its way. Belongs to the caller; `left` and `next` may be looked at, nothing else. Needs
+ * no release: it must not be used after its transaction has ended. */
+typedef struct slot_cursor {
+    slot_txn *txn;
+    uint64_t next; /* record number */
+    uint64_t left; /* records */
+    int64_t step;
+} slot_cursor;
+
+/* Begin. *options is copied. SLOT_E_ARG when there is no such part. Cost: arithmetic. */
+SLOT_API slot_status slot_cursor_init(slot_cursor *cursor, slot_txn *txn,
+                                      const slot_scan_options *options, slot_error *err);
+
+/*
+ * Lend the next run; see slot_run for `step`. Lifetime and statuses as slot_scan: until the next
+ * slot_cursor_next or slot_scan of the transaction; SLOT_NOT_FOUND when no record is left. When it
+ * fails the cursor stays where it is.
+ */
+SLOT_API slot_status slot_cursor_next(slot_cursor *cursor, slot_run *run, slot_error *err);
+
+/*
+ * Say that these `n` records will be read soon, in any order: those that are not in memory are read
+ * from the disk side by side, and not each when its turn comes. For some dozens to some thousands
+ * at a time. A hint: numbers beyond the end are skipped, and nothing can fail. Cost: about a system
+ * call for each record, so it is of use for files that are larger than memory, or not read yet.
+ */
+SLOT_API void slot_prefetch(slot_txn *txn, const uint64_t *recnos, size_t n);
 
 /* ---------------------------------------------------------------------------------------------
  * Writing. In write transactions only (SLOT_E_ARG in others).

@@ -14,6 +14,11 @@
 #include "db/handle.h"
 #include "format/sums.h"
 
+uint64_t db_rest_of_block(const slot_db *db, uint64_t offset)
+{
+    return db->block_bytes - offset % db->block_bytes;
+}
+
 uint64_t db_blocks_of(const slot_db *db, uint64_t records)
 {
     return records / db->block_records + (records % db->block_records != 0);

@@ -35,6 +35,7 @@
 #include "log/batch.h"
 #include "log/log.h"
 #include "os/os.h"
+#include "view/ahead.h"
 #include "view/cache.h"
 #include "view/lease.h"
 #include "view/pins.h"
@@ -138,6 +139,7 @@ struct slot_txn {
     uint64_t deleted;
     bool writing;
     struct view_pins pins;
+    struct ahead ahead_scan, ahead_bulk; /* what slot_scan, slot_get_range have announced */
     struct append_buffer append;
     bool changed;       /* something that a commit has to make durable */
     slot_status doomed; /* SLOT_OK, or why this transaction can only be aborted */
@@ -256,6 +258,11 @@ slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_
 /* Whether no block of `records` has a version in the log that this transaction sees. */
 bool version_none(slot_txn *txn);
 
+/* How much of [offset, offset + n) of the records lies in blocks without a version in the log, from
+ * the start. */
+slot_status version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
+                          slot_error *err);
+
 /* Make txn->log_pins usable for the segment of that address. */
 slot_status version_pins(slot_txn *txn, uint64_t address, slot_error *err);
 
@@ -271,6 +278,9 @@ slot_status version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint6
 
 /* At begin: how the transaction, which knows its `records` now, will read them. */
 void db_read_init(slot_txn *txn);
+
+/* A write transaction may be asked for what it has appended and not yet written. */
+slot_status db_make_readable(slot_txn *txn, uint64_t end, slot_error *err);
 
 /* Copy n bytes (at most a block) of `records` from `offset`, whatever the log says. */
 slot_status db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err);
@@ -318,6 +328,9 @@ slot_status db_block_settle(void *db, struct view *view, slot_error *err);
 
 /* Bytes of block `block` that exist in `records` now. */
 uint64_t db_block_bytes(const slot_db *db, uint64_t block);
+
+/* Bytes from `offset` to the next block boundary. */
+uint64_t db_rest_of_block(const slot_db *db, uint64_t offset);
 
 /* Blocks that it takes to hold that many records. */
 uint64_t db_blocks_of(const slot_db *db, uint64_t records);

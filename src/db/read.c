@@ -10,7 +10,7 @@
 #include "db/handle.h"
 
 #define BULK_BYTES_MIN   UINT64_C(65536) /* from here on a range is read as a scan reads */
-#define BULK_PIECE_BYTES (UINT64_C(64) << 20)
+#define BULK_PIECE_BYTES AHEAD_PIECE_BYTES
 
 void db_read_init(slot_txn *txn)
 {
@@ -18,6 +18,8 @@ void db_read_init(slot_txn *txn)
     uint64_t bytes = txn->records * txn->record_size;
 
     pins_init(&txn->pins, &db->cache, &db->records, bytes);
+    memset(&txn->ahead_scan, 0, sizeof txn->ahead_scan);
+    memset(&txn->ahead_bulk, 0, sizeof txn->ahead_bulk);
     if (txn->leases.cache == NULL && leases_wanted(&db->cache, bytes))
         leases_init(&txn->leases, &db->cache, &db->records);
 }
@@ -30,7 +32,7 @@ slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err)
 }
 
 /* A write transaction may ask for what it has appended and not yet written. */
-static slot_status make_readable(slot_txn *txn, uint64_t end, slot_error *err)
+slot_status db_make_readable(slot_txn *txn, uint64_t end, slot_error *err)
 {
     const struct append_buffer *append = &txn->append;
 
@@ -110,7 +112,7 @@ static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *rec
 
     if (recno >= txn->records)
         return db_not_found(txn, recno, err);
-    status = make_readable(txn, (recno + 1) * n, err);
+    status = db_make_readable(txn, (recno + 1) * n, err);
     if (status == SLOT_OK && recno < txn->plain)
         status = db_copy_out(txn, recno * n, record, n, err);
     else if (status == SLOT_OK)
@@ -147,41 +149,11 @@ slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n
     if (offset > record_size || n > record_size - offset)
         return error_set(err, SLOT_E_ARG, FILE_RECORDS, SLOT_NO_OFFSET,
                          "%u bytes from byte %u on are beyond the record", n, offset);
-    status = make_readable(txn, (recno + 1) * record_size, err);
+    status = db_make_readable(txn, (recno + 1) * record_size, err);
     if (status == SLOT_OK && txn->deleted > 0)
         status = deleted_check(txn, recno, err);
     if (status == SLOT_OK && n > 0)
         status = copy_version(txn, recno * record_size + offset, buf, n, err);
-    return status;
-}
-
-/* Bytes from `offset` to the next block boundary. */
-static uint64_t rest_of_block(const slot_db *db, uint64_t offset)
-{
-    return db->block_bytes - offset % db->block_bytes;
-}
-
-/* How much of [offset, offset + n) lies in blocks without a version in the log, from the start. */
-static slot_status plain_bytes(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
-                               slot_error *err)
-{
-    slot_db *db = txn->db;
-    slot_status status = SLOT_OK;
-    uint64_t at = 0;
-
-    if (db->access != SLOT_TRANSACTIONAL || version_none(txn))
-        at = n;
-    while (at < n && status == SLOT_OK) {
-        uint64_t address = LOG_NO_ADDRESS;
-
-        status =
-            version_find(txn, key_of_records((offset + at) / db->block_bytes), &address, NULL, err);
-        if (address != LOG_NO_ADDRESS)
-            break;
-        at += rest_of_block(db, offset + at);
-    }
-    if (status == SLOT_OK)
-        *plain = min_u64(at, n);
     return status;
 }
 
@@ -197,17 +169,18 @@ static slot_status copy_piece(slot_txn *txn, uint64_t offset, uint8_t *to, uint6
     uint64_t plain = 0;
     struct view *view;
     os_result result;
-    slot_status status = plain_bytes(txn, offset, min_u64(left, BULK_PIECE_BYTES), &plain, err);
+    slot_status status = version_plain(txn, offset, min_u64(left, BULK_PIECE_BYTES), &plain, err);
 
     if (status != SLOT_OK)
         return status;
     if (plain < BULK_BYTES_MIN ||
         pins_run(&txn->pins, PINS_BULK, offset, offset + db->record_size, &view, NULL) != SLOT_OK) {
-        *n = min_u64(left, rest_of_block(db, offset));
+        *n = min_u64(left, db_rest_of_block(db, offset));
         return copy_version(txn, offset, to, *n, err);
     }
     *n = (view->n - (offset - view->offset)) / db->record_size * db->record_size;
     *n = min_u64(plain, *n);
+    ahead_forward(&txn->ahead_bulk, db->os, db->files.records, offset, offset + *n, offset + left);
     result = db->os->load(db->os, to, view->base + (offset - view->offset), (size_t)*n);
     return os_ok(result) ? SLOT_OK : lost(offset, result, err);
 }
@@ -224,7 +197,7 @@ slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *
 
     if (recno > txn->records || count > txn->records - recno)
         return db_not_found(txn, max_u64(recno, txn->records), err);
-    status = make_readable(txn, offset + left, err);
+    status = db_make_readable(txn, offset + left, err);
     for (; left > 0 && status == SLOT_OK; offset += n, to += n, left -= n)
         status = copy_piece(txn, offset, to, left, &n, err);
     return status;
@@ -270,7 +243,7 @@ slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_er
 
     if (recno >= txn->records)
         return db_not_found(txn, recno, err);
-    status = make_readable(txn, (recno + 1) * n, err);
+    status = db_make_readable(txn, (recno + 1) * n, err);
     if (status == SLOT_OK && txn->deleted > 0)
         status = deleted_check(txn, recno, err);
     if (status == SLOT_OK)
@@ -278,80 +251,47 @@ slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_er
     return status;
 }
 
-/* A run of at most `n` bytes that are in `records`; *got gets how many. */
-static slot_status scan_records(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
-                                uint64_t *got, slot_error *err)
+/* ---- announcing ---- */
+
+/* Bytes of `records`, whole pages, that were asked for and not yet announced. */
+struct announced {
+    uint64_t from, to;
+};
+
+static void announce(slot_txn *txn, struct announced *pages, uint64_t from, uint64_t to)
 {
-    struct view *view = NULL;
-    slot_status status;
+    const struct os *os = txn->os;
 
-    if (txn->db->access == SLOT_TRANSACTIONAL && txn->log_pins.cache != NULL)
-        pins_end_run(&txn->log_pins, PINS_SCAN);
-    status = pins_run(&txn->pins, PINS_SCAN, offset, offset + txn->record_size, &view, err);
-    if (status != SLOT_OK)
-        return status;
-    *bytes = view->base + (offset - view->offset);
-    *got = min_u64(n, view->offset + view->n - offset);
-    return SLOT_OK;
-}
-
-/*
- * A run of `n` bytes within one block that has a version in the log. Not any more, perhaps, at this
- * second look: a checkpoint may have brought it home meanwhile, and a newer version that was made
- * after that does not lead to it. Then `records` holds it.
- */
-static slot_status scan_block(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
-                              uint64_t *got, slot_error *err)
-{
-    slot_db *db = txn->db;
-    uint64_t block = offset / db->block_bytes;
-    uint64_t address = LOG_NO_ADDRESS, at;
-    struct view *view = NULL;
-    slot_status status = version_find(txn, key_of_records(block), &address, NULL, err);
-
-    if (status != SLOT_OK)
-        return status;
-    if (address == LOG_NO_ADDRESS)
-        return scan_records(txn, offset, n, bytes, got, err);
-    pins_end_run(&txn->pins, PINS_SCAN);
-    status = version_pins(txn, address, err);
-    at = address + FRAME_HEADER_BYTES + (offset - block * db->block_bytes);
-    if (status == SLOT_OK)
-        status = pins_run(&txn->log_pins, PINS_SCAN, at, at + n, &view, err);
-    if (status != SLOT_OK)
-        return status;
-    *bytes = view->base + (log_offset_of(&db->log, at) - view->offset);
-    *got = n;
-    return SLOT_OK;
-}
-
-slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run, slot_error *err)
-{
-    slot_db *db = txn->db;
-    uint64_t n = txn->record_size;
-    uint64_t offset = recno * n;
-    uint64_t plain = 0;
-    slot_status status;
-
-    end = min_u64(end, txn->records);
-    if (recno >= end)
-        return db_not_found(txn, recno, err);
-    status = make_readable(txn, end * n, err);
-    if (status == SLOT_OK) /* one record at least, be it larger than a view */
-        status = plain_bytes(
-            txn, offset, min_u64((end - recno) * n, max_u64(db->cache.view_size, n)), &plain, err);
-    if (status != SLOT_OK)
-        return status;
-    if (plain > 0) {
-        status = scan_records(txn, offset, plain, &run->records, &plain, err);
-    } else { /* a version in the log: one block at a time */
-        plain = min_u64((end - recno) * n, rest_of_block(db, offset));
-        status = scan_block(txn, offset, plain, &run->records, &plain, err);
+    if (from <= pages->to && to >= pages->from && pages->to > 0) { /* they touch: one request */
+        pages->from = min_u64(pages->from, from);
+        pages->to = max_u64(pages->to, to);
+        return;
     }
-    if (status != SLOT_OK)
-        return status;
-    txn->lent = true;
-    run->first = recno;
-    run->count = plain / n;
-    return SLOT_OK;
+    if (pages->to > 0)
+        os->advise(os, txn->db->files.records, pages->from, pages->to - pages->from,
+                   OS_ADVICE_WILLNEED);
+    pages->from = from;
+    pages->to = to;
+}
+
+void slot_prefetch(slot_txn *txn, const uint64_t *recnos, size_t n)
+{
+    struct announced pages = {0, 0};
+    uint64_t size = txn->record_size;
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t address = LOG_NO_ADDRESS;
+        uint64_t offset = recnos[i] * size;
+
+        if (recnos[i] >= txn->records)
+            continue;
+        if (recnos[i] >= txn->plain && txn->db->access == SLOT_TRANSACTIONAL &&
+            version_find(txn, key_of_records(offset / txn->db->block_bytes), &address, NULL,
+                         NULL) != SLOT_OK)
+            continue;
+        if (address == LOG_NO_ADDRESS) /* the log is young, and in memory */
+            announce(txn, &pages, round_down(offset, OS_PAGE_SIZE),
+                     round_up(offset + size, OS_PAGE_SIZE));
+    }
+    announce(txn, &pages, UINT64_MAX, UINT64_MAX);
 }

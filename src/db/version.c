@@ -157,3 +157,26 @@ slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_
         *lsn = version;
     return SLOT_OK;
 }
+
+slot_status version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
+                          slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status = SLOT_OK;
+    uint64_t at = 0;
+
+    if (db->access != SLOT_TRANSACTIONAL || version_none(txn))
+        at = n;
+    while (at < n && status == SLOT_OK) {
+        uint64_t address = LOG_NO_ADDRESS;
+
+        status =
+            version_find(txn, key_of_records((offset + at) / db->block_bytes), &address, NULL, err);
+        if (address != LOG_NO_ADDRESS)
+            break;
+        at += db_rest_of_block(db, offset + at);
+    }
+    if (status == SLOT_OK)
+        *plain = min_u64(at, n);
+    return status;
+}

@@ -225,8 +225,8 @@ static slot_status reach(struct sealing *sealing, uint64_t address, uint64_t n, 
     if (view == NULL || view->file != file || offset < view->offset ||
         offset + n > view->offset + view->n) {
         let_go(sealing);
-        status = view_acquire(log->cache, file, offset, offset + n, OS_ADVICE_RANDOM,
-                              &sealing->view, err);
+        status =
+            view_acquire(log->cache, file, offset, offset + n, VIEW_SINGLE, &sealing->view, err);
     }
     if (status == SLOT_OK)
         *bytes = sealing->view->base + (offset - sealing->view->offset);

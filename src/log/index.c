@@ -35,8 +35,8 @@ static slot_status index_view(struct log *log, uint32_t i, uint32_t place, struc
         return status;
     *view = log->index_views[i];
     if (*view == NULL)
-        status = view_acquire(log->cache, &log->index[i], at, at + sizeof(shared_word),
-                              OS_ADVICE_RANDOM, view, err);
+        status = view_acquire(log->cache, &log->index[i], at, at + sizeof(shared_word), VIEW_SINGLE,
+                              view, err);
     return status;
 }
 

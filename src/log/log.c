@@ -193,8 +193,8 @@ static void keep_index(struct log *log, uint32_t i)
     uint64_t bytes = (uint64_t)log->index_words * sizeof(shared_word);
 
     if (bytes * LOG_SEGMENTS <= log->cache->budget / 8 && bytes <= log->cache->view_size)
-        (void)view_acquire(log->cache, &log->index[i], 0, bytes, OS_ADVICE_RANDOM,
-                           &log->index_views[i], NULL);
+        (void)view_acquire(log->cache, &log->index[i], 0, bytes, VIEW_SINGLE, &log->index_views[i],
+                           NULL);
 }
 
 static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
@@ -280,8 +280,7 @@ static slot_status populate_piece(struct log *log, uint32_t i, uint64_t from, ui
     if (log->unsynced)
         result = write_zeros(os, log->files[i], from, to);
     else
-        status =
-            view_acquire(log->cache, &log->open_frames[i], from, to, OS_ADVICE_RANDOM, &view, err);
+        status = view_acquire(log->cache, &log->open_frames[i], from, to, VIEW_SINGLE, &view, err);
     if (status != SLOT_OK && status != SLOT_E_BUDGET && status != SLOT_E_NO_MEMORY)
         return status;
     if (view != NULL) {

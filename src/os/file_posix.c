@@ -9,6 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
+
 #include "os/posix.h"
 
 /* One call never moves more than the smallest limit of all systems. */
@@ -314,3 +318,38 @@ uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t o
     (void)os;
     return next;
 }
+
+#if defined(__linux__)
+
+/* What Linux counts of a range since 6.5 (include/uapi/linux/mman.h), in pages. */
+struct range_of_file {
+    uint64_t offset, n;
+};
+struct pages_of_range {
+    uint64_t cached, dirty, in_writeback, evicted, recently_evicted;
+};
+
+#if !defined(SYS_cachestat)
+#define SYS_cachestat 451 /* the same number for all processors */
+#endif
+
+bool os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    struct range_of_file range = {offset, n};
+    struct pages_of_range pages = {0};
+
+    (void)os;
+    return syscall(SYS_cachestat, file->fd, &range, &pages, 0) == 0 &&
+           pages.cached >= (offset + n - 1) / page - offset / page + 1;
+}
+
+#else
+
+bool os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    (void)os, (void)file, (void)offset, (void)n;
+    return false;
+}
+
+#endif

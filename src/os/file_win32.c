@@ -4,6 +4,7 @@
  * They are opened so that others may do anything with them at the same time, as on POSIX systems;
  * who may really do what is decided by locks (lock_win32.c).
  */
+#include "base/checked.h"
 #include "os/win32.h"
 
 #include <stdlib.h>
@@ -301,11 +302,24 @@ void os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t
     (void)os, (void)file, (void)offset, (void)n;
 }
 
-/* Here this can only be said when a file is opened, for all of it. */
+/*
+ * Most advice can only be given here when a file is opened, for all of it. To have a part of it
+ * read in advance it must be mapped, for the moment of asking.
+ */
 void os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
                     os_advice advice)
 {
-    (void)os, (void)file, (void)offset, (void)n, (void)advice;
+    uint64_t start = round_down(offset, OS_GRANULARITY);
+    uint64_t size = 0;
+    void *base = NULL;
+
+    if (advice != OS_ADVICE_WILLNEED || !os_ok(os_file_size(os, file, &size)) || offset >= size)
+        return;
+    n = n == 0 ? size - start : min_u64(offset + n, size) - start;
+    if (n > SIZE_MAX / 2 || !os_ok(os_map_open(os, file, start, (size_t)n, OS_MAP_READ, &base)))
+        return;
+    os_map_advise(os, base, (size_t)n, OS_ADVICE_WILLNEED);
+    os_map_close(os, base, (size_t)n);
 }
 
 uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
@@ -328,4 +342,11 @@ uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t o
         return size;
     return (uint64_t)found.FileOffset.QuadPart > offset ? (uint64_t)found.FileOffset.QuadPart
                                                         : offset;
+}
+
+/* No call tells: a page that is in memory may be in no working set. */
+bool os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    (void)os, (void)file, (void)offset, (void)n;
+    return false;
 }

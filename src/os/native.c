@@ -15,6 +15,7 @@ static const struct os native = {
     .start_writeback = os_file_start_writeback,
     .advise = os_file_advise,
     .next_data = os_file_next_data,
+    .cached = os_file_cached,
     .map = os_map_open,
     .unmap = os_map_close,
     .flush = os_map_flush,

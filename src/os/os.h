@@ -124,7 +124,7 @@ struct os {
     /* Start writing dirty bytes of the range to the disk, without waiting. A hint. */
     void (*start_writeback)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
 
-    /* How a range will be used; n 0: up to the end. A hint. */
+    /* How a range will be used; n 0: up to the end. A hint. WILLNEED starts to read it. */
     void (*advise)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
                    os_advice advice);
 
@@ -133,6 +133,10 @@ struct os {
      * what lies between is a hole. A system that does not know returns `offset`.
      */
     uint64_t (*next_data)(const struct os *os, struct os_file *file, uint64_t offset);
+
+    /* Whether all of a range is in memory now: then it need not be announced. A system that does
+     * not know says no. */
+    bool (*cached)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
 
     /* ---- map ------------------------------------------------------------------------------- */
 

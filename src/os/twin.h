@@ -23,6 +23,7 @@ void os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t
 void os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
                     os_advice advice);
 uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset);
+bool os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
 
 /* map_posix.c, map_win32.c */
 os_result os_map_open(const struct os *os, struct os_file *file, uint64_t offset, size_t n,

@@ -285,7 +285,7 @@ static bool goes_before(const struct view *view, const struct view *other)
 {
     if (view->score != other->score)
         return view->score < other->score;
-    return view->advice == OS_ADVICE_SEQUENTIAL && other->advice != OS_ADVICE_SEQUENTIAL;
+    return view->use != VIEW_SINGLE && other->use == VIEW_SINGLE;
 }
 
 /*
@@ -329,7 +329,7 @@ static slot_status evict_one(struct view_cache *cache, slot_error *err)
                          "all %llu bytes of the map budget are in views with lent pointers: "
                          "unpin them or raise the budget",
                          (unsigned long long)cache->budget);
-    if (view->advice != OS_ADVICE_SEQUENTIAL)
+    if (view->use == VIEW_SINGLE)
         halve_scores(cache); /* who is passed over again and again, and not used, goes at last */
     return evict(cache, view, err);
 }
@@ -442,11 +442,14 @@ static slot_status replace(struct view_cache *cache, struct view *old, uint64_t 
 
 /* ---- what others call ---- */
 
-static void advise(struct view_cache *cache, struct view *view, os_advice advice)
+static void advise(struct view_cache *cache, struct view *view, view_use use)
 {
-    if (view->advice != advice)
+    os_advice advice = use == VIEW_PASSING ? OS_ADVICE_SEQUENTIAL : OS_ADVICE_RANDOM;
+
+    if (view->advised != advice)
         cache->os->advise_view(cache->os, view->base, (size_t)view->n, advice);
-    view->advice = advice;
+    view->advised = advice;
+    view->use = use;
 }
 
 /* The file may have grown since its size was asked for: by a writer in another process. */
@@ -472,7 +475,7 @@ static slot_status reach(struct view_cache *cache, struct view_file *file, uint6
 
 /* view_acquire, under the mutex. */
 static slot_status acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
-                           uint64_t end, os_advice advice, struct view **view, slot_error *err)
+                           uint64_t end, view_use use, struct view **view, slot_error *err)
 {
     struct view *found = table_find(cache, file, offset >> cache->view_shift), *mapped = NULL;
     slot_status status = reach(cache, file, end, err);
@@ -493,19 +496,19 @@ static slot_status acquire(struct view_cache *cache, struct view_file *file, uin
         found = mapped;
     }
     order_append(cache, found);
-    advise(cache, found, advice);
+    advise(cache, found, use);
     found->pins++;
     *view = found;
     return SLOT_OK;
 }
 
 slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
-                         uint64_t end, os_advice advice, struct view **view, slot_error *err)
+                         uint64_t end, view_use use, struct view **view, slot_error *err)
 {
     slot_status status;
 
     os_mutex_lock(&cache->mutex);
-    status = acquire(cache, file, offset, end, advice, view, err);
+    status = acquire(cache, file, offset, end, use, view, err);
     os_mutex_unlock(&cache->mutex);
     return status;
 }
@@ -573,8 +576,8 @@ bool view_admit(struct view_cache *cache, struct view_file *file, uint64_t offse
     wanted = want == VIEW_NEEDED ||
              (want == VIEW_EARNED && !mapped && make_earned_room(cache, file, misses));
     if (mapped || wanted)
-        status = acquire(cache, file, offset, end,
-                         want == VIEW_NEEDED ? OS_ADVICE_SEQUENTIAL : OS_ADVICE_RANDOM, view, NULL);
+        status = acquire(cache, file, offset, end, want == VIEW_NEEDED ? VIEW_PASSING : VIEW_SINGLE,
+                         view, NULL);
     if (status == SLOT_OK && !mapped && want == VIEW_EARNED)
         (*view)->score = misses; /* until it has uses of its own */
     if (want == VIEW_EARNED)

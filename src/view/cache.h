@@ -38,6 +38,13 @@
 
 struct view;
 
+/* What a view is used for, and so what the system is told. */
+typedef enum view_use {
+    VIEW_SINGLE,  /* bytes here and there: a fault brings one page, not the device's read-ahead */
+    VIEW_RUN,     /* from one end to the other, by somebody who announces it (ahead.h) */
+    VIEW_PASSING, /* the same without: the system reads ahead */
+} view_use;
+
 /* A file that is used through views. The owner keeps it at one address while views of it exist. */
 struct view_file {
     const char *name; /* static, for errors */
@@ -61,8 +68,9 @@ struct view {
     uint64_t first_block; /* of the blocks that begin in the view's own view_size bytes */
     uint32_t blocks;
     uint32_t pins;
-    os_advice advice; /* as the system was told last */
-    uint32_t score;   /* uses through leases, the recent ones (lease.h) */
+    view_use use;      /* the last one */
+    os_advice advised; /* what the system was told last */
+    uint32_t score;    /* uses through leases, the recent ones (lease.h) */
     bool retired;
     bool is_dirty;
     uint64_t dirty_start, dirty_end; /* bytes of the view that a flush has to cover */
@@ -122,14 +130,13 @@ void view_cache_release(struct view_cache *cache);
 
 /*
  * The view that owns byte `offset` of the file, mapped at least up to byte `end`, with one more
- * pin. `advice` tells the system what comes: OS_ADVICE_RANDOM keeps a fault from
- * dragging in the device's whole read-ahead (8 MiB for 125 bytes), OS_ADVICE_SEQUENTIAL asks for
- * it. SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY; SLOT_E_TRUNCATED when the file
+ * pin.
+ * SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY; SLOT_E_TRUNCATED when the file
  * ends before `end`; what settle and flush return. Cost: a lock and a look-up; on a miss map, unmap
  * and page faults.
  */
 slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
-                         uint64_t end, os_advice advice, struct view **view, slot_error *err);
+                         uint64_t end, view_use use, struct view **view, slot_error *err);
 
 /* Whether the view that owns `offset` may be in the table. No lock; a hint. */
 bool view_may_be_mapped(struct view_cache *cache, const struct view_file *file, uint64_t offset);

@@ -92,11 +92,11 @@ slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struc
     slot_status status;
 
     drop_entry(pins, entry);
-    status = view_acquire(pins->cache, file, at, at + n, OS_ADVICE_RANDOM, &view, err);
+    status = view_acquire(pins->cache, file, at, at + n, VIEW_SINGLE, &view, err);
     if (status == SLOT_E_BUDGET) {
         /* What this transaction holds for speed alone may be just what is missing. */
         drop_table(pins);
-        status = view_acquire(pins->cache, file, at, at + n, OS_ADVICE_RANDOM, &view, err);
+        status = view_acquire(pins->cache, file, at, at + n, VIEW_SINGLE, &view, err);
     }
     if (status != SLOT_OK)
         return status;
@@ -178,12 +178,10 @@ slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t
     slot_status status;
 
     drop_run(pins, user);
-    status = view_acquire(pins->cache, file, offset - base, end - base, OS_ADVICE_SEQUENTIAL,
-                          &found, err);
+    status = view_acquire(pins->cache, file, offset - base, end - base, VIEW_RUN, &found, err);
     if (status == SLOT_E_BUDGET) {
         drop_table(pins);
-        status = view_acquire(pins->cache, file, offset - base, end - base, OS_ADVICE_SEQUENTIAL,
-                              &found, err);
+        status = view_acquire(pins->cache, file, offset - base, end - base, VIEW_RUN, &found, err);
     }
     if (status != SLOT_OK)
         return status;

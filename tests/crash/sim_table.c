@@ -152,6 +152,7 @@ const struct os sim_table = {
     .start_writeback = sim_start_writeback,
     .advise = sim_advise,
     .next_data = sim_next_data,
+    .cached = sim_cached,
     .map = sim_map,
     .unmap = sim_unmap,
     .flush = sim_flush,

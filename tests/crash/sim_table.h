@@ -56,6 +56,7 @@ void sim_start_writeback(const struct os *os, struct os_file *file, uint64_t off
 void sim_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
                 os_advice advice);
 uint64_t sim_next_data(const struct os *os, struct os_file *file, uint64_t offset);
+bool sim_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
 
 /* ---- sim_table_map.c ---- */
 

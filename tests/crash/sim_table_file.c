@@ -293,6 +293,13 @@ void sim_advise(const struct os *os, struct os_file *file, uint64_t offset, uint
     (void)os, (void)file, (void)offset, (void)n, (void)advice;
 }
 
+/* Nothing: so what is announced for a cold file is announced here. */
+bool sim_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    (void)os, (void)file, (void)offset, (void)n;
+    return false;
+}
+
 uint64_t sim_next_data(const struct os *os, struct os_file *file, uint64_t offset)
 {
     struct sim_process *process = sim_self(os);

@@ -162,6 +162,13 @@ static uint64_t faulty_next_data(const struct os *os, struct os_file *file, uint
     return inner->next_data(inner, file, offset);
 }
 
+static bool faulty_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+{
+    const struct os *inner = self(os)->inner;
+
+    return inner->cached(inner, file, offset, n);
+}
+
 static os_result faulty_map(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
                             os_map_mode mode, void **base)
 {
@@ -430,6 +437,7 @@ static const struct os table = {
     .start_writeback = faulty_start_writeback,
     .advise = faulty_advise,
     .next_data = faulty_next_data,
+    .cached = faulty_cached,
     .map = faulty_map,
     .unmap = faulty_unmap,
     .flush = faulty_flush,

@@ -68,7 +68,7 @@ static void fill_body(struct rig *rig, uint64_t key, uint64_t address, uint64_t 
     record_fill(body, n, key, version);
     assert_ok(rig->f,
               view_acquire(&rig->cache, &rig->log.open_frames[log_file_of(&rig->log, address)], at,
-                           at + n, OS_ADVICE_NORMAL, &view, &rig->f->err));
+                           at + n, VIEW_SINGLE, &view, &rig->f->err));
     memcpy(view->base + (at - view->offset), body, n);
     view_unpin(&rig->cache, view);
     free(body);
