@@ -255,6 +255,10 @@ struct oldest_reader reader_oldest(slot_db *db, uint32_t except);
 slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
                          slot_error *err);
 
+/* The same for a read transaction, as far as a quick look tells; VERSION_ASK: it does not. */
+#define VERSION_ASK (LOG_NO_ADDRESS - 1)
+uint64_t version_look(const slot_txn *txn, uint64_t key);
+
 /* Whether no block of `records` has a version in the log that this transaction sees. */
 bool version_none(slot_txn *txn);
 

@@ -123,6 +123,34 @@ static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *rec
     return status;
 }
 
+/*
+ * While the log has something for readers: where the block is, and the copy, when all that takes is
+ * at hand.
+ */
+static slot_status get_version(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
+{
+    const slot_db *db = txn->db;
+    uint64_t block = recno / db->block_records, size = txn->record_size;
+    struct view_pins *pins = &txn->log_pins;
+    uint64_t address = VERSION_ASK, at;
+    struct pin *pin;
+    os_result result;
+
+    if (recno < txn->records && txn->deleted == 0)
+        address = version_look(txn, key_of_records(block));
+    if (address == VERSION_ASK)
+        return get_slowly(txn, recno, record, err);
+    at = address + FRAME_HEADER_BYTES + (recno - block * db->block_records) * size;
+    if (address == LOG_NO_ADDRESS) {
+        pins = &txn->pins;
+        at = recno * size;
+    }
+    if (pins->cache == NULL || !pins_hit(pins, at, size, &pin))
+        return get_slowly(txn, recno, record, err);
+    result = txn->os->load(txn->os, record, pin->base + (at - pin->offset), (size_t)size);
+    return os_ok(result) ? SLOT_OK : lost(SLOT_NO_OFFSET, result, err);
+}
+
 /* The hot path keeps little across the copy: every saved register is a store more for each record.
  */
 slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
@@ -131,7 +159,9 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
     struct pin *pin;
     os_result result;
 
-    if (recno >= txn->plain || !pins_hit(&txn->pins, offset, txn->record_size, &pin))
+    if (recno >= txn->plain)
+        return get_version(txn, recno, record, err);
+    if (!pins_hit(&txn->pins, offset, txn->record_size, &pin))
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
                            (size_t)txn->record_size);

@@ -158,6 +158,23 @@ slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_
     return SLOT_OK;
 }
 
+uint64_t version_look(const slot_txn *txn, uint64_t key)
+{
+    const struct log_live *live = &txn->live;
+    uint64_t found, offset, lsn;
+
+    if (!txn->live_known || txn->writing)
+        return VERSION_ASK;
+    found = index_look(&txn->db->log, live, key);
+    if (found >= INDEX_ASK)
+        return found == INDEX_NONE ? LOG_NO_ADDRESS : VERSION_ASK;
+    offset = (uint32_t)found * (uint64_t)FRAME_UNIT;
+    lsn = live->start[found >> 32] + offset;
+    if (lsn < txn->c || lsn >= txn->seen.lsn)
+        return VERSION_ASK;
+    return (uint64_t)live->file[found >> 32] << txn->db->log.segment_shift | offset;
+}
+
 slot_status version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
                           slot_error *err)
 {

@@ -8,6 +8,7 @@
  * the storing process holds the writer lock. A reader that finds a word finds the whole frame
  * behind it (shared.h). Nothing here is trusted: a search looks at each word once at most.
  */
+#include "base/checked.h"
 #include "base/status.h"
 #include "log/log.h"
 
@@ -132,6 +133,53 @@ slot_status index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offs
     if (status == SLOT_OK)
         *offset = (value & OFFSET_MASK) * FRAME_UNIT;
     return status;
+}
+
+#define LOOK_WORDS 4u
+
+/* The smallest of words ^ wanted, less 1: an offset less 1 when one of them is of the key that is
+ * wanted, and beyond all offsets when none is. An empty word is nobody's, though it looks like
+ * offset 0 of key 0. *least: 0 when one of them is empty. */
+static inline uint64_t closest(shared_word *words, uint64_t wanted, uint64_t *least)
+{
+    uint64_t closest = UINT64_MAX, smallest = UINT64_MAX;
+
+    for (uint32_t n = 0; n < LOOK_WORDS; n++) {
+        uint64_t word = index_word_peek(&words[n]);
+
+        closest = min_u64(closest, (word ^ wanted) - 1);
+        smallest = min_u64(smallest, word);
+    }
+    *least = smallest;
+    return closest;
+}
+
+/*
+ * There is no branch on what is found: where the processor takes the wrong one it cannot go on with
+ * the record after this before the word has come from memory, and that is what a get costs.
+ */
+uint64_t index_look(const struct log *log, const struct log_live *live, uint64_t key)
+{
+    uint32_t place = first_place(log, key);
+    uint64_t found = INDEX_NONE, told = 1;
+
+    if (place > log->index_words - LOOK_WORDS)
+        return INDEX_ASK;
+    log->os->yield(log->os, "index");
+    for (uint32_t i = live->n; i-- > 0;) { /* the newest one last */
+        shared_word *words =
+            atomic_load_explicit(&log->index_at[live->file[i]], memory_order_acquire);
+        uint64_t least, less_one, is_here, is_not;
+
+        if (words == NULL)
+            return INDEX_ASK;
+        less_one = closest(words + place, key << OFFSET_BITS, &least);
+        is_here = less_one < OFFSET_MASK;
+        is_not = least == 0;
+        found = is_here ? ((uint64_t)i << 32) + less_one + 1 : found;
+        told = is_here | (told & is_not);
+    }
+    return told ? found : INDEX_ASK;
 }
 
 static slot_status insert_through_file(struct log *log, uint32_t i, uint64_t key, uint64_t word,

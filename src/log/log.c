@@ -102,6 +102,7 @@ static void close_segment(struct log *log, uint32_t i)
     if (log->index_views[i] != NULL)
         view_unpin(log->cache, log->index_views[i]);
     log->index_views[i] = NULL;
+    atomic_store_explicit(&log->index_at[i], NULL, memory_order_relaxed);
     view_drop_all(log->cache, &log->frames[i]);
     view_drop_all(log->cache, &log->open_frames[i]);
     view_drop_all(log->cache, &log->index[i]);
@@ -195,6 +196,9 @@ static void keep_index(struct log *log, uint32_t i)
     if (bytes * LOG_SEGMENTS <= log->cache->budget / 8 && bytes <= log->cache->view_size)
         (void)view_acquire(log->cache, &log->index[i], 0, bytes, VIEW_SINGLE, &log->index_views[i],
                            NULL);
+    if (log->index_views[i] != NULL)
+        atomic_store_explicit(&log->index_at[i], (shared_word *)(void *)log->index_views[i]->base,
+                              memory_order_release);
 }
 
 static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)

@@ -54,6 +54,7 @@ struct log {
     struct view_file open_frames[LOG_SEGMENTS];
     struct view_file index[LOG_SEGMENTS];
     struct view *index_views[LOG_SEGMENTS]; /* pinned for good when the budget allows it, or NULL */
+    _Atomic(shared_word *) index_at[LOG_SEGMENTS]; /* then where its words are, or NULL */
 };
 
 /* The segments that a transaction looks into: those with start < s and end > c, newest first. */
@@ -156,5 +157,14 @@ slot_status index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t off
 /* Offset of the newest frame of the block in segment `i`; 0: there is none. */
 slot_status index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset,
                        slot_error *err);
+
+/*
+ * The same for all segments of `live` at once, by a look at the first words where the block may be:
+ * the number of the newest that has it, in bits 32 and above, and the offset / FRAME_UNIT. NONE: no
+ * segment has it. ASK: these words do not tell, or an index is not mapped: index_find does.
+ */
+#define INDEX_NONE UINT64_MAX
+#define INDEX_ASK  (UINT64_MAX - 1)
+uint64_t index_look(const struct log *log, const struct log_live *live, uint64_t key);
 
 #endif

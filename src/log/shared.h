@@ -310,6 +310,12 @@ static inline uint64_t index_word_load(const struct os *os, shared_word *word)
     return atomic_load_explicit(word, memory_order_acquire);
 }
 
+/* The same for who has said that he looks, once for some words. */
+static inline uint64_t index_word_peek(shared_word *word)
+{
+    return atomic_load_explicit(word, memory_order_acquire);
+}
+
 /* For an index that nobody looks into yet: no other can run between two of these. */
 static inline void index_word_clear(shared_word *word)
 {
