@@ -462,11 +462,12 @@ SLOT_API uint64_t slot_count(const slot_txn *txn);
 /*
  * Copy record `recno` into `record` (record_size bytes).
  *
- * Returns SLOT_OK; SLOT_DELETED; SLOT_NOT_FOUND at or beyond the end; SLOT_E_LOST when another
- * program has truncated the file or the disk failed (without the offset: keeping it would cost
- * every get);
- * SLOT_E_NO_MEMORY; SLOT_E_IO.
- * Cost: a copy when the view is mapped; no lock, no system call.
+ * Returns SLOT_OK; SLOT_DELETED; SLOT_NOT_FOUND at or beyond the end; SLOT_E_LOST or
+ * SLOT_E_TRUNCATED when another program has truncated the file or the disk failed (mostly without
+ * the offset: keeping it would cost every get); SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * Cost: a copy when the view is mapped; no lock, no system call. When not all of the file can be
+ * mapped (map_budget), a read call for records that are not read often, and an uncontended lock for
+ * the others.
  */
 SLOT_API slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err);
 

@@ -32,7 +32,7 @@ static inline bool ahead_goes_on(const struct ahead *ahead, uint64_t from)
 
 /*
  * A step forward over bytes [from, to) of a file; what is read later ends at `end`. Nothing fails:
- * these are hints. Cost: a system call for each piece, and another one when it is not in memory.
+ * these are hints. Cost: two short system calls for each piece.
  */
 void ahead_forward(struct ahead *ahead, const struct os *os, struct os_file *file, uint64_t from,
                    uint64_t to, uint64_t end);

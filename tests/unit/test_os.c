@@ -392,6 +392,23 @@ static void test_next_data(void **state)
     os->close(os, file);
 }
 
+/* Whether something is in memory, not every system knows; what is certain: asking does no harm, and
+ * what is not there is not. */
+static void test_cached(void **state)
+{
+    struct os_file *file = new_file("file", MIB);
+    uint8_t bytes[100] = {1};
+
+    (void)state;
+    expect(os->write_at(os, file, 4096, bytes, sizeof bytes), SLOT_OK);
+    (void)os->cached(os, file, 4096, sizeof bytes);
+    (void)os->cached(os, file, 0, MIB);
+    assert_false(os->cached(os, file, 0, 1024 * MIB));
+    expect(os->read_at(os, file, 4096, bytes, 1), SLOT_OK);
+    assert_int_equal(bytes[0], 1);
+    os->close(os, file);
+}
+
 /* Hints have no result; they must only do no harm. */
 static void test_hints(void **state)
 {
@@ -1349,6 +1366,7 @@ int main(void)
         TEST(test_allocate),
         TEST(test_allocate__too_large),
         TEST(test_next_data),
+        TEST(test_cached),
         TEST(test_hints),
         TEST(test_map__a_slice),
         TEST(test_map__beyond_the_end),
