@@ -24,11 +24,11 @@ int group_run(const char *name, const char *const *arguments, struct report *rep
     fclose(output);
     code = system_finish(process);
     if (code < 0)
-        bench_complain("%s: its process was killed", name);
+        bench_complain("the process of %s was killed, so the run ends here", name);
     else if (code > 0)
-        bench_complain("%s: has failed, so the run ends here", name);
+        bench_complain("%s has failed, so the run ends here", name);
     else if (!whole)
-        bench_complain("%s: has written something to stdout that is no result", name);
+        bench_complain("%s has written something to stdout that is no result", name);
     return code < 0 || (code == 0 && !whole) ? EXIT_FAILED : code;
 }
 

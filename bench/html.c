@@ -13,7 +13,7 @@ static const char style[] =
     "\n@media(prefers-color-scheme:dark){:root{--back:#14171a;--text:#e6e8eb;--quiet:#a0a8b1;"
     "--line:#353b42;--soft:#1d2226;--slotfile:#69b1ff;--raw:#a9b0b8;--peer:#ffa366;--met:#6fd08c;"
     "--missed:#ff8b85}}\n"
-    "body{margin:0 auto;max-width:62rem;padding:1.5rem 1rem 4rem;background:var(--back);"
+    "body{margin:0 auto;max-width:76rem;padding:1.5rem 1rem 4rem;background:var(--back);"
     "color:var(--text);font:16px/1.5 system-ui,sans-serif}\n"
     "h1{margin:0 0 1rem;font-size:1.7rem}h2{margin:3rem 0 .2rem;font-size:1.25rem}\n"
     "p{margin:.3rem 0 .8rem}a{color:var(--slotfile)}\n"
