@@ -65,8 +65,8 @@ struct bench_errors {
 
 void bench_set_errors(const struct bench_errors *errors);
 
-/* One line on stderr. */
-void bench_complain(const char *what, ...) SLOT_PRINTF(1, 2);
+/* One line on stderr. Returns the exit code of bench_die. */
+int bench_complain(const char *what, ...) SLOT_PRINTF(1, 2);
 
 /* The same, and end the program. */
 _Noreturn void bench_die(const char *what, ...) SLOT_PRINTF(1, 2);

@@ -5,8 +5,6 @@
 #include "bench.h"
 #include "system.h"
 
-#define EXIT_FAILED 1
-
 int group_run(const char *name, const char *const *arguments, struct report *report)
 {
     FILE *output = NULL;
@@ -15,21 +13,19 @@ int group_run(const char *name, const char *const *arguments, struct report *rep
     bool whole;
     int code;
 
-    if (process == NULL) {
-        bench_complain("%s: %s cannot be started", name, arguments[0]);
-        return EXIT_FAILED;
-    }
+    if (process == NULL)
+        return bench_complain("%s: %s cannot be started", name, arguments[0]);
     while ((results = results_receive(output, &whole)) != NULL)
         report_add(report, results);
     fclose(output);
     code = system_finish(process);
     if (code < 0)
-        bench_complain("the process of %s was killed, so the run ends here", name);
-    else if (code > 0)
+        return bench_complain("the process of %s was killed, so the run ends here", name);
+    if (code > 0)
         bench_complain("%s has failed, so the run ends here", name);
     else if (!whole)
-        bench_complain("%s has written something to stdout that is no result", name);
-    return code < 0 || (code == 0 && !whole) ? EXIT_FAILED : code;
+        code = bench_complain("%s has written something to stdout that is no result", name);
+    return code;
 }
 
 bool group_listed(const char *list, const char *name)

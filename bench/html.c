@@ -146,7 +146,8 @@ static void put_row(const struct results *results, uint32_t i, FILE *file)
 
     fputs("<tr><th scope=\"row\">", file);
     html_text(file, way->name);
-    fprintf(file, "</th><td>%.4g</td><td>%.4g–%.4g</td>", time.median, time.least, time.most);
+    fprintf(file, "</th><td>%s</td><td>%s–%s</td>", show_number(time.median).text,
+            show_number(time.least).text, show_number(time.most).text);
     if (time.median > 0)
         fprintf(file, "<td>%.0f</td>", results->unit_bytes / time.median * 1000);
     else

@@ -1,7 +1,7 @@
 /*
  * A report as one JSON object.
  */
-#include <math.h>
+#include <float.h>
 
 #include "report.h"
 
@@ -26,10 +26,11 @@ static void put_key(FILE *file, const char *key)
     fprintf(file, ",\"%s\":", key);
 }
 
-/* JSON knows no infinity, which a clock that stood still can give. */
+/* Nothing here is negative but what is unknown; and JSON knows no infinity, which a clock that
+ * stood still can give. */
 static void put_number(FILE *file, double number)
 {
-    if (isfinite(number))
+    if (number >= 0 && number <= DBL_MAX)
         fprintf(file, "%.10g", number);
     else
         fputs("null", file);
@@ -50,7 +51,7 @@ static void put_summary(FILE *file, const char *key, struct summary summary)
 static void put_bytes(FILE *file, const char *key, double bytes)
 {
     put_key(file, key);
-    put_number(file, bytes < 0 ? (double)INFINITY : bytes);
+    put_number(file, bytes);
 }
 
 /* Every round; null: unknown. */
@@ -61,7 +62,7 @@ static void put_rounds(FILE *file, const char *key, const double *values, uint32
     for (uint32_t i = 0; i < n; i++) {
         if (i > 0)
             fputc(',', file);
-        put_number(file, values[i] < 0 ? (double)INFINITY : values[i]);
+        put_number(file, values[i]);
     }
     fputc(']', file);
 }

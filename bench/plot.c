@@ -172,9 +172,10 @@ static void draw_way(const struct results *results, uint32_t i, const struct sca
         fprintf(file, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>", place(scale, way->time[r]),
                 middle);
     fprintf(file,
-            "\n<text class=\"number\" x=\"%.1f\" y=\"%.1f\">%.4g <tspan class=\"range\">"
-            "(%.4g–%.4g)</tspan></text></g>\n",
-            LEFT + WIDTH + 14, middle + 4.5, time.median / u, time.least / u, time.most / u);
+            "\n<text class=\"number\" x=\"%.1f\" y=\"%.1f\">%s <tspan class=\"range\">"
+            "(%s–%s)</tspan></text></g>\n",
+            LEFT + WIDTH + 14, middle + 4.5, show_number(time.median / u).text,
+            show_number(time.least / u).text, show_number(time.most / u).text);
 }
 
 void plot_case(const struct results *results, FILE *file)

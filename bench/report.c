@@ -75,3 +75,14 @@ void report_release(struct report *report)
         free(report->cases[i]);
     report->cases_count = 0;
 }
+
+struct shown show_number(double number)
+{
+    struct shown shown;
+
+    if (number >= 1000 && number < 1e30)
+        snprintf(shown.text, sizeof shown.text, "%.0f", number);
+    else
+        snprintf(shown.text, sizeof shown.text, "%.4g", number);
+    return shown;
+}

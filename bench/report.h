@@ -36,6 +36,12 @@ void report_machine(struct report *report, const struct machine *machine);
 void report_add(struct report *report, struct results *results);
 void report_release(struct report *report);
 
+/* Four digits that matter, all of those before the point, no exponent. */
+struct shown {
+    char text[40];
+};
+struct shown show_number(double number);
+
 /* table.c: for a terminal. Facts first, then each case as soon as there is one. */
 void table_facts(const struct report *report, FILE *file);
 void table_case(const struct results *results, FILE *file);

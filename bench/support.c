@@ -21,7 +21,7 @@ void bench_set_errors(const struct bench_errors *wanted)
     errors = *wanted;
 }
 
-void bench_complain(const char *what, ...)
+int bench_complain(const char *what, ...)
 {
     va_list arguments;
 
@@ -30,6 +30,7 @@ void bench_complain(const char *what, ...)
     vfprintf(stderr, what, arguments);
     fputc('\n', stderr);
     va_end(arguments);
+    return errors.exit_code;
 }
 
 void bench_die(const char *what, ...)

@@ -41,10 +41,11 @@ static void print_way(const struct results *results, uint32_t i, FILE *file)
 {
     const struct result_way *way = &results->ways[i];
     struct summary time = results_time(results, i);
-    char range[48];
+    char range[96];
 
-    snprintf(range, sizeof range, "(%.4g..%.4g)", time.least, time.most);
-    fprintf(file, "  %-36s %10.4g %21s", way->name, time.median, range);
+    snprintf(range, sizeof range, "(%s..%s)", show_number(time.least).text,
+             show_number(time.most).text);
+    fprintf(file, "  %-36s %10s %21s", way->name, show_number(time.median).text, range);
     if (time.median > 0)
         fprintf(file, " %9.0f", results->unit_bytes / time.median * 1000);
     else
