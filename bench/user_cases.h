@@ -19,8 +19,10 @@ struct user_case {
     uint32_t wait_ms;
 };
 
-/* user_read.c */
+/* user_scan.c */
 void user_scan(struct user_case *user);
+
+/* user_get.c */
 void user_get(struct user_case *user);
 void user_skewed(struct user_case *user);
 void user_threads(struct user_case *user);
