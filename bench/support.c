@@ -3,9 +3,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "bench.h"
+#include "system.h"
 
 static int say_status(const char *where, const slot_error *err)
 {
@@ -72,17 +72,8 @@ void *must_malloc(uint64_t n)
 
 uint64_t clock_ns(const struct bench *bench)
 {
-#if defined(TIME_UTC)
-    struct timespec now;
-
     (void)bench;
-    if (timespec_get(&now, TIME_UTC) != TIME_UTC)
-        bench_die("there is no clock");
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-#else
-    /* A C library from before C11: good enough to see that everything runs. */
-    return bench->os->clock_ms(bench->os) * UINT64_C(1000000);
-#endif
+    return system_clock_ns();
 }
 
 uint64_t bench_scaled(const struct bench *bench, uint64_t at_million)

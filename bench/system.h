@@ -1,11 +1,16 @@
 /*
- * What a benchmark needs of the system beyond os.h: itself, another run of itself, threads.
+ * What a benchmark needs of the system beyond os.h: a fine clock, itself, another run of itself,
+ * threads.
  * system_posix.c and system_win32.c are twins, in this order.
  */
 #ifndef SLOT_BENCH_SYSTEM_H
 #define SLOT_BENCH_SYSTEM_H
 
+#include <stdint.h>
 #include <stdio.h>
+
+/* Nanoseconds of a clock that never goes back, from any beginning. */
+uint64_t system_clock_ns(void);
 
 /* The path of this program; `fallback` (argv[0]) where the system does not tell. */
 void system_self(const char *fallback, char *path, size_t room);

@@ -11,6 +11,18 @@
 
 #define PATH_UNITS 4096
 
+uint64_t system_clock_ns(void)
+{
+    LARGE_INTEGER now, second;
+    uint64_t ticks, each;
+
+    QueryPerformanceCounter(&now);
+    QueryPerformanceFrequency(&second);
+    ticks = (uint64_t)now.QuadPart;
+    each = (uint64_t)second.QuadPart;
+    return ticks / each * UINT64_C(1000000000) + ticks % each * UINT64_C(1000000000) / each;
+}
+
 void system_self(const char *fallback, char *path, size_t room)
 {
     wchar_t wide[PATH_UNITS];

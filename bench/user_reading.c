@@ -5,7 +5,7 @@
 #define SCAN_BYTES (UINT64_C(1) << 30) /* a scan reads at most so much, */
 #define GET_BYTES  (UINT64_C(1) << 28) /* and gets copy at most so much; */
 #define GETS_MAX   UINT64_C(1000000)   /* else as many as there are records, within these */
-#define GETS_MIN   UINT64_C(100000)
+#define GETS_MIN   UINT64_C(20000)
 
 uint64_t reading_sum(void *state, const struct way *way)
 {
