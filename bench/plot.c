@@ -15,7 +15,7 @@
 #define BAR        14.0
 #define AXIS       44.0
 #define LOG_RANGE  30.0 /* with more than this between the ends, the scale is logarithmic */
-#define TICKS      6.0
+#define TICKS      8.0
 #define BINARY_LOG 24 /* binary digits behind the point */
 
 struct scale {
