@@ -27,9 +27,7 @@ struct bench {
     const struct os *os;
     uint64_t records;
     unsigned rounds;
-    bool smoke; /* does it run? one round, no ratios */
-    bool json;
-    bool first_case;           /* of the JSON list */
+    bool smoke;                /* does it run? one round, no ratios */
     uint64_t round;            /* another number in each round of each case */
     char dir[PATH_BYTES];      /* where the files go: made for this run, removed at its end */
     char slotfile[PATH_BYTES]; /* the command, or "" */
@@ -57,7 +55,20 @@ _Noreturn void bench_leave_log(struct bench *bench, uint64_t commits, uint64_t s
 
 /* ---- support.c ---- */
 
-/* Say why on stderr and exit with 1. */
+/* How this program speaks of failures; slotfile_bench's way unless another one is set. */
+struct bench_errors {
+    const char *program;
+    int exit_code; /* of bench_die */
+    /* Say on stderr what went wrong there; returns the exit code. */
+    int (*say)(const char *where, const slot_error *err);
+};
+
+void bench_set_errors(const struct bench_errors *errors);
+
+/* One line on stderr. Returns the exit code of bench_die. */
+int bench_complain(const char *what, ...) SLOT_PRINTF(1, 2);
+
+/* The same, and end the program. */
 _Noreturn void bench_die(const char *what, ...) SLOT_PRINTF(1, 2);
 
 /* End the program unless the call was successful. `what` names it. */
@@ -79,6 +90,10 @@ uint64_t bench_scaled(const struct bench *bench, uint64_t at_million);
 void bench_run(const struct bench *bench, const char *program, const char *arguments,
                const char *output);
 
+/* Make the directory of this run in `dir`, and remove one with all that is in it. */
+void bench_make_dir(struct bench *bench, const char *dir);
+void bench_remove_tree(const struct bench *bench, const char *path);
+
 /* `name` in the directory of this run. */
 void bench_path(const struct bench *bench, const char *name, char *path);
 
@@ -87,12 +102,7 @@ struct os_file *bench_open_records(const struct bench *bench, const char *name);
 struct os_file *bench_open_file(const struct bench *bench, const char *name, int flags);
 void bench_remove_file(const struct bench *bench, const char *name);
 
-/* An empty database `name`; what is there already is removed first. */
-void bench_create(const struct bench *bench, const char *name);
 void bench_destroy(const struct bench *bench, const char *name);
-
-/* A database of bench->records records, appended in one transaction; made once, then kept. */
-void bench_have_database(const struct bench *bench, const char *name);
 
 /* Transactional access with all defaults; a budget of 0 is the default too. */
 slot_db *bench_open(const struct bench *bench, const char *name, uint64_t budget);
@@ -100,6 +110,14 @@ slot_db *bench_open_with(const struct bench *bench, const char *name, const slot
 slot_txn *bench_begin(slot_db *db, slot_mode mode);
 void bench_commit(slot_txn *txn);
 void bench_close(slot_db *db);
+
+/* ---- records.c: what is made of records of RECORD_SIZE bytes ---- */
+
+/* An empty database `name`; what is there already is removed first. */
+void bench_create(const struct bench *bench, const char *name);
+
+/* A database of bench->records records, appended in one transaction; made once, then kept. */
+void bench_have_database(const struct bench *bench, const char *name);
 
 /* Make the `count` records from `first` on, as all ways of appending write them. */
 void records_make(uint8_t *records, uint64_t first, uint64_t count);

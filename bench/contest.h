@@ -8,18 +8,18 @@
 
 #include "bench.h"
 #include "peer.h"
-
-#define WAYS_MAX   12u
-#define GOALS_MAX  12u
-#define ROUNDS_MAX 101u
+#include "results.h"
 
 struct way {
     const char *name;
     const char *against; /* the way that its ratio is taken against; NULL: none */
     bool raw;            /* no library: a candidate for "the fastest raw way" */
+    bool rival;          /* another product, though it has no `peer` */
     unsigned part;       /* it does only 1/part of the work, being slow; 0: all of it */
     bool other;          /* it does something else that should cost as much: no checksum */
     uint64_t setting;    /* of the callbacks: a map budget, say */
+    /* Not NULL: the reason why it is left out of this run. */
+    const char *left_out;
     /* Whose database it is, for the callbacks; where that is not built in (NULL is returned), the
      * way is left out. NULL: the callbacks know. */
     const struct peer *(*peer)(void);
@@ -60,7 +60,7 @@ struct contest {
     void *state;
 };
 
-/* Run and print it. */
+/* Run it and hand the results over on stdout: group.h says to whom. */
 void contest_run(struct bench *bench, const struct contest *contest);
 
 /* How many of `count` the way does. */

@@ -1,11 +1,15 @@
 /*
  * slotfile_bench: Slotfile beside the plain ways of keeping records in a file, on the same files,
- * in the same run. See `slotfile_bench --help`; contest.h says how it measures.
+ * in the same run. See `slotfile_bench --help`; contest.h says how it measures, group.h in which
+ * processes.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "contest.h"
+#include "group.h"
+#include "report.h"
+#include "system.h"
 
 #define RECORDS_DEFAULT 1000000u
 #define RECORDS_QUICK   100000u
@@ -37,6 +41,7 @@ static const char help[] =
     "  --people PATH    the program that makes the CSV; the one beside this program\n"
     "  --quick          100000 records, 3 rounds\n"
     "  --json           one JSON object instead of tables\n"
+    "  --html FILE      a report with plots and all numbers as well, one file\n"
     "  --smoke          only see that everything runs: 10000 records, 1 round, no ratios\n";
 
 struct group {
@@ -52,8 +57,9 @@ static const struct group groups[] = {
 };
 
 struct arguments {
-    const char *records, *rounds, *cases, *dir, *slotfile, *people;
-    const char *leave_log, *seed; /* of another run, see recovery.c: not for users */
+    const char *records, *rounds, *cases, *dir, *slotfile, *people, *html;
+    /* Of other runs of this program, see run_group and recovery.c: not for users. */
+    const char *group, *leave_log, *seed;
     bool quick, json, smoke;
 };
 
@@ -101,6 +107,7 @@ static const char **place_of_value(struct arguments *arguments, const char *word
         {"--cases", &arguments->cases},         {"--dir", &arguments->dir},
         {"--slotfile", &arguments->slotfile},   {"--people", &arguments->people},
         {"--leave-log", &arguments->leave_log}, {"--seed", &arguments->seed},
+        {"--html", &arguments->html},           {"--group", &arguments->group},
     };
 
     for (unsigned i = 0; i < COUNT_OF(options); i++) {
@@ -126,32 +133,16 @@ static void parse(int argc, char **argv, struct arguments *arguments)
     }
 }
 
-/* Whether `name` is in the list of names with commas; everything is in none. */
-static bool listed(const char *list, const char *name)
-{
-    size_t n = strlen(name);
-
-    for (const char *at = list; at != NULL; at = strchr(at, ',')) {
-        at += *at == ',';
-        if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == 0))
-            return true;
-    }
-    return list == NULL;
-}
-
 static void check_cases(const char *list)
 {
-    size_t n;
+    const char *names[COUNT_OF(groups)];
+    const char *unknown;
 
-    for (const char *at = list; at != NULL && *at != 0; at += n + (at[n] == ',')) {
-        bool known = false;
-
-        n = strcspn(at, ",");
-        for (unsigned i = 0; i < COUNT_OF(groups); i++)
-            known |= strlen(groups[i].name) == n && strncmp(groups[i].name, at, n) == 0;
-        if (!known)
-            usage("there is no such case; --help lists them", at);
-    }
+    for (unsigned i = 0; i < COUNT_OF(groups); i++)
+        names[i] = groups[i].name;
+    unknown = group_unknown(list, names, COUNT_OF(groups));
+    if (unknown != NULL)
+        usage("there is no such case; --help lists them", unknown);
 }
 
 /* ---- before and after ---- */
@@ -178,9 +169,7 @@ static void find_program(const struct bench *bench, const char *given, const cha
 
 static void take_numbers(struct bench *bench, const struct arguments *arguments)
 {
-    bench->first_case = true;
     bench->smoke = arguments->smoke;
-    bench->json = arguments->json;
     bench->records = arguments->smoke   ? RECORDS_SMOKE
                      : arguments->quick ? RECORDS_QUICK
                                         : RECORDS_DEFAULT;
@@ -196,8 +185,6 @@ static void take_numbers(struct bench *bench, const struct arguments *arguments)
 /* What recovery.c has another run do, in the directory of the first. */
 static _Noreturn void leave_log(struct bench *bench, const struct arguments *arguments)
 {
-    snprintf(bench->dir, sizeof bench->dir, "%.4000s",
-             arguments->dir != NULL ? arguments->dir : ".");
     bench_leave_log(bench, number(arguments->leave_log, UINT32_MAX),
                     arguments->seed != NULL ? number(arguments->seed, UINT32_MAX) : 1);
 }
@@ -205,79 +192,118 @@ static _Noreturn void leave_log(struct bench *bench, const struct arguments *arg
 static void prepare(struct bench *bench, const struct arguments *arguments, const char *ours)
 {
     const char *dir = arguments->dir != NULL ? arguments->dir : ".";
-    unsigned long long name = 0;
+    bool other_run = arguments->group != NULL || arguments->leave_log != NULL;
 
-    find_program(bench, NULL, ours, "slotfile_bench", bench->self);
-    find_program(bench, arguments->slotfile, ours, "slotfile", bench->slotfile);
-    find_program(bench, arguments->people, ours, "people", bench->people);
-    must_os(bench->os->random(bench->os, &name, sizeof name), "random");
-    snprintf(bench->dir, sizeof bench->dir, "%.4000s/slotfile-bench-%08llx", dir,
-             name & 0xffffffffu);
-    must_os(bench->os->make_dir(bench->os, bench->dir), bench->dir);
+    system_self(ours, bench->self, sizeof bench->self);
+    find_program(bench, arguments->slotfile, bench->self, "slotfile", bench->slotfile);
+    find_program(bench, arguments->people, bench->self, "people", bench->people);
+    if (other_run)
+        snprintf(bench->dir, sizeof bench->dir, "%s", dir);
+    else
+        bench_make_dir(bench, dir);
     machine_read(&bench->machine, dir);
 }
 
-static const char *compiler(void)
+static void state_facts(struct report *report, const struct bench *bench)
 {
-#if defined(__clang__)
-    return __VERSION__;
-#elif defined(__GNUC__)
-    return "gcc " __VERSION__;
-#else
-    return "unknown";
-#endif
+    report_machine(report, &bench->machine);
+    report_text(report, "lmdb", "LMDB", peer_lmdb_version());
+    report_text(report, "sqlite", "SQLite", peer_sqlite_version());
+    report_text(report, "cache_state", "cache state",
+                "warm page cache where a case says nothing else; files written in pieces of 1 MiB, "
+                "then synced");
+    report_number(report, "records", "records", bench->records);
+    report_number(report, "record_size", "record size", RECORD_SIZE);
+    report_number(report, "rounds", "rounds", bench->rounds);
+    report_text(report, "device", "device",
+                "bytes that reached the device in a pass, whoever wrote them");
 }
 
-static void print_head(const struct bench *bench)
-{
-    const struct machine *machine = &bench->machine;
+/* ---- the groups ---- */
 
-    printf("machine      %s, %s cores, %s memory\n", machine->cpu, machine->cores, machine->memory);
-    printf("kernel       %s\n", machine->kernel);
-    printf("file system  %s, read-ahead %s KiB\n", machine->file_system, machine->read_ahead);
-    printf("cache state  warm page cache; files written in pieces of 1 MiB, then synced\n");
-    printf("versions     slotfile %s, compiler %s", slot_version(), compiler());
-    if (peer_lmdb() != NULL)
-        printf(", %s", peer_lmdb_version());
-    if (peer_sqlite() != NULL)
-        printf(", %s", peer_sqlite_version());
-    putchar('\n');
-    printf("records      %llu of %u bytes, %u rounds, medians (min..max)\n",
-           (unsigned long long)bench->records, RECORD_SIZE, bench->rounds);
-    printf("device       bytes that reached the device in a pass, whoever wrote them\n");
-    fflush(stdout);
+/* In another run of this program. */
+static int run_group(const struct bench *bench, const char *name, struct report *report)
+{
+    char records[24], rounds[24];
+    const char *arguments[16] = {bench->self,
+                                 "--group",
+                                 name,
+                                 "--dir",
+                                 bench->dir,
+                                 "--records",
+                                 records,
+                                 "--rounds",
+                                 rounds,
+                                 "--slotfile",
+                                 bench->slotfile,
+                                 "--people",
+                                 bench->people,
+                                 bench->smoke ? "--smoke" : NULL};
+
+    snprintf(records, sizeof records, "%llu", (unsigned long long)bench->records);
+    snprintf(rounds, sizeof rounds, "%u", bench->rounds);
+    return group_run(name, arguments, report);
 }
 
-static void json_string(const char *key, const char *text)
+static int run_groups(const struct bench *bench, const struct arguments *arguments,
+                      struct report *report)
 {
-    printf("\"%s\":\"", key);
-    for (; *text != 0; text++) {
-        if (*text == '"' || *text == '\\')
-            putchar('\\');
-        if ((unsigned char)*text >= ' ')
-            putchar(*text);
+    unsigned shown = 0;
+    int code = 0;
+
+    for (unsigned i = 0; i < COUNT_OF(groups) && code == 0; i++) {
+        if (!group_listed(arguments->cases, groups[i].name))
+            continue;
+        code = run_group(bench, groups[i].name, report);
+        for (; shown < report->cases_count && !arguments->json; shown++)
+            table_case(report->cases[shown], stdout);
     }
-    fputs("\",", stdout);
+    return code;
 }
 
-static void json_head(const struct bench *bench)
+/* This run is the other one. */
+static int be_group(struct bench *bench, const char *name)
 {
-    const struct machine *machine = &bench->machine;
+    system_binary_stdout();
+    for (unsigned i = 0; i < COUNT_OF(groups); i++) {
+        if (strcmp(groups[i].name, name) == 0)
+            groups[i].run(bench);
+    }
+    return 0;
+}
 
-    putchar('{');
-    json_string("cpu", machine->cpu);
-    json_string("cores", machine->cores);
-    json_string("memory", machine->memory);
-    json_string("kernel", machine->kernel);
-    json_string("file_system", machine->file_system);
-    json_string("read_ahead_kib", machine->read_ahead);
-    json_string("cache_state", "warm");
-    json_string("slotfile", slot_version());
-    json_string("compiler", compiler());
-    json_string("lmdb", peer_lmdb_version());
-    json_string("sqlite", peer_sqlite_version());
-    printf("\"records\":%llu,\"record_size\":%u,\"rounds\":%u,\"cases\":[",
-           (unsigned long long)bench->records, RECORD_SIZE, bench->rounds);
+static void write_html(const struct report *report, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    bool done = file != NULL;
+
+    if (done) {
+        html_report(report, file);
+        done = ferror(file) == 0;
+        done = fclose(file) == 0 && done;
+    }
+    if (!done)
+        bench_die("%s: the report cannot be written", path);
+}
+
+static int run_all(struct bench *bench, const struct arguments *arguments)
+{
+    static struct report report;
+    int code;
+
+    state_facts(&report, bench);
+    if (!arguments->json)
+        table_facts(&report, stdout);
+    code = run_groups(bench, arguments, &report);
+    bench_remove_tree(bench, bench->dir);
+    if (code == 0 && arguments->html != NULL)
+        write_html(&report, arguments->html);
+    if (code == 0 && arguments->json)
+        json_report(&report, stdout);
+    else if (code == 0)
+        puts("\nall cases have run");
+    report_release(&report);
+    return fflush(stdout) == 0 ? code : 1;
 }
 
 int main(int argc, char **argv)
@@ -287,23 +313,13 @@ int main(int argc, char **argv)
 
     parse(argc, argv, &arguments);
     check_cases(arguments.cases);
+    check_cases(arguments.group);
     bench.os = os_native();
     take_numbers(&bench, &arguments);
+    prepare(&bench, &arguments, argv[0]);
     if (arguments.leave_log != NULL)
         leave_log(&bench, &arguments);
-    prepare(&bench, &arguments, argv[0]);
-    if (bench.json)
-        json_head(&bench);
-    else
-        print_head(&bench);
-    for (unsigned i = 0; i < COUNT_OF(groups); i++) {
-        if (listed(arguments.cases, groups[i].name))
-            groups[i].run(&bench);
-    }
-    must_os(bench.os->remove_dir(bench.os, bench.dir), bench.dir);
-    if (bench.json)
-        puts("\n]}");
-    else
-        puts("\nall cases have run");
-    return fflush(stdout) == 0 ? 0 : 1;
+    if (arguments.group != NULL)
+        return be_group(&bench, arguments.group);
+    return run_all(&bench, &arguments);
 }
