@@ -41,7 +41,7 @@ static void open_database(struct commits *commits, const struct way *way, bool d
 
     database_name(commits, way, name);
     if (!commits->made[way->setting])
-        peer->create(commits->bench, name);
+        peer_create(commits->bench, peer, name);
     commits->made[way->setting] = true;
     commits->db = peer->open(commits->bench, name, durable);
     peer->begin_read(commits->db);

@@ -16,10 +16,12 @@
 static const char help[] =
     "Usage: slotfile_bench [OPTION]...\n"
     "\n"
-    "Measures Slotfile beside raw mappings, read and write calls and stdio, and beside LMDB and\n"
-    "SQLite where they were found. All ways take turns; shown are medians of all rounds, and\n"
-    "ratios within a round. Let nothing else use the processors and the disk meanwhile, and give\n"
-    "--dir a directory on a disk: in memory, a flush costs nothing.\n"
+    "Measures Slotfile beside raw mappings, read and write calls and stdio, and beside LMDB,\n"
+    "SQLite, Tokyo Cabinet, Berkeley DB and Tkrzw where they were found. All ways take turns; "
+    "shown\n"
+    "are medians of all rounds, and ratios within a round. Let nothing else use the processors "
+    "and\n"
+    "the disk meanwhile, and give --dir a directory on a disk: in memory, a flush costs nothing.\n"
     "\n"
     "  --records N      records of 125 bytes; 1000000\n"
     "  --rounds N       counted rounds; 7\n"
@@ -241,6 +243,12 @@ static void print_head(const struct bench *bench)
         printf(", %s", peer_lmdb_version());
     if (peer_sqlite() != NULL)
         printf(", %s", peer_sqlite_version());
+    if (peer_tcfdb() != NULL)
+        printf(", %s", peer_tcfdb_version());
+    if (peer_bdb() != NULL)
+        printf(", %s", peer_bdb_version());
+    if (peer_tkrzw() != NULL)
+        printf(", %s", peer_tkrzw_version());
     putchar('\n');
     printf("records      %llu of %u bytes, %u rounds, medians (min..max)\n",
            (unsigned long long)bench->records, RECORD_SIZE, bench->rounds);
@@ -276,6 +284,9 @@ static void json_head(const struct bench *bench)
     json_string("compiler", compiler());
     json_string("lmdb", peer_lmdb_version());
     json_string("sqlite", peer_sqlite_version());
+    json_string("tokyo_cabinet", peer_tcfdb_version());
+    json_string("berkeley_db", peer_bdb_version());
+    json_string("tkrzw", peer_tkrzw_version());
     printf("\"records\":%llu,\"record_size\":%u,\"rounds\":%u,\"cases\":[",
            (unsigned long long)bench->records, RECORD_SIZE, bench->rounds);
 }
