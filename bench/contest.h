@@ -9,8 +9,8 @@
 #include "bench.h"
 #include "peer.h"
 
-#define WAYS_MAX   12u
-#define GOALS_MAX  12u
+#define WAYS_MAX   24u
+#define GOALS_MAX  16u
 #define ROUNDS_MAX 101u
 
 struct way {

@@ -27,6 +27,12 @@ static const char help[] =
     "  --rounds N       counted rounds; 7\n"
     "  --cases A,B      all; or of these:\n"
     "                     scan, get, append, csv\n"
+    "                     get16     get from 16 times the records: 2 GB by default\n"
+    "                     budget    get with 4 MiB for views\n"
+    "                     readers   get and scan by threads that share a handle\n"
+    "                     processes get by processes that share a database\n"
+    "                     cold      get and scan with nothing in the page cache, of 16 times the\n"
+    "                               records\n"
     "                     put       in direct access\n"
     "                     commit    durable transactions of one record\n"
     "                     threads   the same by threads that share a handle\n"
@@ -50,12 +56,15 @@ static const struct group groups[] = {
     {"scan", bench_scan},       {"get", bench_get},           {"put", bench_put},
     {"append", bench_append},   {"csv", bench_csv},           {"commit", bench_commits},
     {"threads", bench_threads}, {"normal", bench_normal},     {"update", bench_update},
-    {"logget", bench_logget},   {"recovery", bench_recovery},
+    {"logget", bench_logget},   {"recovery", bench_recovery}, {"get16", bench_get16},
+    {"budget", bench_budget},   {"readers", bench_readers},   {"processes", bench_processes},
+    {"cold", bench_cold},
 };
 
 struct arguments {
     const char *records, *rounds, *cases, *dir, *slotfile, *people;
     const char *leave_log, *seed; /* of another run, see recovery.c: not for users */
+    const char *read_along;       /* the same for processes.c */
     bool quick, json, smoke;
 };
 
@@ -99,10 +108,11 @@ static const char **place_of_value(struct arguments *arguments, const char *word
         const char *name;
         const char **place;
     } options[] = {
-        {"--records", &arguments->records},     {"--rounds", &arguments->rounds},
-        {"--cases", &arguments->cases},         {"--dir", &arguments->dir},
-        {"--slotfile", &arguments->slotfile},   {"--people", &arguments->people},
-        {"--leave-log", &arguments->leave_log}, {"--seed", &arguments->seed},
+        {"--records", &arguments->records},       {"--rounds", &arguments->rounds},
+        {"--cases", &arguments->cases},           {"--dir", &arguments->dir},
+        {"--slotfile", &arguments->slotfile},     {"--people", &arguments->people},
+        {"--leave-log", &arguments->leave_log},   {"--seed", &arguments->seed},
+        {"--read-along", &arguments->read_along},
     };
 
     for (unsigned i = 0; i < COUNT_OF(options); i++) {
@@ -204,6 +214,14 @@ static _Noreturn void leave_log(struct bench *bench, const struct arguments *arg
                     arguments->seed != NULL ? number(arguments->seed, UINT32_MAX) : 1);
 }
 
+/* And processes.c. */
+static _Noreturn void read_along(struct bench *bench, const struct arguments *arguments)
+{
+    snprintf(bench->dir, sizeof bench->dir, "%.4000s",
+             arguments->dir != NULL ? arguments->dir : ".");
+    bench_read_along(bench, arguments->read_along);
+}
+
 static void prepare(struct bench *bench, const struct arguments *arguments, const char *ours)
 {
     const char *dir = arguments->dir != NULL ? arguments->dir : ".";
@@ -302,6 +320,8 @@ int main(int argc, char **argv)
     take_numbers(&bench, &arguments);
     if (arguments.leave_log != NULL)
         leave_log(&bench, &arguments);
+    if (arguments.read_along != NULL)
+        read_along(&bench, &arguments);
     prepare(&bench, &arguments, argv[0]);
     if (bench.json)
         json_head(&bench);
