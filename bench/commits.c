@@ -1,8 +1,8 @@
 /*
- * Transactions that change random records, beside SQLite and LMDB. Three cases: one record in each
- * of many durable commits (and what a file alone can do), the same without waiting for the disk,
- * and as many changes as there are records in one durable commit. Each contestant has a database of
- * its own, made in the same way; in each round all make the same changes.
+ * Transactions that change random records, beside those of other databases. Three cases: one record
+ * in each of many durable commits (and what a file alone can do), the same without waiting for the
+ * disk, and as many changes as there are records in one durable commit. Each contestant has a
+ * database of its own, made in the same way; in each round all make the same changes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,6 +241,8 @@ static uint64_t raw_done(void *state, const struct way *way)
 #define JUST_OPENED    "slotfile, just opened"
 #define SQLITE         "SQLite, WAL"
 #define LMDB           "LMDB"
+#define BDB            "Berkeley DB Queue"
+#define TCFDB          "Tokyo Cabinet FDB, not atomic"
 
 /* Passes and states of a contestant that keeps its database open. */
 #define KEPT(number, whose, does)                                                                  \
@@ -274,6 +276,8 @@ static const struct way commit_ways[] = {
      .done = raw_done},
     {.name = SQLITE, .against = SLOTFILE, KEPT(3, peer_sqlite, each_pass)},
     {.name = LMDB, .against = SLOTFILE, KEPT(4, peer_lmdb, each_pass)},
+    {.name = BDB, .against = SLOTFILE, KEPT(5, peer_bdb, each_pass)},
+    {.name = TCFDB, .against = SLOTFILE, KEPT(6, peer_tcfdb, each_pass)},
 };
 
 /* At least 0.9 of the raw way's commits a second are at most 1/0.9 of its time. */
@@ -281,6 +285,7 @@ static const struct goal commit_goals[] = {
     {SLOTFILE, NULL, false, 1 / 0.9},
     {SQLITE, SLOTFILE, true, 1.0},
     {LMDB, SLOTFILE, true, 2.3},
+    {BDB, SLOTFILE, true, 1.1},
     {NO_CHECKPOINTS, DEVICE_BYTES, false, 2 * PAGE_BYTES},
 };
 
@@ -291,6 +296,7 @@ static const struct goal commit_goals[] = {
 static const struct way normal_ways[] = {
     {.name = SLOTFILE, NORMAL(0, peer_slotfile)},
     {.name = SQLITE, .against = SLOTFILE, NORMAL(1, peer_sqlite)},
+    {.name = BDB, .against = SLOTFILE, NORMAL(2, peer_bdb)},
 };
 
 static const struct goal normal_goals[] = {
@@ -302,6 +308,8 @@ static const struct way update_ways[] = {
     {.name = JUST_OPENED, .against = SLOTFILE, OPENED(1, peer_slotfile, together_pass)},
     {.name = LMDB, .against = SLOTFILE, KEPT(2, peer_lmdb, together_pass)},
     {.name = SQLITE, .against = SLOTFILE, KEPT(3, peer_sqlite, together_pass)},
+    {.name = BDB, .against = SLOTFILE, KEPT(4, peer_bdb, together_pass)},
+    {.name = TCFDB, .against = SLOTFILE, KEPT(5, peer_tcfdb, together_pass)},
 };
 
 static const struct goal update_goals[] = {
