@@ -14,6 +14,8 @@
 
 #include "bench.h"
 
+#define WAIT_MS 5000 /* for another process, as Slotfile does by default */
+
 enum { BEGIN, COMMIT, BEGIN_READ, UPDATE, INSERT, SELECT, STATEMENTS };
 
 static const char *const texts[STATEMENTS] = {
@@ -93,6 +95,7 @@ static struct peer_db *open_file(const struct bench *bench, const char *name, bo
     file_name(name, "", file);
     bench_path(bench, file, path);
     must_sqlite(db, sqlite3_open(path, &db->handle), path);
+    must_sqlite(db, sqlite3_busy_timeout(db->handle, WAIT_MS), "busy timeout");
     execute(db, "PRAGMA journal_mode = WAL");
     give_memory(db, bench);
     execute(db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
