@@ -212,7 +212,7 @@ static uint64_t peer_done(void *state, const struct way *way)
 
 #define SLOTFILE "slotfile"
 #define LMDB     "LMDB"
-#define SQLITE   "SQLite, WAL"
+#define SQLITE   "SQLite, rollback journal"
 #define TCFDB    "Tokyo Cabinet FDB, not atomic"
 
 #define PEER(whose)                                                                                \
@@ -253,7 +253,7 @@ static const struct way ways[] = {
      .pass = slot_pass,
      .done = slot_done},
     {.name = LMDB, PEER(peer_lmdb)},
-    {.name = SQLITE, PEER(peer_sqlite)},
+    {.name = SQLITE, PEER(peer_sqlite_journal)},
     {.name = TCFDB, PEER(peer_tcfdb)},
     {.name = "Berkeley DB Queue", PEER(peer_bdb)},
     {.name = "Tkrzw HashDBM, not atomic", PEER(peer_tkrzw)},

@@ -8,7 +8,7 @@
 #include "reads.h"
 
 #define DATABASE    "cold.slots"
-#define GETS        10000u /* with 16 million records */
+#define GETS        5000u /* with 16 million records */
 #define COLD_ROUNDS 3u
 #define READ_CALLS  "read calls of 1 MiB"
 #define READ_EACH   "read call per record, told random"

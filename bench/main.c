@@ -10,7 +10,7 @@
 #define RECORDS_DEFAULT 1000000u
 #define RECORDS_QUICK   100000u
 #define RECORDS_SMOKE   10000u
-#define ROUNDS_DEFAULT  7u
+#define ROUNDS_DEFAULT  5u
 #define ROUNDS_QUICK    3u
 
 static const char help[] =
@@ -24,7 +24,7 @@ static const char help[] =
     "the disk meanwhile, and give --dir a directory on a disk: in memory, a flush costs nothing.\n"
     "\n"
     "  --records N      records of 125 bytes; 1000000\n"
-    "  --rounds N       counted rounds; 7\n"
+    "  --rounds N       counted rounds; 5\n"
     "  --cases A,B      all; or of these:\n"
     "                     scan, get, append, csv\n"
     "                     get16     get from 16 times the records: 2 GB by default\n"

@@ -69,6 +69,7 @@ void peer_break_in(const struct bench *bench, const struct peer *peer, struct pe
 /* NULL where the library was not found when this was built. */
 const struct peer *peer_lmdb(void);
 const struct peer *peer_sqlite(void);
+const struct peer *peer_sqlite_journal(void); /* a rollback journal for WAL */
 const struct peer *peer_tcfdb(void);
 const struct peer *peer_bdb(void);
 const struct peer *peer_tkrzw(void);

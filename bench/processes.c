@@ -17,7 +17,7 @@
 #define PROCESSES_MAX 4u
 #define SEED          UINT64_C(1993)
 #define GO            "go"
-#define WAIT_US       200u
+#define WAIT_US       50u
 #define WAIT_MOST_NS  (UINT64_C(60) * 1000000000)
 
 static const struct {
