@@ -99,7 +99,7 @@ void bench_budget(struct bench *bench)
     reads_begin(&reads, bench, DATABASE, bench->records);
     contest_run(bench, &contest);
     reads.series = series_hot(&reads, HOT_AFTER);
-    contest.name = "budget hot";
+    contest.name = "hot";
     contest.what = "the same, but 95 % of the reads are in one contiguous 2 % of the records, just "
                    "opened, after as many such reads, and after as many in another range";
     contest.ways = hot_ways;

@@ -148,7 +148,7 @@ static const struct goal scan_goals[] = {
 static void run_scan(struct reads *reads)
 {
     struct contest contest = {
-        .name = "cold scan",
+        .name = "coldscan",
         .what = "sum of one field of 16 times the records in order; one file for all, of which "
                 "nothing is in the page cache; at most 3 rounds",
         .unit = "record",
@@ -170,7 +170,7 @@ void bench_cold(struct bench *bench)
     unsigned rounds = bench->rounds;
     struct reads reads;
     struct contest contest = {
-        .name = "cold get",
+        .name = "coldget",
         .what = "random records copied out of 16 times the records, few; one file for all, of "
                 "which nothing is in the page cache; at most 3 rounds",
         .unit = "get",

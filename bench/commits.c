@@ -124,7 +124,7 @@ static void put_each(struct commits *commits, const struct way *way)
     uint64_t random = commits->bench->round;
     uint8_t record[RECORD_SIZE];
 
-    for (uint64_t i = 0; i < commits->puts; i++) {
+    for (uint64_t i = 0, all = way_share(way, commits->puts); i < all; i++) {
         uint64_t recno =
             random_put(&random, commits->bench->records, commits->bench->round, record);
 
@@ -252,6 +252,10 @@ static uint64_t raw_done(void *state, const struct way *way)
 #define OPENED(number, whose, does)                                                                \
     .setting = (number), .peer = (whose), .ready = opened_ready, .pass = (does), .done = opened_done
 
+/* All of it takes them seconds. A quarter has some of SQLite's checkpoints, too; Berkeley DB's would
+ * not be due in all of it. Results are compared in the other cases. */
+#define QUARTER(name) name ", 1/4 of it"
+
 static const struct way commit_ways[] = {
     {.name = SLOTFILE, KEPT(0, peer_slotfile, each_pass)},
     {.name = NO_CHECKPOINTS,
@@ -274,18 +278,18 @@ static const struct way commit_ways[] = {
      .other = true,
      .pass = write_pass,
      .done = raw_done},
-    {.name = SQLITE, .against = SLOTFILE, KEPT(3, peer_sqlite, each_pass)},
-    {.name = LMDB, .against = SLOTFILE, KEPT(4, peer_lmdb, each_pass)},
-    {.name = BDB, .against = SLOTFILE, KEPT(5, peer_bdb, each_pass)},
-    {.name = TCFDB, .against = SLOTFILE, KEPT(6, peer_tcfdb, each_pass)},
+    {.name = QUARTER(SQLITE), .part = 4, .against = SLOTFILE, KEPT(3, peer_sqlite, each_pass)},
+    {.name = QUARTER(LMDB), .part = 4, .against = SLOTFILE, KEPT(4, peer_lmdb, each_pass)},
+    {.name = QUARTER(BDB), .part = 4, .against = SLOTFILE, KEPT(5, peer_bdb, each_pass)},
+    {.name = QUARTER(TCFDB), .part = 4, .against = SLOTFILE, KEPT(6, peer_tcfdb, each_pass)},
 };
 
 /* At least 0.9 of the raw way's commits a second are at most 1/0.9 of its time. */
 static const struct goal commit_goals[] = {
     {SLOTFILE, NULL, false, 1 / 0.9},
-    {SQLITE, SLOTFILE, true, 1.0},
-    {LMDB, SLOTFILE, true, 2.3},
-    {BDB, SLOTFILE, true, 1.1},
+    {QUARTER(SQLITE), SLOTFILE, true, 1.0},
+    {QUARTER(LMDB), SLOTFILE, true, 2.3},
+    {QUARTER(BDB), SLOTFILE, true, 1.1},
     {NO_CHECKPOINTS, DEVICE_BYTES, false, 2 * PAGE_BYTES},
 };
 
