@@ -252,8 +252,8 @@ static uint64_t raw_done(void *state, const struct way *way)
 #define OPENED(number, whose, does)                                                                \
     .setting = (number), .peer = (whose), .ready = opened_ready, .pass = (does), .done = opened_done
 
-/* All of it takes them seconds. A quarter has some of SQLite's checkpoints, too; Berkeley DB's would
- * not be due in all of it. Results are compared in the other cases. */
+/* All of it takes them seconds. A quarter has some of SQLite's checkpoints, too; Berkeley DB's are
+ * not due in all of it. Results are compared in the other cases. */
 #define QUARTER(name) name ", 1/4 of it"
 
 static const struct way commit_ways[] = {
