@@ -299,12 +299,12 @@ static const struct goal commit_goals[] = {
 
 static const struct way normal_ways[] = {
     {.name = SLOTFILE, NORMAL(0, peer_slotfile)},
-    {.name = SQLITE, .against = SLOTFILE, NORMAL(1, peer_sqlite)},
+    {.name = QUARTER(SQLITE), .part = 4, .against = SLOTFILE, NORMAL(1, peer_sqlite)},
     {.name = BDB, .against = SLOTFILE, NORMAL(2, peer_bdb)},
 };
 
 static const struct goal normal_goals[] = {
-    {SQLITE, SLOTFILE, true, 2.5},
+    {QUARTER(SQLITE), SLOTFILE, true, 2.5},
 };
 
 static const struct way update_ways[] = {
