@@ -72,7 +72,9 @@ uint64_t bench_scaled(const struct bench *bench, uint64_t at_million)
 
 bool bench_enlarge(struct bench *bench)
 {
-    if (bench->records > UINT32_MAX / ENLARGED) {
+    /* Record numbers have 32 bits here, and a mapping of the whole file has to find room. */
+    if (bench->records > UINT32_MAX / ENLARGED ||
+        bench->records * ENLARGED * RECORD_SIZE > SIZE_MAX / 4) {
         fprintf(stderr, "slotfile_bench: a case with 16 times the records is left out\n");
         return false;
     }
