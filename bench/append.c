@@ -213,7 +213,7 @@ static uint64_t peer_done(void *state, const struct way *way)
 #define SLOTFILE "slotfile"
 #define LMDB     "LMDB"
 #define SQLITE   "SQLite, rollback journal"
-#define TCFDB    "Tokyo Cabinet FDB, not atomic"
+#define TCFDB    "Tokyo Cabinet, not atomic"
 
 #define PEER(whose)                                                                                \
     .against = SLOTFILE, .peer = (whose), .ready = peer_ready, .pass = peer_pass, .done = peer_done

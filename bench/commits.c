@@ -242,7 +242,7 @@ static uint64_t raw_done(void *state, const struct way *way)
 #define SQLITE         "SQLite, WAL"
 #define LMDB           "LMDB"
 #define BDB            "Berkeley DB Queue"
-#define TCFDB          "Tokyo Cabinet FDB, not atomic"
+#define TCFDB          "Tokyo Cabinet, not atomic"
 
 /* Passes and states of a contestant that keeps its database open. */
 #define KEPT(number, whose, does)                                                                  \
