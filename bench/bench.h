@@ -40,6 +40,11 @@ struct bench {
 
 void bench_scan(struct bench *bench);
 void bench_get(struct bench *bench);
+void bench_get16(struct bench *bench);
+void bench_budget(struct bench *bench);
+void bench_readers(struct bench *bench);
+void bench_processes(struct bench *bench);
+void bench_cold(struct bench *bench);
 void bench_put(struct bench *bench);
 void bench_append(struct bench *bench);
 void bench_csv(struct bench *bench);
@@ -52,6 +57,9 @@ void bench_recovery(struct bench *bench);
 
 /* What another run of this program does for the case `recovery`: see there. Ends the program. */
 _Noreturn void bench_leave_log(struct bench *bench, uint64_t commits, uint64_t seed);
+
+/* And for the case `processes`: `what` is a text between the two. */
+_Noreturn void bench_read_along(struct bench *bench, const char *what);
 
 /* ---- support.c ---- */
 
@@ -82,6 +90,10 @@ uint64_t clock_ns(const struct bench *bench);
 
 /* `at_million`, or its share when there are less than a million records; at least 20. */
 uint64_t bench_scaled(const struct bench *bench, uint64_t at_million);
+
+/* For a case with 16 times the records. False, and a word about it, when that is too many. */
+bool bench_enlarge(struct bench *bench);
+void bench_reduce(struct bench *bench);
 
 /*
  * Run a program and wait; it has to return 0. Its output goes to the file `output` in the directory

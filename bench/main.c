@@ -14,21 +14,28 @@
 #define RECORDS_DEFAULT 1000000u
 #define RECORDS_QUICK   100000u
 #define RECORDS_SMOKE   10000u
-#define ROUNDS_DEFAULT  7u
+#define ROUNDS_DEFAULT  5u
 #define ROUNDS_QUICK    3u
 
 static const char help[] =
     "Usage: slotfile_bench [OPTION]...\n"
     "\n"
-    "Measures Slotfile beside raw mappings, read and write calls and stdio, and beside LMDB and\n"
-    "SQLite where they were found. All ways take turns; shown are medians of all rounds, and\n"
-    "ratios within a round. Let nothing else use the processors and the disk meanwhile, and give\n"
-    "--dir a directory on a disk: in memory, a flush costs nothing.\n"
+    "Measures Slotfile beside raw mappings, read and write calls and stdio, and beside LMDB,\n"
+    "SQLite, Tokyo Cabinet, Berkeley DB and Tkrzw where they were found. All ways take turns;\n"
+    "shown are medians of all rounds, and ratios within a round. Let nothing else use the\n"
+    "processors and the disk meanwhile, and give --dir a directory on a disk: in memory, a flush\n"
+    "costs nothing. All cases together need 4 GB there.\n"
     "\n"
     "  --records N      records of 125 bytes; 1000000\n"
-    "  --rounds N       counted rounds; 7\n"
+    "  --rounds N       counted rounds; 5\n"
     "  --cases A,B      all; or of these:\n"
     "                     scan, get, append, csv\n"
+    "                     get16     get from 16 times the records: 2 GB by default\n"
+    "                     budget    get with 4 MiB for views\n"
+    "                     readers   get and scan by threads that share a handle\n"
+    "                     processes get by processes that share a database\n"
+    "                     cold      get and scan with nothing in the page cache, of 16 times the\n"
+    "                               records\n"
     "                     put       in direct access\n"
     "                     commit    durable transactions of one record\n"
     "                     threads   the same by threads that share a handle\n"
@@ -53,13 +60,15 @@ static const struct group groups[] = {
     {"scan", bench_scan},       {"get", bench_get},           {"put", bench_put},
     {"append", bench_append},   {"csv", bench_csv},           {"commit", bench_commits},
     {"threads", bench_threads}, {"normal", bench_normal},     {"update", bench_update},
-    {"logget", bench_logget},   {"recovery", bench_recovery},
+    {"logget", bench_logget},   {"recovery", bench_recovery}, {"get16", bench_get16},
+    {"budget", bench_budget},   {"readers", bench_readers},   {"processes", bench_processes},
+    {"cold", bench_cold},
 };
 
 struct arguments {
     const char *records, *rounds, *cases, *dir, *slotfile, *people, *html;
-    /* Of other runs of this program, see run_group and recovery.c: not for users. */
-    const char *group, *leave_log, *seed;
+    /* Of other runs of this program, see run_group, recovery.c, processes.c: not for users. */
+    const char *group, *leave_log, *seed, *read_along;
     bool quick, json, smoke;
 };
 
@@ -103,11 +112,12 @@ static const char **place_of_value(struct arguments *arguments, const char *word
         const char *name;
         const char **place;
     } options[] = {
-        {"--records", &arguments->records},     {"--rounds", &arguments->rounds},
-        {"--cases", &arguments->cases},         {"--dir", &arguments->dir},
-        {"--slotfile", &arguments->slotfile},   {"--people", &arguments->people},
-        {"--leave-log", &arguments->leave_log}, {"--seed", &arguments->seed},
-        {"--html", &arguments->html},           {"--group", &arguments->group},
+        {"--records", &arguments->records},       {"--rounds", &arguments->rounds},
+        {"--cases", &arguments->cases},           {"--dir", &arguments->dir},
+        {"--slotfile", &arguments->slotfile},     {"--people", &arguments->people},
+        {"--html", &arguments->html},             {"--group", &arguments->group},
+        {"--leave-log", &arguments->leave_log},   {"--seed", &arguments->seed},
+        {"--read-along", &arguments->read_along},
     };
 
     for (unsigned i = 0; i < COUNT_OF(options); i++) {
@@ -192,7 +202,8 @@ static _Noreturn void leave_log(struct bench *bench, const struct arguments *arg
 static void prepare(struct bench *bench, const struct arguments *arguments, const char *ours)
 {
     const char *dir = arguments->dir != NULL ? arguments->dir : ".";
-    bool other_run = arguments->group != NULL || arguments->leave_log != NULL;
+    bool other_run = arguments->group != NULL || arguments->leave_log != NULL ||
+                     arguments->read_along != NULL;
 
     system_self(ours, bench->self, sizeof bench->self);
     find_program(bench, arguments->slotfile, bench->self, "slotfile", bench->slotfile);
@@ -209,6 +220,9 @@ static void state_facts(struct report *report, const struct bench *bench)
     report_machine(report, &bench->machine);
     report_text(report, "lmdb", "LMDB", peer_lmdb_version());
     report_text(report, "sqlite", "SQLite", peer_sqlite_version());
+    report_text(report, "tokyo_cabinet", "Tokyo Cabinet", peer_tcfdb_version());
+    report_text(report, "berkeley_db", "Berkeley DB", peer_bdb_version());
+    report_text(report, "tkrzw", "Tkrzw", peer_tkrzw_version());
     report_text(report, "cache_state", "cache state",
                 "warm page cache where a case says nothing else; files written in pieces of 1 MiB, "
                 "then synced");
@@ -319,6 +333,8 @@ int main(int argc, char **argv)
     prepare(&bench, &arguments, argv[0]);
     if (arguments.leave_log != NULL)
         leave_log(&bench, &arguments);
+    if (arguments.read_along != NULL)
+        bench_read_along(&bench, arguments.read_along);
     if (arguments.group != NULL)
         return be_group(&bench, arguments.group);
     return run_all(&bench, &arguments);

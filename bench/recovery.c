@@ -294,7 +294,7 @@ static void run_open(struct bench *bench)
 
     for (unsigned i = 0; i < COUNT_OF(peers); i++) {
         if (peers[i]() != NULL)
-            peers[i]()->create(bench, "open.slots");
+            peer_create(bench, peers[i](), "open.slots");
     }
     contest_run(bench, &contest);
     for (unsigned i = 0; i < COUNT_OF(peers); i++) {

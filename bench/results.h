@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define WAYS_MAX       20u
+#define WAYS_MAX       24u
 #define GOALS_MAX      20u
 #define ROUNDS_MAX     101u
 #define NAME_BYTES     80u

@@ -1,6 +1,7 @@
 /*
- * Sequential scan: the sum of one 8-byte field of all records. Everybody reads the same file, the
- * `records` of one database, from a warm page cache.
+ * Sequential scan: the sum of one 8-byte field of all records, from a warm page cache. Everybody
+ * reads the same file, the `records` of one database, but the other databases: they have files of
+ * their own with the same records.
  *
  * Two states are compared with their likes: "fresh" maps, touches and unmaps in the measured part;
  * "faulted in" walks over pages that were touched through the same mapping before.
@@ -18,6 +19,7 @@ struct scan {
     uint64_t size; /* of the file */
     void *base;    /* of the raw mapping */
     slot_db *db;
+    struct peer_db *peer_db;
     FILE *stream;
     uint64_t sum;
 };
@@ -197,6 +199,31 @@ static uint64_t stdio_done(void *state, const struct way *way)
     return done(state, way);
 }
 
+/* ---- peers, each with its cursor or what it has ---- */
+
+static void peer_ready(void *state, const struct way *way)
+{
+    struct scan *scan = state;
+
+    scan->peer_db = way->peer()->open(scan->bench, DATABASE, true);
+    (void)way->peer()->sum(scan->peer_db);
+}
+
+static void peer_pass(void *state, const struct way *way)
+{
+    struct scan *scan = state;
+
+    scan->sum = way->peer()->sum(scan->peer_db);
+}
+
+static uint64_t peer_done(void *state, const struct way *way)
+{
+    struct scan *scan = state;
+
+    way->peer()->close(scan->peer_db);
+    return done(state, way);
+}
+
 /* ---- the contest ---- */
 
 #define RAW_FRESH  "raw mapping, fresh"
@@ -204,7 +231,15 @@ static uint64_t stdio_done(void *state, const struct way *way)
 #define SLOT_FRESH "slotfile, runs, fresh"
 #define SLOT_WARM  "slotfile, runs, faulted in"
 #define SLOT_SMALL "slotfile, runs, fresh, 4 MiB budget"
+#define READ_CALLS "read calls of 1 MiB"
 #define READ_EACH  "read call per record"
+#define LMDB       "LMDB, cursor"
+#define SQLITE     "SQLite, select"
+#define TCFDB      "Tokyo Cabinet FDB, get by number"
+
+/* Open and read once before: beside the ways that are faulted in. */
+#define PEER(whose)                                                                                \
+    .against = SLOT_WARM, .peer = (whose), .ready = peer_ready, .pass = peer_pass, .done = peer_done
 
 static const struct way ways[] = {
     {.name = RAW_FRESH, .raw = true, .pass = raw_fresh_pass, .done = done},
@@ -235,7 +270,7 @@ static const struct way ways[] = {
      .ready = slot_warm_ready,
      .pass = slot_get_pass,
      .done = slot_warm_done},
-    {.name = "read calls of 1 MiB",
+    {.name = READ_CALLS,
      .against = RAW_FRESH,
      .raw = true,
      .pass = read_buffered_pass,
@@ -247,13 +282,18 @@ static const struct way ways[] = {
      .pass = stdio_pass,
      .done = stdio_done},
     {.name = READ_EACH, .against = RAW_FRESH, .raw = true, .pass = read_each_pass, .done = done},
+    {.name = LMDB, PEER(peer_lmdb)},
+    {.name = SQLITE, PEER(peer_sqlite)},
+    {.name = TCFDB, PEER(peer_tcfdb)},
+    {.name = "Berkeley DB Queue, bulk cursor", PEER(peer_bdb)},
+    {.name = "Tkrzw HashDBM, process each", PEER(peer_tkrzw)},
 };
 
 static const struct goal goals[] = {
-    {SLOT_WARM, RAW_WARM, false, 1.05},
-    {SLOT_FRESH, RAW_FRESH, false, 1.05},
-    {SLOT_SMALL, RAW_FRESH, false, 1.25},
-    {READ_EACH, SLOT_FRESH, true, 12},
+    {SLOT_WARM, RAW_WARM, false, 1.02},   {SLOT_FRESH, RAW_FRESH, false, 1.02},
+    {SLOT_SMALL, RAW_FRESH, false, 1.05}, {READ_EACH, SLOT_FRESH, true, 12},
+    {READ_CALLS, SLOT_FRESH, true, 1.1},  {LMDB, SLOT_WARM, true, 2},
+    {SQLITE, SLOT_WARM, true, 5},         {TCFDB, SLOT_WARM, true, 10},
 };
 
 void bench_scan(struct bench *bench)
@@ -275,7 +315,15 @@ void bench_scan(struct bench *bench)
     bench_have_database(bench, DATABASE);
     scan.file = bench_open_records(bench, DATABASE);
     scan.size = bench->records * RECORD_SIZE;
+    for (unsigned i = 0; i < COUNT_OF(ways); i++) {
+        if (ways[i].peer != NULL && ways[i].peer() != NULL)
+            peer_create(bench, ways[i].peer(), DATABASE);
+    }
     contest_run(bench, &contest);
+    for (unsigned i = 0; i < COUNT_OF(ways); i++) {
+        if (ways[i].peer != NULL && ways[i].peer() != NULL)
+            ways[i].peer()->destroy(bench, DATABASE);
+    }
     bench->os->close(bench->os, scan.file);
     bench_destroy(bench, DATABASE);
 }

@@ -55,7 +55,7 @@ static void ready(void *state, const struct way *way)
     if (threads->db[way->setting] != NULL)
         return;
     database_name(way->setting, name);
-    peer_slotfile()->create(threads->bench, name);
+    peer_create(threads->bench, peer_slotfile(), name);
     threads->db[way->setting] = peer_slotfile()->open(threads->bench, name, true);
     peer_break_in(threads->bench, peer_slotfile(), threads->db[way->setting]);
 }

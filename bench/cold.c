@@ -1,0 +1,195 @@
+/*
+ * Reading a file that is not in the page cache: 16 times the records, 2 GB by default. Before each
+ * pass the system is asked to forget the file, all of which is on disk. Two cases: random gets, of
+ * which there are few, each of them a read of the device; and a scan.
+ *
+ * At most 3 rounds: a round reads some gigabytes.
+ */
+#include "reads.h"
+
+#define DATABASE    "cold.slots"
+#define GETS        5000u /* with 16 million records */
+#define COLD_ROUNDS 3u
+#define READ_CALLS  "read calls of 1 MiB"
+#define READ_EACH   "read call per record, told random"
+#define RAW         "raw mapping"
+#define RAW_RANDOM  "raw mapping, told random"
+#define SLOTFILE    "slotfile"
+#define SLOT_SMALL  "slotfile, 4 MiB budget"
+
+/* Nobody has it mapped here: mapped pages would stay. */
+static void forget(struct reads *reads)
+{
+    const struct os *os = reads->bench->os;
+
+    os->advise(os, reads->file, 0, 0, OS_ADVICE_NORMAL);
+    os->advise(os, reads->file, 0, 0, OS_ADVICE_FORGET);
+    reads->series.random = READS_SEED + reads->bench->round; /* other records than the last time */
+}
+
+static void file_ready(void *state, const struct way *way)
+{
+    (void)way;
+    forget(state);
+}
+
+static void file_random_ready(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    (void)way;
+    forget(reads);
+    reads->bench->os->advise(reads->bench->os, reads->file, 0, 0, OS_ADVICE_RANDOM);
+}
+
+static void map_ready(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    forget(reads);
+    reads_map(reads);
+    if (way->setting != 0)
+        reads->bench->os->advise_view(reads->bench->os, reads->base, (size_t)reads->size,
+                                      OS_ADVICE_RANDOM);
+}
+
+static void slot_ready(void *state, const struct way *way)
+{
+    reads_slot_ready(state, way);
+    forget(state);
+}
+
+static void slot_small_ready(void *state, const struct way *way)
+{
+    reads_slot_small_ready(state, way);
+    forget(state);
+}
+
+/* ---- random ---- */
+
+#define SLOT_WAY                                                                                   \
+    .against = READ_EACH, .setting = BATCH_RECORDS, .pass = reads_slot_pass, .done = reads_slot_done
+
+static const struct way get_ways[] = {
+    {.name = READ_EACH,
+     .raw = true,
+     .ready = file_random_ready,
+     .pass = reads_call_pass,
+     .done = reads_done},
+    {.name = RAW_RANDOM,
+     .against = READ_EACH,
+     .raw = true,
+     .setting = 1,
+     .ready = map_ready,
+     .pass = reads_raw_warm_pass,
+     .done = reads_raw_warm_done},
+    {.name = RAW ", 1/20 of it", /* each read drags in the device's whole read-ahead */
+     .against = READ_EACH,
+     .raw = true,
+     .part = 20,
+     .ready = map_ready,
+     .pass = reads_raw_warm_pass,
+     .done = reads_raw_warm_done},
+    {.name = SLOTFILE, .ready = slot_ready, SLOT_WAY},
+    {.name = SLOT_SMALL, .ready = slot_small_ready, SLOT_WAY},
+};
+
+/* At least 0.9 of the reads in a second. */
+static const struct goal get_goals[] = {
+    {SLOTFILE, READ_EACH, false, 1 / 0.9},
+    {SLOT_SMALL, READ_EACH, false, 1 / 0.9},
+};
+
+/* ---- in order ---- */
+
+static void calls_pass(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    (void)way;
+    reads->sum = file_sum(reads->bench, reads->file);
+}
+
+static void walk_pass(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    (void)way;
+    reads->sum = records_sum(reads->base, reads->bench->records);
+}
+
+static void scan_pass(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    (void)way;
+    reads->sum = bench_sum(reads->db);
+}
+
+#define SCAN_WAY .against = READ_CALLS, .pass = scan_pass, .done = reads_slot_done
+
+static const struct way scan_ways[] = {
+    {.name = READ_CALLS, .raw = true, .ready = file_ready, .pass = calls_pass, .done = reads_done},
+    {.name = RAW,
+     .against = READ_CALLS,
+     .raw = true,
+     .ready = map_ready,
+     .pass = walk_pass,
+     .done = reads_raw_warm_done},
+    {.name = SLOTFILE, .ready = slot_ready, SCAN_WAY},
+    {.name = SLOT_SMALL, .ready = slot_small_ready, SCAN_WAY},
+};
+
+static const struct goal scan_goals[] = {
+    {READ_CALLS, SLOTFILE, true, 1.3},
+    {READ_CALLS, SLOT_SMALL, true, 1.3},
+};
+
+static void run_scan(struct reads *reads)
+{
+    struct contest contest = {
+        .name = "coldscan",
+        .what = "sum of one field of 16 times the records in order; one file for all, of which "
+                "nothing is in the page cache; at most 3 rounds",
+        .unit = "record",
+        .count = reads->bench->records,
+        .unit_bytes = RECORD_SIZE,
+        .new_files = true, /* or it is the getting of memory that is measured */
+        .ways = scan_ways,
+        .ways_count = COUNT_OF(scan_ways),
+        .goals = scan_goals,
+        .goals_count = COUNT_OF(scan_goals),
+        .state = reads,
+    };
+
+    contest_run(reads->bench, &contest);
+}
+
+void bench_cold(struct bench *bench)
+{
+    unsigned rounds = bench->rounds;
+    struct reads reads;
+    struct contest contest = {
+        .name = "coldget",
+        .what = "random records copied out of 16 times the records, few; one file for all, of "
+                "which nothing is in the page cache; at most 3 rounds",
+        .unit = "get",
+        .count = bench_scaled(bench, GETS),
+        .unit_bytes = RECORD_SIZE,
+        .ways = get_ways,
+        .ways_count = COUNT_OF(get_ways),
+        .goals = get_goals,
+        .goals_count = COUNT_OF(get_goals),
+        .state = &reads,
+    };
+
+    if (!bench_enlarge(bench))
+        return;
+    bench->rounds = rounds < COLD_ROUNDS ? rounds : COLD_ROUNDS;
+    reads_begin(&reads, bench, DATABASE, contest.count);
+    contest_run(bench, &contest);
+    run_scan(&reads);
+    reads_end(&reads);
+    bench->rounds = rounds;
+    bench_reduce(bench);
+}

@@ -1,0 +1,100 @@
+/*
+ * Random reads of one database that copy records out, for all cases that compare the ways of doing
+ * so: which records, by which means, and the callbacks of a contest. The state of such a contest
+ * is a struct reads, or begins with one.
+ */
+#ifndef SLOT_BENCH_READS_H
+#define SLOT_BENCH_READS_H
+
+#include "contest.h"
+
+#define READS_SEED UINT64_C(1993)
+
+/* Of 65536 reads so many go to the hot range, if there is one: 95 %. */
+#define HOT_SHARE   62259u
+#define HOT_RECORDS 50u /* one of so many records is in it: 2 % */
+
+/* Which records: uniformly random ones, or most of them in one range. */
+struct series {
+    uint64_t random;
+    uint64_t records;
+    uint64_t hot_first, hot_count; /* hot_count 0: uniform */
+};
+
+static inline uint64_t series_next(struct series *series)
+{
+    uint64_t n = random_next(&series->random);
+
+    if (series->hot_count != 0 && (n & 0xffff) < HOT_SHARE)
+        return series->hot_first + ((n >> 32) * series->hot_count >> 32);
+    return (n >> 32) * series->records >> 32; /* records is below 2^32 */
+}
+
+struct reads {
+    struct bench *bench;
+    const char *database; /* the name of all databases of the contest */
+    uint64_t count;       /* reads of a whole pass */
+    struct series series; /* where each pass begins */
+    struct os_file *file; /* `records` of the Slotfile database, for the raw ways */
+    uint64_t size;
+    uint8_t *base;
+    slot_db *db;
+    struct peer_db *peer_db;
+    uint64_t sum;
+};
+
+/* Make Slotfile's database and open the file; `count` reads, uniform. */
+void reads_begin(struct reads *reads, struct bench *bench, const char *database, uint64_t count);
+void reads_end(struct reads *reads);
+
+/* The same with a database of each peer that is built in. */
+void reads_make_peers(const struct reads *reads, const struct way *ways, unsigned ways_count);
+void reads_destroy_peers(const struct reads *reads, const struct way *ways, unsigned ways_count);
+
+/* Have most reads in the 2 % of the records that begin at first_share / 256 of them. */
+struct series series_hot(const struct reads *reads, unsigned first_share);
+
+/* The next `count` reads of a series; return the sum of what they found. */
+uint64_t reads_mapped(const struct reads *reads, struct series *series, uint64_t count);
+uint64_t reads_called(const struct reads *reads, struct series *series, uint64_t count);
+uint64_t reads_slots(const struct reads *reads, struct series *series, uint64_t count,
+                     uint64_t per_txn);
+
+void reads_map(struct reads *reads);
+void reads_unmap(struct reads *reads);
+
+/* ---- callbacks ---- */
+
+/* The raw mapping, every page touched before. */
+void reads_raw_warm_ready(void *state, const struct way *way);
+void reads_raw_warm_pass(void *state, const struct way *way);
+uint64_t reads_raw_warm_done(void *state, const struct way *way);
+
+/* Mapped and unmapped by the pass. */
+void reads_raw_fresh_pass(void *state, const struct way *way);
+
+/* A read call for each. */
+void reads_call_pass(void *state, const struct way *way);
+
+/* Slotfile, so many gets in a transaction as way->setting says; with a budget of 4 MiB; every page
+ * touched before; in direct access, likewise. `fresh` closes in the pass. */
+void reads_slot_ready(void *state, const struct way *way);
+void reads_slot_small_ready(void *state, const struct way *way);
+void reads_slot_warm_ready(void *state, const struct way *way);
+void reads_direct_warm_ready(void *state, const struct way *way);
+void reads_slot_pass(void *state, const struct way *way);
+void reads_slot_fresh_pass(void *state, const struct way *way);
+uint64_t reads_slot_done(void *state, const struct way *way);
+
+/* A peer, BATCH_RECORDS gets in a transaction, everything read once before. */
+void reads_peer_ready(void *state, const struct way *way);
+void reads_peer_pass(void *state, const struct way *way);
+uint64_t reads_peer_done(void *state, const struct way *way);
+
+uint64_t reads_done(void *state, const struct way *way);
+
+/* The fields of a way that reads a peer's database. */
+#define READS_PEER(whose)                                                                          \
+    .peer = (whose), .ready = reads_peer_ready, .pass = reads_peer_pass, .done = reads_peer_done
+
+#endif
