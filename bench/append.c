@@ -272,6 +272,7 @@ void bench_append(struct bench *bench)
     struct contest contest = {
         .name = "append",
         .what = "all records appended to an empty file in batches of 1000, durable at the end",
+        .cache = CACHE_NEW,
         .unit = "record",
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,

@@ -85,6 +85,12 @@ void must_os(os_result result, const char *what);
 
 void *must_malloc(uint64_t n);
 
+#define THREADS_MAX 32u
+
+/* Run work(context) for each of `count` contexts of `size` bytes that lie one behind the other,
+ * each in a thread of its own, and wait for all. */
+void bench_together(unsigned count, void (*work)(void *context), void *contexts, size_t size);
+
 /* Nanoseconds of a clock, from any beginning. */
 uint64_t clock_ns(const struct bench *bench);
 

@@ -85,7 +85,8 @@ void bench_budget(struct bench *bench)
     struct contest contest = {
         .name = "budget",
         .what = "random records copied out, as many as there are, uniform, 1000 in a transaction; "
-                "one file for all, warm page cache",
+                "one file for all",
+        .cache = CACHE_WARM,
         .unit = "get",
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,

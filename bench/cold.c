@@ -149,8 +149,8 @@ static void run_scan(struct reads *reads)
 {
     struct contest contest = {
         .name = "coldscan",
-        .what = "sum of one field of 16 times the records in order; one file for all, of which "
-                "nothing is in the page cache; at most 3 rounds",
+        .what = "sum of one field of 16 times the records in order; one file for all",
+        .cache = CACHE_COLD,
         .unit = "record",
         .count = reads->bench->records,
         .unit_bytes = RECORD_SIZE,
@@ -171,8 +171,8 @@ void bench_cold(struct bench *bench)
     struct reads reads;
     struct contest contest = {
         .name = "coldget",
-        .what = "random records copied out of 16 times the records, few; one file for all, of "
-                "which nothing is in the page cache; at most 3 rounds",
+        .what = "random records copied out of 16 times the records, few; one file for all",
+        .cache = CACHE_COLD,
         .unit = "get",
         .count = bench_scaled(bench, GETS),
         .unit_bytes = RECORD_SIZE,

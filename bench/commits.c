@@ -334,6 +334,7 @@ void bench_commits(struct bench *bench)
         .name = "commit",
         .what = "one random record changed in each of many durable transactions; one thread; "
                 "checkpoints on the way; the raw ways write a page of a preallocated file",
+        .cache = CACHE_WARM,
         .unit = "commit",
         .count = commits.puts,
         .unit_bytes = RECORD_SIZE,
@@ -359,6 +360,7 @@ void bench_normal(struct bench *bench)
         .name = "normal",
         .what = "one random record changed in each of many transactions that do not wait for the "
                 "disk; checkpoints on the way, one at the end, and the close",
+        .cache = CACHE_WARM,
         .unit = "commit",
         .count = commits.puts,
         .unit_bytes = RECORD_SIZE,
@@ -380,6 +382,7 @@ void bench_update(struct bench *bench)
     struct contest contest = {
         .name = "update",
         .what = "random records changed, as many as there are, in one durable transaction",
+        .cache = CACHE_WARM,
         .unit = "update",
         .count = commits.puts,
         .unit_bytes = RECORD_SIZE,

@@ -164,6 +164,7 @@ static void fill_in(struct course *course)
 
     copy_text(results->name, sizeof results->name, contest->name);
     copy_text(results->what, sizeof results->what, contest->what);
+    copy_text(results->cache, sizeof results->cache, contest->cache != NULL ? contest->cache : "");
     copy_text(results->unit, sizeof results->unit, contest->unit);
     results->units = contest->count;
     results->unit_bytes = contest->unit_bytes;

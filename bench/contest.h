@@ -32,6 +32,11 @@ struct way {
     uint64_t (*done)(void *state, const struct way *way);
 };
 
+/* Most often it is one of these. */
+#define CACHE_WARM "warm: the page cache has all of the files"
+#define CACHE_COLD "cold: before each pass the page cache forgets the file"
+#define CACHE_NEW  "new files, for which memory is at hand"
+
 /* A reference that is none: how many bytes reach the device for one unit, in place of a ratio. */
 #define DEVICE_BYTES "device bytes"
 
@@ -45,8 +50,9 @@ struct goal {
 
 struct contest {
     const char *name;
-    const char *what; /* what is done, and the state it begins in */
-    const char *unit; /* what a pass does `count` times */
+    const char *what;  /* what is done, and the state it begins in */
+    const char *cache; /* what of the files is in memory when a pass begins */
+    const char *unit;  /* what a pass does `count` times */
     uint64_t count;
     double unit_bytes;
     bool writes;      /* show the bytes that reached the device, */

@@ -279,7 +279,13 @@ static void put_case(const struct results *results, unsigned number, FILE *file)
     html_text(file, results->name);
     fputs("</h2><p>", file);
     html_text(file, results->what);
-    fputs("</p>\n", file);
+    fputs("</p>\n<p class=\"quiet\">", file);
+    if (results->cache[0] != 0) {
+        fputs("cache state: ", file);
+        html_text(file, results->cache);
+        fputs("; ", file);
+    }
+    fprintf(file, "rounds: %lu</p>\n", (unsigned long)results->rounds);
     plot_case(results, file);
     put_table(results, file);
     put_left_out(results, file);

@@ -118,6 +118,8 @@ static void put_case(const struct results *results, bool first, FILE *file)
     put_text(file, results->name);
     put_key(file, "what");
     put_text(file, results->what);
+    put_key(file, "cache_state");
+    put_text(file, results->cache);
     put_key(file, "unit");
     put_text(file, results->unit);
     fprintf(file, ",\"units\":%llu,\"unit_bytes\":", (unsigned long long)results->units);

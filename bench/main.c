@@ -112,11 +112,16 @@ static const char **place_of_value(struct arguments *arguments, const char *word
         const char *name;
         const char **place;
     } options[] = {
-        {"--records", &arguments->records},       {"--rounds", &arguments->rounds},
-        {"--cases", &arguments->cases},           {"--dir", &arguments->dir},
-        {"--slotfile", &arguments->slotfile},     {"--people", &arguments->people},
-        {"--html", &arguments->html},             {"--group", &arguments->group},
-        {"--leave-log", &arguments->leave_log},   {"--seed", &arguments->seed},
+        {"--records", &arguments->records},
+        {"--rounds", &arguments->rounds},
+        {"--cases", &arguments->cases},
+        {"--dir", &arguments->dir},
+        {"--slotfile", &arguments->slotfile},
+        {"--people", &arguments->people},
+        {"--html", &arguments->html},
+        {"--group", &arguments->group},
+        {"--leave-log", &arguments->leave_log},
+        {"--seed", &arguments->seed},
         {"--read-along", &arguments->read_along},
     };
 
@@ -202,8 +207,8 @@ static _Noreturn void leave_log(struct bench *bench, const struct arguments *arg
 static void prepare(struct bench *bench, const struct arguments *arguments, const char *ours)
 {
     const char *dir = arguments->dir != NULL ? arguments->dir : ".";
-    bool other_run = arguments->group != NULL || arguments->leave_log != NULL ||
-                     arguments->read_along != NULL;
+    bool other_run =
+        arguments->group != NULL || arguments->leave_log != NULL || arguments->read_along != NULL;
 
     system_self(ours, bench->self, sizeof bench->self);
     find_program(bench, arguments->slotfile, bench->self, "slotfile", bench->slotfile);

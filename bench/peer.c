@@ -5,6 +5,8 @@
 
 #include "bench.h"
 
+#define RECORDS_APART 30u /* so many are less than a page of anybody */
+
 void peer_fill(const struct bench *bench, const struct peer *peer, struct peer_db *db)
 {
     uint8_t record[RECORD_SIZE];
@@ -26,4 +28,17 @@ void peer_create(const struct bench *bench, const struct peer *peer, const char 
     db = peer->open(bench, name, true);
     peer_fill(bench, peer, db);
     peer->close(db);
+}
+
+void peer_break_in(const struct bench *bench, const struct peer *peer, struct peer_db *db)
+{
+    uint8_t record[RECORD_SIZE];
+
+    peer->begin(db);
+    for (uint64_t n = 0; n < bench->records; n += RECORDS_APART) {
+        records_make(record, n, 1);
+        peer->put(db, n, record);
+    }
+    peer->commit(db);
+    peer->checkpoint(db);
 }

@@ -2,55 +2,42 @@
  * Processes that read one database at once: uniformly random gets, the same number in all however
  * many processes there are.
  *
- * Each is another run of this program, with the word --read-along: it opens the database, reads all
- * of it once, says by a file that it is ready, waits for a file that says go, and prints when it
- * began and ended. What counts is the time from the first beginning to the last end. The resident
- * bytes are those of the program that waits for them.
+ * Each is another run of this program, with the words --read-along: it opens the database, reads
+ * all of it once, says on its stdout that it is ready, waits for a file that says go, and prints
+ * when it began and ended. What counts is the time from the first beginning to the last end. The
+ * resident bytes are those of the program that waits for them.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "contest.h"
-#include "support/thread.h"
+#include "system.h"
 
 #define DATABASE      "processes.slots"
 #define PROCESSES_MAX 4u
 #define SEED          UINT64_C(1993)
+#define READY         "ready"
 #define GO            "go"
 #define WAIT_US       50u
 #define WAIT_MOST_NS  (UINT64_C(60) * 1000000000)
 
-static const struct {
-    const char *name;
-    const struct peer *(*peer)(void);
-} readers[] = {{"slotfile", peer_slotfile}, {"lmdb", peer_lmdb}, {"sqlite", peer_sqlite}};
+static const struct peer *(*const peers[])(void) = {peer_slotfile, peer_lmdb, peer_sqlite};
 
-/* ---- signs by files, which every system has ---- */
+/* ---- a process that reads ---- */
 
-static void ready_name(unsigned index, char *name)
-{
-    snprintf(name, PATH_BYTES, "ready%u", index);
-}
-
-static void raise_sign(const struct bench *bench, const char *name)
-{
-    bench->os->close(bench->os, bench_open_file(bench, name, OS_WRITE | OS_CREATE_NEW));
-}
-
-static void await_sign(const struct bench *bench, const char *name)
+/* Not for ever: who started this one may be gone. */
+static void await_go(const struct bench *bench)
 {
     uint64_t start = clock_ns(bench);
     char path[PATH_BYTES];
 
-    bench_path(bench, name, path);
+    bench_path(bench, GO, path);
     while (bench->os->kind(bench->os, path) == OS_KIND_NONE) {
         if (clock_ns(bench) - start > WAIT_MOST_NS)
             bench_die("processes: waited too long for %s", path);
         bench->os->sleep_us(bench->os, WAIT_US);
     }
 }
-
-/* ---- a process that reads ---- */
 
 static uint64_t read_part(const struct bench *bench, const struct peer *peer, struct peer_db *db,
                           uint64_t first, uint64_t end)
@@ -75,17 +62,16 @@ void bench_read_along(struct bench *bench, const char *what)
     const struct peer *peer;
     struct peer_db *db;
     uint64_t start, end, sum;
-    char name[PATH_BYTES];
 
-    if (sscanf(what, "%u,%u,%u", &which, &index, &count) != 3 || which >= COUNT_OF(readers) ||
-        count == 0 || index >= count || readers[which].peer() == NULL)
+    if (sscanf(what, "%u,%u,%u", &which, &index, &count) != 3 || which >= COUNT_OF(peers) ||
+        count == 0 || index >= count || peers[which]() == NULL)
         bench_die("--read-along is not for users: %s", what);
-    peer = readers[which].peer();
+    peer = peers[which]();
     db = peer->open(bench, DATABASE, true);
     (void)peer->sum(db);
-    ready_name(index, name);
-    raise_sign(bench, name);
-    await_sign(bench, GO);
+    puts(READY);
+    fflush(stdout);
+    await_go(bench);
     start = clock_ns(bench);
     sum = read_part(bench, peer, db, bench->records * index / count,
                     bench->records * (index + 1) / count);
@@ -105,44 +91,35 @@ struct processes {
 };
 
 struct child {
-    const struct bench *bench;
-    unsigned which, index, count;
-    struct test_thread *thread;
+    struct system_process *process;
+    FILE *output;
 };
 
-static void child_output(unsigned index, char *name)
+/* Returns when it is ready. */
+static void start_child(const struct bench *bench, struct child *child, unsigned which,
+                        unsigned index, unsigned count)
 {
-    snprintf(name, PATH_BYTES, "output%u", index);
+    char what[64], records[24], word[16];
+    const char *const arguments[] = {bench->self, "--read-along", what,       "--records",
+                                     records,     "--dir",        bench->dir, NULL};
+
+    snprintf(what, sizeof what, "%u,%u,%u", which, index, count);
+    snprintf(records, sizeof records, "%llu", (unsigned long long)bench->records);
+    child->process = system_start(arguments, &child->output);
+    if (child->process == NULL)
+        bench_die("processes: %s cannot be started", bench->self);
+    if (fscanf(child->output, "%15s", word) != 1 || strcmp(word, READY) != 0)
+        bench_die("processes: another process does not get ready");
 }
 
-static void run_child(void *context)
+/* What it has printed: beginning, end, sum. */
+static void finish_child(struct child *child, unsigned long long *numbers)
 {
-    const struct child *child = context;
-    const struct bench *bench = child->bench;
-    char arguments[PATH_BYTES + 128], output[PATH_BYTES];
-
-    child_output(child->index, output);
-    snprintf(arguments, sizeof arguments, "--read-along %u,%u,%u --records %llu --dir \"%s\"",
-             child->which, child->index, child->count, (unsigned long long)bench->records,
-             bench->dir);
-    bench_run(bench, bench->self, arguments, output);
-}
-
-/* What a child has printed. */
-static void take_output(const struct bench *bench, unsigned index, unsigned long long *numbers)
-{
-    char name[PATH_BYTES], path[PATH_BYTES];
-    FILE *file;
-
-    child_output(index, name);
-    bench_path(bench, name, path);
-    file = fopen(path, "r");
-    if (file == NULL || fscanf(file, "%llu %llu %llu", &numbers[0], &numbers[1], &numbers[2]) != 3)
-        bench_die("processes: %s holds no numbers", path);
-    fclose(file);
-    bench_remove_file(bench, name);
-    ready_name(index, name);
-    bench_remove_file(bench, name);
+    if (fscanf(child->output, "%llu %llu %llu", &numbers[0], &numbers[1], &numbers[2]) != 3)
+        bench_die("processes: another process has said nothing");
+    fclose(child->output);
+    if (system_finish(child->process) != 0)
+        bench_die("processes: another process has failed");
 }
 
 /* way->setting: how many; way->peer: whose database. */
@@ -153,25 +130,17 @@ static void pass(void *state, const struct way *way)
     struct child children[PROCESSES_MAX];
     unsigned which = 0, count = (unsigned)way->setting;
     uint64_t first = UINT64_MAX, last = 0;
-    char name[PATH_BYTES];
 
-    while (readers[which].peer != way->peer)
+    while (peers[which] != way->peer)
         which++;
-    for (unsigned i = 0; i < count; i++) {
-        children[i] = (struct child){.bench = bench, .which = which, .index = i, .count = count};
-        children[i].thread = test_thread_start(run_child, &children[i]);
-    }
-    for (unsigned i = 0; i < count; i++) {
-        ready_name(i, name);
-        await_sign(bench, name);
-    }
-    raise_sign(bench, GO);
+    for (unsigned i = 0; i < count; i++)
+        start_child(bench, &children[i], which, i, count);
+    bench->os->close(bench->os, bench_open_file(bench, GO, OS_WRITE | OS_CREATE_NEW));
     processes->sum = 0;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = count; i-- > 0;) {
         unsigned long long numbers[3];
 
-        test_thread_join(children[i].thread);
-        take_output(bench, i, numbers);
+        finish_child(&children[i], numbers);
         first = numbers[0] < first ? numbers[0] : first;
         last = numbers[1] > last ? numbers[1] : last;
         processes->sum += numbers[2];
@@ -216,7 +185,8 @@ void bench_processes(struct bench *bench)
     struct contest contest = {
         .name = "processes",
         .what = "random records copied out, as many as there are, by processes that have the "
-                "database open at once, 1000 gets a transaction; warm, faulted in",
+                "database open at once, 1000 gets a transaction; faulted in",
+        .cache = CACHE_WARM,
         .unit = "get",
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,
@@ -229,17 +199,16 @@ void bench_processes(struct bench *bench)
     };
 
     if (bench->self[0] == 0) {
-        fprintf(stderr,
-                "slotfile_bench: processes is left out: this program does not find itself\n");
+        bench_complain("processes is left out: this program does not find itself");
         return;
     }
-    for (unsigned i = 0; i < COUNT_OF(readers); i++) {
-        if (readers[i].peer() != NULL)
-            peer_create(bench, readers[i].peer(), DATABASE);
+    for (unsigned i = 0; i < COUNT_OF(peers); i++) {
+        if (peers[i]() != NULL)
+            peer_create(bench, peers[i](), DATABASE);
     }
     contest_run(bench, &contest);
-    for (unsigned i = 0; i < COUNT_OF(readers); i++) {
-        if (readers[i].peer() != NULL)
-            readers[i].peer()->destroy(bench, DATABASE);
+    for (unsigned i = 0; i < COUNT_OF(peers); i++) {
+        if (peers[i]() != NULL)
+            peers[i]()->destroy(bench, DATABASE);
     }
 }

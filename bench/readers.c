@@ -4,7 +4,6 @@
  * All do the same in all, however many they are; every page was touched before.
  */
 #include "reads.h"
-#include "support/thread.h"
 
 #define DATABASE "readers.slots"
 
@@ -17,7 +16,6 @@ struct reader {
     bool raw;
     uint64_t first, end; /* of the gets of the pass, or of the records to scan */
     uint64_t sum;
-    struct test_thread *thread;
 };
 
 /* ---- what one thread does ---- */
@@ -77,13 +75,11 @@ static void share(struct reads *reads, const struct way *way, uint64_t whole,
                                      .raw = way->raw,
                                      .first = whole * i / count,
                                      .end = whole * (i + 1) / count};
-        readers[i].thread = test_thread_start(part, &readers[i]);
     }
+    bench_together((unsigned)count, part, readers, sizeof *readers);
     reads->sum = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        test_thread_join(readers[i].thread);
+    for (uint64_t i = 0; i < count; i++)
         reads->sum += readers[i].sum;
-    }
 }
 
 static void get_pass(void *state, const struct way *way)
@@ -146,7 +142,8 @@ void bench_readers(struct bench *bench)
     struct contest contest = {
         .name = "readers",
         .what = "random records copied out by threads that share a handle, 1000 gets a "
-                "transaction; the same number of gets in all; warm, faulted in",
+                "transaction; the same number of gets in all; faulted in",
+        .cache = CACHE_WARM,
         .unit = "get",
         .count = bench->records * GETS_TIMES,
         .unit_bytes = RECORD_SIZE,
@@ -161,7 +158,7 @@ void bench_readers(struct bench *bench)
     contest_run(bench, &contest);
     contest.name = "partitions";
     contest.what = "sum of one field of all records in order, each thread scans its part; the same "
-                   "number of records in all; warm, faulted in";
+                   "number of records in all; faulted in";
     contest.unit = "record";
     contest.count = bench->records * SCANS_A_PASS;
     contest.ways = scan_ways;

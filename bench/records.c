@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "bench.h"
-#include "peer.h"
 
 #define WARM_TIMES     4u /* with fewer, every third pass is still slow */
 #define WARM_BYTES_MAX (UINT64_C(256) << 20)
@@ -135,21 +134,4 @@ uint64_t bench_sum(slot_db *db)
         must(status, &err, "scan");
     slot_end(txn);
     return sum;
-}
-
-/* ---- peers ---- */
-
-#define RECORDS_APART 30u /* so many are less than a page of anybody */
-
-void peer_break_in(const struct bench *bench, const struct peer *peer, struct peer_db *db)
-{
-    uint8_t record[RECORD_SIZE];
-
-    peer->begin(db);
-    for (uint64_t n = 0; n < bench->records; n += RECORDS_APART) {
-        records_make(record, n, 1);
-        peer->put(db, n, record);
-    }
-    peer->commit(db);
-    peer->checkpoint(db);
 }

@@ -46,6 +46,7 @@ struct left_out {
 struct results {
     char name[NAME_BYTES];
     char what[SENTENCE_BYTES];
+    char cache[SENTENCE_BYTES]; /* what of the files is in memory; "": that does not matter */
     char unit[NAME_BYTES];
     uint64_t units;
     double unit_bytes;

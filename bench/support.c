@@ -1,6 +1,7 @@
 /*
  * Helpers of all cases: paths, files, handles, the clock, and giving up.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -70,6 +71,21 @@ void *must_malloc(uint64_t n)
     return memory;
 }
 
+void bench_together(unsigned count, void (*work)(void *context), void *contexts, size_t size)
+{
+    struct system_thread *threads[THREADS_MAX];
+    uint8_t *context = contexts;
+
+    assert(count <= THREADS_MAX);
+    for (unsigned i = 0; i < count; i++, context += size) {
+        threads[i] = system_thread_start(work, context);
+        if (threads[i] == NULL)
+            bench_die("no thread can be started");
+    }
+    for (unsigned i = 0; i < count; i++)
+        system_thread_join(threads[i]);
+}
+
 uint64_t clock_ns(const struct bench *bench)
 {
     (void)bench;
@@ -91,7 +107,7 @@ bool bench_enlarge(struct bench *bench)
     /* Record numbers have 32 bits here, and a mapping of the whole file has to find room. */
     if (bench->records > UINT32_MAX / ENLARGED ||
         bench->records * ENLARGED * RECORD_SIZE > SIZE_MAX / 4) {
-        fprintf(stderr, "slotfile_bench: a case with 16 times the records is left out\n");
+        bench_complain("a case with 16 times the records is left out");
         return false;
     }
     bench->records *= ENLARGED;
@@ -110,16 +126,15 @@ void bench_run(const struct bench *bench, const char *program, const char *argum
 {
     size_t room = strlen(program) + strlen(arguments) + 2 * PATH_BYTES;
     char *line = must_malloc(room);
-    char out[PATH_BYTES], err[PATH_BYTES], messages[PATH_BYTES];
+    char out[PATH_BYTES], err[PATH_BYTES];
 
-    snprintf(messages, sizeof messages, "%s.messages", output); /* others may run meanwhile */
     bench_path(bench, output, out);
-    bench_path(bench, messages, err);
+    bench_path(bench, "messages", err);
     snprintf(line, room, "cd . && \"%s\" %s >\"%s\" 2>\"%s\"", program, arguments, out, err);
     if (system(line) != 0)
         bench_die("failed: %s", line);
     free(line);
-    bench_remove_file(bench, messages);
+    bench_remove_file(bench, "messages");
 }
 
 /* ---- files ---- */

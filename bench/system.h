@@ -28,7 +28,8 @@ struct system_process; /* made by start, gone after finish */
  */
 struct system_process *system_start(const char *const *arguments, FILE **output);
 
-/* Wait for its end. Returns its exit code, or -1 when a signal has ended it. */
+/* Wait for its end. Returns its exit code, or -1 when a signal has ended it. Of several at once,
+ * the last one that was started comes first. */
 int system_finish(struct system_process *process);
 
 struct system_thread; /* made by start, gone after join */

@@ -25,6 +25,10 @@ static void print_bytes(FILE *file, double bytes, bool mib)
 static void print_header(const struct results *results, FILE *file)
 {
     fprintf(file, "\n%s: %s\n", results->name, results->what);
+    if (results->cache[0] != 0)
+        fprintf(file, "  cache state: %s\n", results->cache);
+    if (results->ratios)
+        fprintf(file, "  rounds: %lu\n", (unsigned long)results->rounds);
     fprintf(file, "  %-36s %10s %21s %9s", "", "ns/", "(min..max)", "MB/s");
     if (results->writes)
         fprintf(file, " %9s", "device");

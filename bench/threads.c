@@ -8,9 +8,6 @@
 
 #include "contest.h"
 #include "raw_group.h"
-#include "support/thread.h"
-
-#define THREADS_MAX 32u
 
 struct threads {
     struct bench *bench;
@@ -23,7 +20,6 @@ struct worker {
     const struct threads *threads;
     struct peer_db *db;  /* NULL: the raw way */
     uint64_t first, end; /* of the puts */
-    struct test_thread *thread;
 };
 
 static void work(void *context)
@@ -79,10 +75,8 @@ static void pass(void *state, const struct way *way)
         workers[i].db = way->raw ? NULL : threads->db[count];
         workers[i].first = threads->puts * i / count;
         workers[i].end = threads->puts * (i + 1) / count;
-        workers[i].thread = test_thread_start(work, &workers[i]);
     }
-    for (uint64_t i = 0; i < count; i++)
-        test_thread_join(workers[i].thread);
+    bench_together((unsigned)count, work, workers, sizeof *workers);
 }
 
 static uint64_t done(void *state, const struct way *way)
@@ -130,6 +124,7 @@ void bench_threads(struct bench *bench)
         .name = "threads",
         .what = "one random record changed in each of many durable transactions, by threads that "
                 "share a handle; the same number of commits in all",
+        .cache = CACHE_WARM,
         .unit = "commit",
         .count = threads.puts,
         .unit_bytes = RECORD_SIZE,

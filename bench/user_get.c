@@ -4,14 +4,13 @@
  */
 #include <stdlib.h>
 
-#include "system.h"
 #include "user_reading.h"
 
 #define SEED        UINT64_C(1993)
 #define HOT_PERCENT 95u /* of skewed gets go to */
 #define HOT_PART    50u /* this part of the records, */
 #define HOT_FIRST   3u  /* which begins behind this part */
-#define THREADS     2u
+#define THREADS     2u  /* at most */
 
 /* ---- which records ---- */
 
@@ -141,7 +140,6 @@ static void read_part(void *context)
 static void threads_pass(void *state, const struct way *way)
 {
     struct reading *reading = state;
-    struct system_thread *threads[THREADS];
     struct reader readers[THREADS];
 
     for (uint64_t i = 0; i < way->setting; i++) {
@@ -150,13 +148,10 @@ static void threads_pass(void *state, const struct way *way)
         readers[i].first = reading->gets * i / way->setting;
         readers[i].end = reading->gets * (i + 1) / way->setting;
         readers[i].record = must_malloc(reading->record_size);
-        threads[i] = system_thread_start(read_part, &readers[i]);
-        if (threads[i] == NULL)
-            bench_die("no thread can be started");
     }
+    bench_together((unsigned)way->setting, read_part, readers, sizeof *readers);
     reading->sum = 0;
     for (uint64_t i = 0; i < way->setting; i++) {
-        system_thread_join(threads[i]);
         reading->sum += readers[i].sum;
         free(readers[i].record);
     }
@@ -208,6 +203,7 @@ static void run_gets(struct user_case *user, struct contest *contest, bool skewe
     reading_begin(&reading, user);
     reading.skewed = skewed;
     contest->what = what;
+    contest->cache = USER_CACHE;
     contest->unit = "get";
     contest->count = reading.gets;
     snprintf(what, sizeof what,

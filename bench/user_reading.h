@@ -9,6 +9,8 @@
 #define SMALL       UINT64_MAX    /* way->setting: with the small budget */
 #define RAW_MAPPING "raw mapping" /* names of ways that map the whole file begin so */
 
+#define USER_CACHE "warm, as far as the page cache keeps the file"
+
 /* Callbacks of ways, see below. */
 #define RAW_MAPPED .raw = true, .ready = reading_raw_ready, .done = reading_raw_done
 #define SLOT_OPEN  .ready = reading_ready, .done = reading_done

@@ -81,6 +81,7 @@ void user_scan(struct user_case *user)
     char what[SENTENCE_BYTES];
     struct contest contest = {.name = "scan",
                               .what = what,
+                              .cache = USER_CACHE,
                               .unit = "record",
                               .ways = scan_ways,
                               .ways_count = COUNT_OF(scan_ways)};

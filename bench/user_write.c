@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 
-#include "system.h"
 #include "user_cases.h"
 
 #define RAW_FILE    "raw"
@@ -12,7 +11,6 @@
 #define PAGE_BYTES  4096u
 #define COMMITS     2048u   /* with a million records */
 #define UPDATES_MAX 100000u /* of one transaction: fits the log whatever is hit */
-#define THREADS_MAX 32u
 
 struct writing {
     struct bench *bench;
@@ -164,6 +162,7 @@ void user_append(struct user_case *user)
     struct contest contest = {
         .name = "append",
         .what = "a new file or database gets all records, on disk at the end",
+        .cache = CACHE_NEW,
         .unit = "record",
         .count = user->bench.records,
         .unit_bytes = RECORD_SIZE,
@@ -207,19 +206,14 @@ static void commit_part(void *context)
 static void commit_pass(void *state, const struct way *way)
 {
     struct writing *writing = state;
-    struct system_thread *threads[THREADS_MAX];
     struct writer writers[THREADS_MAX];
 
     for (uint64_t i = 0; i < way->setting; i++) {
         writers[i].writing = writing;
         writers[i].first = writing->puts * i / way->setting;
         writers[i].end = writing->puts * (i + 1) / way->setting;
-        threads[i] = system_thread_start(commit_part, &writers[i]);
-        if (threads[i] == NULL)
-            bench_die("no thread can be started");
     }
-    for (uint64_t i = 0; i < way->setting; i++)
-        system_thread_join(threads[i]);
+    bench_together((unsigned)way->setting, commit_part, writers, sizeof *writers);
 }
 
 static void page_pass(void *state, const struct way *way)
@@ -260,6 +254,7 @@ void user_commit(struct user_case *user)
         .name = "commit",
         .what = "one random record changed in each of many durable transactions; the same number "
                 "of commits for all",
+        .cache = CACHE_WARM,
         .unit = "commit",
         .unit_bytes = RECORD_SIZE,
         .writes = true,
@@ -341,6 +336,7 @@ void user_update(struct user_case *user)
         .name = "update",
         .what = "a tenth as many random records as there are, at most 100000, changed in one "
                 "durable transaction; in place and not atomically by the raw way",
+        .cache = CACHE_WARM,
         .unit = "update",
         .unit_bytes = RECORD_SIZE,
         .writes = true,
