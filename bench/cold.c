@@ -3,19 +3,21 @@
  * pass the system is asked to forget the file, all of which is on disk. Two cases: random gets, of
  * which there are few, each of them a read of the device; and a scan.
  *
- * At most 3 rounds: a round reads some gigabytes.
+ * Beside one get after the other, 64 that are announced at once: the device works at them side by
+ * side. And a scan that goes backward, which no read-ahead of a system expects.
  */
 #include "reads.h"
 
-#define DATABASE    "cold.slots"
-#define GETS        5000u /* with 16 million records */
-#define COLD_ROUNDS 3u
-#define READ_CALLS  "read calls of 1 MiB"
-#define READ_EACH   "read call per record, told random"
-#define RAW         "raw mapping"
-#define RAW_RANDOM  "raw mapping, told random"
-#define SLOTFILE    "slotfile"
-#define SLOT_SMALL  "slotfile, 4 MiB budget"
+#define DATABASE   "cold.slots"
+#define GETS       5000u /* with 16 million records */
+#define ANNOUNCED  64u
+#define READ_CALLS "read calls of 1 MiB"
+#define READ_EACH  "read call per record, told random"
+#define RAW        "raw mapping"
+#define RAW_RANDOM "raw mapping, told random"
+#define SLOTFILE   "slotfile"
+#define SLOT_SMALL "slotfile, 4 MiB budget"
+#define SLOT_BATCH "slotfile, 64 announced at once"
 
 /* Nobody has it mapped here: mapped pages would stay. */
 static void forget(struct reads *reads)
@@ -67,6 +69,26 @@ static void slot_small_ready(void *state, const struct way *way)
 
 /* ---- random ---- */
 
+/* A read transaction for each batch: its records are announced, then read. */
+static void announced_pass(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+    struct series series = reads->series, ahead = reads->series;
+    uint64_t recnos[ANNOUNCED];
+
+    reads->sum = 0;
+    for (uint64_t i = 0, n, count = way_share(way, reads->count); i < count; i += n) {
+        slot_txn *txn = bench_begin(reads->db, SLOT_READ);
+
+        n = count - i < ANNOUNCED ? count - i : ANNOUNCED;
+        for (uint64_t k = 0; k < n; k++)
+            recnos[k] = series_next(&ahead);
+        slot_prefetch(txn, recnos, (size_t)n);
+        reads->sum += reads_in_txn(txn, &series, n);
+        slot_end(txn);
+    }
+}
+
 #define SLOT_WAY                                                                                   \
     .against = READ_EACH, .setting = BATCH_RECORDS, .pass = reads_slot_pass, .done = reads_slot_done
 
@@ -92,12 +114,18 @@ static const struct way get_ways[] = {
      .done = reads_raw_warm_done},
     {.name = SLOTFILE, .ready = slot_ready, SLOT_WAY},
     {.name = SLOT_SMALL, .ready = slot_small_ready, SLOT_WAY},
+    {.name = SLOT_BATCH,
+     .against = SLOTFILE,
+     .ready = slot_ready,
+     .pass = announced_pass,
+     .done = reads_slot_done},
 };
 
 /* At least 0.9 of the reads in a second. */
 static const struct goal get_goals[] = {
     {SLOTFILE, READ_EACH, false, 1 / 0.9},
     {SLOT_SMALL, READ_EACH, false, 1 / 0.9},
+    {SLOTFILE, SLOT_BATCH, true, 5},
 };
 
 /* ---- in order ---- */
@@ -126,6 +154,15 @@ static void scan_pass(void *state, const struct way *way)
     reads->sum = bench_sum(reads->db);
 }
 
+static void backward_pass(void *state, const struct way *way)
+{
+    static const slot_scan_options options = {.end = UINT64_MAX, .backward = true};
+    struct reads *reads = state;
+
+    (void)way;
+    reads->sum = reads_cursor(reads->db, &options);
+}
+
 #define SCAN_WAY .against = READ_CALLS, .pass = scan_pass, .done = reads_slot_done
 
 static const struct way scan_ways[] = {
@@ -138,6 +175,11 @@ static const struct way scan_ways[] = {
      .done = reads_raw_warm_done},
     {.name = SLOTFILE, .ready = slot_ready, SCAN_WAY},
     {.name = SLOT_SMALL, .ready = slot_small_ready, SCAN_WAY},
+    {.name = "slotfile, backward",
+     .against = SLOTFILE,
+     .ready = slot_ready,
+     .pass = backward_pass,
+     .done = reads_slot_done},
 };
 
 static const struct goal scan_goals[] = {
@@ -154,7 +196,6 @@ static void run_scan(struct reads *reads)
         .unit = "record",
         .count = reads->bench->records,
         .unit_bytes = RECORD_SIZE,
-        .new_files = true, /* or it is the getting of memory that is measured */
         .ways = scan_ways,
         .ways_count = COUNT_OF(scan_ways),
         .goals = scan_goals,
@@ -167,7 +208,6 @@ static void run_scan(struct reads *reads)
 
 void bench_cold(struct bench *bench)
 {
-    unsigned rounds = bench->rounds;
     struct reads reads;
     struct contest contest = {
         .name = "coldget",
@@ -185,11 +225,9 @@ void bench_cold(struct bench *bench)
 
     if (!bench_enlarge(bench))
         return;
-    bench->rounds = rounds < COLD_ROUNDS ? rounds : COLD_ROUNDS;
     reads_begin(&reads, bench, DATABASE, contest.count);
     contest_run(bench, &contest);
     run_scan(&reads);
     reads_end(&reads);
-    bench->rounds = rounds;
     bench_reduce(bench);
 }

@@ -1,7 +1,8 @@
 /*
  * Threads that read through one handle, each in transactions of its own, beside threads that share
- * a raw mapping. Two cases: uniformly random gets, and a scan of which each thread does its part.
- * All do the same in all, however many they are; every page was touched before.
+ * a raw mapping. Two cases: uniformly random gets, and a scan of which each thread does its part,
+ * given to it by a cursor. All do the same in all, however many they are; every page was touched
+ * before.
  */
 #include "reads.h"
 
@@ -14,7 +15,8 @@
 struct reader {
     const struct reads *reads;
     bool raw;
-    uint64_t first, end; /* of the gets of the pass, or of the records to scan */
+    uint64_t first, end;    /* of the gets of the pass, or of the records to scan */
+    slot_scan_options part; /* the same, as a cursor is told */
     uint64_t sum;
 };
 
@@ -31,24 +33,6 @@ static void get_part(void *context)
                               : reads_slots(reader->reads, &series, count, BATCH_RECORDS);
 }
 
-static uint64_t scan_slots(const struct reader *reader)
-{
-    slot_txn *txn = bench_begin(reader->reads->db, SLOT_READ);
-    slot_status status = SLOT_OK;
-    uint64_t sum = 0;
-    slot_error err;
-    slot_run run;
-
-    for (uint64_t n = reader->first; n < reader->end; n = run.first + run.count) {
-        status = slot_scan(txn, n, reader->end, &run, &err);
-        if (status != SLOT_OK)
-            must(status, &err, "scan");
-        sum += records_sum(run.records, run.count);
-    }
-    slot_end(txn);
-    return sum;
-}
-
 static void scan_part(void *context)
 {
     struct reader *reader = context;
@@ -58,7 +42,7 @@ static void scan_part(void *context)
     for (unsigned i = 0; i < SCANS_A_PASS; i++)
         sum += reader->raw
                    ? records_sum(from + reader->first * RECORD_SIZE, reader->end - reader->first)
-                   : scan_slots(reader);
+                   : reads_cursor(reader->reads->db, &reader->part);
     reader->sum = sum;
 }
 
@@ -71,10 +55,12 @@ static void share(struct reads *reads, const struct way *way, uint64_t whole,
     uint64_t count = way->setting;
 
     for (uint64_t i = 0; i < count; i++) {
-        readers[i] = (struct reader){.reads = reads,
-                                     .raw = way->raw,
-                                     .first = whole * i / count,
-                                     .end = whole * (i + 1) / count};
+        readers[i] = (struct reader){
+            .reads = reads,
+            .raw = way->raw,
+            .first = whole * i / count,
+            .end = whole * (i + 1) / count,
+            .part = {.end = UINT64_MAX, .part = (uint32_t)i, .parts = (uint32_t)count}};
     }
     bench_together((unsigned)count, part, readers, sizeof *readers);
     reads->sum = 0;

@@ -76,25 +76,65 @@ uint64_t reads_called(const struct reads *reads, struct series *series, uint64_t
     return sum;
 }
 
-uint64_t reads_slots(const struct reads *reads, struct series *series, uint64_t count,
-                     uint64_t per_txn)
+uint64_t reads_in_txn(slot_txn *txn, struct series *series, uint64_t count)
 {
     uint8_t record[RECORD_SIZE];
     uint64_t sum = 0;
     slot_error err;
 
-    for (uint64_t i = 0; i < count;) {
+    for (uint64_t i = 0; i < count; i++) {
+        slot_status status = slot_get(txn, series_next(series), record, &err);
+
+        if (status != SLOT_OK)
+            must(status, &err, "get");
+        sum += record_use(record);
+    }
+    return sum;
+}
+
+uint64_t reads_slots(const struct reads *reads, struct series *series, uint64_t count,
+                     uint64_t per_txn)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0, n; i < count; i += n) {
         slot_txn *txn = bench_begin(reads->db, SLOT_READ);
 
-        for (uint64_t end = i + per_txn; i < end && i < count; i++) {
-            slot_status status = slot_get(txn, series_next(series), record, &err);
-
-            if (status != SLOT_OK)
-                must(status, &err, "get");
-            sum += record_use(record);
-        }
+        n = count - i < per_txn ? count - i : per_txn;
+        sum += reads_in_txn(txn, series, n);
         slot_end(txn);
     }
+    return sum;
+}
+
+/* In the order of the cursor. */
+static uint64_t run_sum(const slot_run *run)
+{
+    const uint8_t *record = run->records;
+    uint64_t sum = 0;
+
+    if (run->step == 1)
+        return records_sum(record, run->count);
+    for (uint64_t i = 0; i < run->count; i++)
+        sum += record_field(record + (ptrdiff_t)i * (ptrdiff_t)run->step * (ptrdiff_t)RECORD_SIZE);
+    return sum;
+}
+
+uint64_t reads_cursor(slot_db *db, const slot_scan_options *options)
+{
+    slot_txn *txn = bench_begin(db, SLOT_READ);
+    slot_status status;
+    slot_cursor cursor;
+    uint64_t sum = 0;
+    slot_error err;
+    slot_run run;
+
+    must(slot_cursor_init(&cursor, txn, options, &err), &err, "cursor");
+    while ((status = slot_cursor_next(&cursor, &run, &err)) == SLOT_OK)
+        sum += run_sum(&run);
+    if (status != SLOT_NOT_FOUND)
+        must(status, &err, "scan");
+    slot_end(txn);
     return sum;
 }
 
