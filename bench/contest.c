@@ -71,7 +71,7 @@ static void run_round(const struct course *course, unsigned turn, unsigned round
     for (unsigned n = 0; n < count; n++) {
         unsigned i = (n + turn) % count;
 
-        if (contest->new_files && !course->bench->smoke)
+        if (contest->new_files && !course->ways[i]->no_new_file && !course->bench->smoke)
             warm_page_cache(course->bench,
                             (uint64_t)((double)contest->count * contest->unit_bytes));
         sums[i] = run_pass(course, i, round);

@@ -17,6 +17,7 @@ struct way {
     bool rival;          /* another product, though it has no `peer` */
     unsigned part;       /* it does only 1/part of the work, being slow; 0: all of it */
     bool other;          /* it does something else that should cost as much: no checksum */
+    bool no_new_file;    /* it writes none, though others of its contest do */
     uint64_t setting;    /* of the callbacks: a map budget, say */
     /* Not NULL: the reason why it is left out of this run. */
     const char *left_out;

@@ -265,7 +265,7 @@ static uint64_t sqlite_export_done(void *state, const struct way *way)
 #define COUNT         "count lines, 128 KiB read calls"
 
 static const struct way import_ways[] = {
-    {.name = COUNT, .raw = true, .pass = count_pass, .done = count_done},
+    {.name = COUNT, .raw = true, .no_new_file = true, .pass = count_pass, .done = count_done},
     {.name = "copy, 1 MiB buffer, sync",
      .against = COUNT,
      .raw = true,
@@ -294,7 +294,7 @@ static uint64_t count_hash_done(void *state, const struct way *way)
 }
 
 static const struct way export_ways[] = {
-    {.name = COUNT, .raw = true, .pass = count_pass, .done = count_hash_done},
+    {.name = COUNT, .raw = true, .no_new_file = true, .pass = count_pass, .done = count_hash_done},
     {.name = "copy, 1 MiB buffer",
      .against = COUNT,
      .raw = true,

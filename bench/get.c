@@ -46,6 +46,10 @@
 
 #define READ_EACH_WAY .against = SLOT_WARM, .raw = true, .pass = reads_call_pass, .done = reads_done
 
+/* All of it takes them a second, and they are compared in all in the case `skew`. */
+#define QUARTER(name)       name ", 1/4 of it"
+#define PEER_QUARTER(whose) .part = 4, .against = SLOT_WARM, READS_PEER(whose)
+
 static const struct way ways[] = {
     {.name = RAW_WARM, RAW_WARM_WAY},
     {.name = SLOT_WARM, SLOT_WARM_WAY(BATCH_RECORDS)},
@@ -56,18 +60,18 @@ static const struct way ways[] = {
     {.name = RAW_FRESH, RAW_FRESH_WAY},
     {.name = SLOT_FRESH, SLOT_FRESH_WAY},
     {.name = READ_EACH, READ_EACH_WAY},
-    {.name = LMDB, .against = SLOT_WARM, READS_PEER(peer_lmdb)},
-    {.name = SQLITE, .against = SLOT_WARM, READS_PEER(peer_sqlite)},
-    {.name = TCFDB, .against = SLOT_WARM, READS_PEER(peer_tcfdb)},
-    {.name = "Berkeley DB Queue", .against = SLOT_WARM, READS_PEER(peer_bdb)},
-    {.name = "Tkrzw HashDBM", .against = SLOT_WARM, READS_PEER(peer_tkrzw)},
+    {.name = QUARTER(LMDB), PEER_QUARTER(peer_lmdb)},
+    {.name = QUARTER(SQLITE), PEER_QUARTER(peer_sqlite)},
+    {.name = QUARTER(TCFDB), PEER_QUARTER(peer_tcfdb)},
+    {.name = QUARTER("Berkeley DB Queue"), PEER_QUARTER(peer_bdb)},
+    {.name = QUARTER("Tkrzw HashDBM"), PEER_QUARTER(peer_tkrzw)},
 };
 
 static const struct goal goals[] = {
-    {SLOT_WARM, RAW_WARM, false, 1.2},  {SLOT_WARM, DIRECT, false, 1.1},
-    {SLOT_ONE, DIRECT_ONE, false, 1.3}, {READ_EACH, SLOT_WARM, true, 10},
-    {LMDB, SLOT_WARM, true, 18},        {SQLITE, SLOT_WARM, true, 25},
-    {TCFDB, SLOT_WARM, true, 5},
+    {SLOT_WARM, RAW_WARM, false, 1.2},    {SLOT_WARM, DIRECT, false, 1.1},
+    {SLOT_ONE, DIRECT_ONE, false, 1.3},   {READ_EACH, SLOT_WARM, true, 10},
+    {QUARTER(LMDB), SLOT_WARM, true, 18}, {QUARTER(SQLITE), SLOT_WARM, true, 25},
+    {QUARTER(TCFDB), SLOT_WARM, true, 5},
 };
 
 static const struct way skew_ways[] = {

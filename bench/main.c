@@ -65,7 +65,7 @@ static const struct group groups[] = {
     {"get16", bench_get16, ROUNDS_LONG},
     {"budget", bench_budget, 0},
     {"readers", bench_readers, 0},
-    {"processes", bench_processes, 0},
+    {"processes", bench_processes, ROUNDS_LONG},
     {"cold", bench_cold, ROUNDS_LONG},
     {"put", bench_put, 0},
     {"append", bench_append, ROUNDS_LONG},
