@@ -37,7 +37,7 @@ static void moved_ready(void *state, const struct way *way)
     struct reads *reads = state;
 
     reads_slot_small_ready(state, way);
-    read_all(reads, way, series_hot(reads, HOT_BEFORE));
+    read_all(reads, way, series_hot(reads->series, HOT_BEFORE));
 }
 
 static void again_ready(void *state, const struct way *way)
@@ -99,7 +99,7 @@ void bench_budget(struct bench *bench)
 
     reads_begin(&reads, bench, DATABASE, bench->records);
     contest_run(bench, &contest);
-    reads.series = series_hot(&reads, HOT_AFTER);
+    reads.series = series_hot(reads.series, HOT_AFTER);
     contest.name = "hot";
     contest.what = "the same, but 95 % of the reads are in one contiguous 2 % of the records, just "
                    "opened, after as many such reads, and after as many in another range";

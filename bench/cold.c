@@ -9,7 +9,7 @@
 #include "reads.h"
 
 #define DATABASE   "cold.slots"
-#define GETS       5000u /* with 16 million records */
+#define GETS       3000u /* with 16 million records */
 #define ANNOUNCED  64u
 #define READ_CALLS "read calls of 1 MiB"
 #define READ_EACH  "read call per record, told random"
@@ -26,7 +26,7 @@ static void forget(struct reads *reads)
 
     os->advise(os, reads->file, 0, 0, OS_ADVICE_NORMAL);
     os->advise(os, reads->file, 0, 0, OS_ADVICE_FORGET);
-    reads->series.random = READS_SEED + reads->bench->round; /* other records than the last time */
+    reads->series.random = SERIES_SEED + reads->bench->round; /* other records than the last time */
 }
 
 static void file_ready(void *state, const struct way *way)
@@ -105,10 +105,10 @@ static const struct way get_ways[] = {
      .ready = map_ready,
      .pass = reads_raw_warm_pass,
      .done = reads_raw_warm_done},
-    {.name = RAW ", 1/20 of it", /* each read drags in the device's whole read-ahead */
+    {.name = RAW ", 1/30 of it", /* each read drags in the device's whole read-ahead */
      .against = READ_EACH,
      .raw = true,
-     .part = 20,
+     .part = 30,
      .ready = map_ready,
      .pass = reads_raw_warm_pass,
      .done = reads_raw_warm_done},
@@ -130,30 +130,6 @@ static const struct goal get_goals[] = {
 
 /* ---- in order ---- */
 
-static void calls_pass(void *state, const struct way *way)
-{
-    struct reads *reads = state;
-
-    (void)way;
-    reads->sum = file_sum(reads->bench, reads->file);
-}
-
-static void walk_pass(void *state, const struct way *way)
-{
-    struct reads *reads = state;
-
-    (void)way;
-    reads->sum = records_sum(reads->base, reads->bench->records);
-}
-
-static void scan_pass(void *state, const struct way *way)
-{
-    struct reads *reads = state;
-
-    (void)way;
-    reads->sum = bench_sum(reads->db);
-}
-
 static void backward_pass(void *state, const struct way *way)
 {
     static const slot_scan_options options = {.end = UINT64_MAX, .backward = true};
@@ -163,15 +139,19 @@ static void backward_pass(void *state, const struct way *way)
     reads->sum = reads_cursor(reads->db, &options);
 }
 
-#define SCAN_WAY .against = READ_CALLS, .pass = scan_pass, .done = reads_slot_done
+#define SCAN_WAY .against = READ_CALLS, .pass = reads_scan_pass, .done = reads_slot_done
 
 static const struct way scan_ways[] = {
-    {.name = READ_CALLS, .raw = true, .ready = file_ready, .pass = calls_pass, .done = reads_done},
+    {.name = READ_CALLS,
+     .raw = true,
+     .ready = file_ready,
+     .pass = reads_calls_pass,
+     .done = reads_done},
     {.name = RAW,
      .against = READ_CALLS,
      .raw = true,
      .ready = map_ready,
-     .pass = walk_pass,
+     .pass = reads_walk_pass,
      .done = reads_raw_warm_done},
     {.name = SLOTFILE, .ready = slot_ready, SCAN_WAY},
     {.name = SLOT_SMALL, .ready = slot_small_ready, SCAN_WAY},

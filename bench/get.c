@@ -114,7 +114,7 @@ void bench_get(struct bench *bench)
     reads_begin(&reads, bench, DATABASE, bench->records);
     reads_make_peers(&reads, ways, COUNT_OF(ways));
     contest_run(bench, &contest);
-    reads.series = series_hot(&reads, 85);
+    reads.series = series_hot(reads.series, 85);
     contest.name = "skew";
     contest.what = "the same, but 95 % of the reads are in one contiguous 2 % of the records";
     contest.ways = skew_ways;

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 
 #include "contest.h"
+#include "series.h"
 #include "system.h"
 
 #define DATABASE      "processes.slots"
 #define PROCESSES_MAX 4u
-#define SEED          UINT64_C(1993)
 #define READY         "ready"
 #define GO            "go"
 #define WAIT_US       50u
@@ -42,13 +42,14 @@ static void await_go(const struct bench *bench)
 static uint64_t read_part(const struct bench *bench, const struct peer *peer, struct peer_db *db,
                           uint64_t first, uint64_t end)
 {
-    uint64_t random = random_skip(SEED, first), sum = 0;
+    struct series series = series_skip(series_uniform(bench->records), first);
     uint8_t record[RECORD_SIZE];
+    uint64_t sum = 0;
 
     for (uint64_t i = first; i < end;) {
         peer->begin_read(db);
         for (uint64_t last = i + BATCH_RECORDS; i < last && i < end; i++) {
-            peer->get(db, random_below(&random, bench->records), record);
+            peer->get(db, series_next(&series), record);
             sum += record_use(record);
         }
         peer->end_read(db);

@@ -25,10 +25,9 @@ struct reader {
 static void get_part(void *context)
 {
     struct reader *reader = context;
-    struct series series = reader->reads->series;
+    struct series series = series_skip(reader->reads->series, reader->first);
     uint64_t count = reader->end - reader->first;
 
-    series.random = random_skip(series.random, reader->first);
     reader->sum = reader->raw ? reads_mapped(reader->reads, &series, count)
                               : reads_slots(reader->reads, &series, count, BATCH_RECORDS);
 }

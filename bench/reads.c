@@ -7,7 +7,7 @@ void reads_begin(struct reads *reads, struct bench *bench, const char *database,
     reads->bench = bench;
     reads->database = database;
     reads->count = count;
-    reads->series = (struct series){.random = READS_SEED, .records = bench->records};
+    reads->series = series_uniform(bench->records);
     bench_have_database(bench, database);
     reads->file = bench_open_records(bench, database);
     reads->size = bench->records * RECORD_SIZE;
@@ -33,16 +33,6 @@ void reads_destroy_peers(const struct reads *reads, const struct way *ways, unsi
         if (ways[i].peer != NULL && ways[i].peer() != NULL)
             ways[i].peer()->destroy(reads->bench, reads->database);
     }
-}
-
-struct series series_hot(const struct reads *reads, unsigned first_share)
-{
-    struct series series = reads->series;
-
-    series.hot_first = series.records * first_share / 256;
-    series.hot_count = series.records / HOT_RECORDS;
-    series.hot_count += series.hot_count == 0;
-    return series;
 }
 
 /* ---- reading ---- */
@@ -156,11 +146,8 @@ void reads_unmap(struct reads *reads)
 
 void reads_raw_warm_ready(void *state, const struct way *way)
 {
-    struct reads *reads = state;
-
-    (void)way;
-    reads_map(reads);
-    reads->sum = records_sum(reads->base, reads->bench->records);
+    reads_map(state);
+    reads_walk_pass(state, way);
 }
 
 void reads_raw_warm_pass(void *state, const struct way *way)
@@ -290,6 +277,32 @@ uint64_t reads_peer_done(void *state, const struct way *way)
 
     way->peer()->close(reads->peer_db);
     return reads_done(state, way);
+}
+
+/* ---- scans ---- */
+
+void reads_walk_pass(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    (void)way;
+    reads->sum = records_sum(reads->base, reads->bench->records);
+}
+
+void reads_scan_pass(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    (void)way;
+    reads->sum = bench_sum(reads->db);
+}
+
+void reads_calls_pass(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    (void)way;
+    reads->sum = file_sum(reads->bench, reads->file);
 }
 
 uint64_t reads_done(void *state, const struct way *way)

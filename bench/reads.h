@@ -1,34 +1,13 @@
 /*
- * Random reads of one database that copy records out, for all cases that compare the ways of doing
- * so: which records, by which means, and the callbacks of a contest. The state of such a contest
+ * Reads of one database, random ones that copy records out and scans, for all cases that compare
+ * the ways of doing so: by which means, and the callbacks of a contest. The state of such a contest
  * is a struct reads, or begins with one.
  */
 #ifndef SLOT_BENCH_READS_H
 #define SLOT_BENCH_READS_H
 
 #include "contest.h"
-
-#define READS_SEED UINT64_C(1993)
-
-/* Of 65536 reads so many go to the hot range, if there is one: 95 %. */
-#define HOT_SHARE   62259u
-#define HOT_RECORDS 50u /* one of so many records is in it: 2 % */
-
-/* Which records: uniformly random ones, or most of them in one range. */
-struct series {
-    uint64_t random;
-    uint64_t records;
-    uint64_t hot_first, hot_count; /* hot_count 0: uniform */
-};
-
-static inline uint64_t series_next(struct series *series)
-{
-    uint64_t n = random_next(&series->random);
-
-    if (series->hot_count != 0 && (n & 0xffff) < HOT_SHARE)
-        return series->hot_first + ((n >> 32) * series->hot_count >> 32);
-    return (n >> 32) * series->records >> 32; /* records is below 2^32 */
-}
+#include "series.h"
 
 struct reads {
     struct bench *bench;
@@ -50,9 +29,6 @@ void reads_end(struct reads *reads);
 /* The same with a database of each peer that is built in. */
 void reads_make_peers(const struct reads *reads, const struct way *ways, unsigned ways_count);
 void reads_destroy_peers(const struct reads *reads, const struct way *ways, unsigned ways_count);
-
-/* Have most reads in the 2 % of the records that begin at first_share / 256 of them. */
-struct series series_hot(const struct reads *reads, unsigned first_share);
 
 /* The next `count` reads of a series; return the sum of what they found. */
 uint64_t reads_mapped(const struct reads *reads, struct series *series, uint64_t count);
@@ -94,6 +70,11 @@ uint64_t reads_slot_done(void *state, const struct way *way);
 void reads_peer_ready(void *state, const struct way *way);
 void reads_peer_pass(void *state, const struct way *way);
 uint64_t reads_peer_done(void *state, const struct way *way);
+
+/* Scans: the sum over the mapping, by runs, and through read calls of 1 MiB. */
+void reads_walk_pass(void *state, const struct way *way);
+void reads_scan_pass(void *state, const struct way *way);
+void reads_calls_pass(void *state, const struct way *way);
 
 uint64_t reads_done(void *state, const struct way *way);
 

@@ -6,38 +6,20 @@
 
 #include "user_reading.h"
 
-#define SEED        UINT64_C(1993)
-#define HOT_PERCENT 95u /* of skewed gets go to */
-#define HOT_PART    50u /* this part of the records, */
-#define HOT_FIRST   3u  /* which begins behind this part */
-#define THREADS     2u  /* at most */
-
-/* ---- which records ---- */
-
-static uint64_t below(uint64_t *random, uint64_t n)
-{
-    return n <= UINT32_MAX ? random_below(random, n) : random_next(random) % n;
-}
-
-/* Two numbers of the series for each get, whatever becomes of them. */
-static uint64_t pick(const struct reading *reading, uint64_t *random)
-{
-    uint64_t all = reading->records, hot = all / HOT_PART > 0 ? all / HOT_PART : 1;
-    bool is_hot = below(random, 100) < HOT_PERCENT && reading->skewed;
-
-    return is_hot ? all / HOT_FIRST + below(random, hot) : below(random, all);
-}
+#define THREADS   2u  /* at most */
+#define HOT_FIRST 85u /* in 256ths of the records */
 
 /* ---- one after the other ---- */
 
 /* The gets from `first` to before `end` of the series. */
 static uint64_t raw_gets(struct reading *reading, uint64_t first, uint64_t end, uint8_t *record)
 {
-    uint64_t random = random_skip(SEED, 2 * first), sum = 0;
+    struct series series = series_skip(reading->series, first);
     uint32_t size = reading->record_size;
+    uint64_t sum = 0;
 
     for (uint64_t i = first; i < end; i++) {
-        memcpy(record, reading->base + pick(reading, &random) * size, size);
+        memcpy(record, reading->base + series_next(&series) * size, size);
         sum += record_use_all(record, size);
     }
     return sum;
@@ -66,13 +48,14 @@ static void get_one(const struct reading *reading, slot_txn *txn, uint64_t recno
 static uint64_t slot_gets(struct reading *reading, uint64_t first, uint64_t end, uint64_t batch,
                           uint8_t *record)
 {
-    uint64_t random = random_skip(SEED, 2 * first), sum = 0;
+    struct series series = series_skip(reading->series, first);
+    uint64_t sum = 0;
 
     for (uint64_t i = first; i < end;) {
         slot_txn *txn = bench_begin(reading->db, SLOT_READ);
 
         for (uint64_t last = i + batch; i < last && i < end; i++) {
-            get_one(reading, txn, pick(reading, &random), record);
+            get_one(reading, txn, series_next(&series), record);
             sum += record_use_all(record, reading->record_size);
         }
         slot_end(txn);
@@ -101,12 +84,12 @@ static void read_each_pass(void *state, const struct way *way)
     struct reading *reading = state;
     const struct os *os = reading->user->bench.os;
     uint32_t size = reading->record_size;
-    uint64_t random = SEED;
+    struct series series = reading->series;
 
     (void)way;
     reading->sum = 0;
     for (uint64_t i = 0; i < reading->gets; i++) {
-        uint64_t at = pick(reading, &random) * size;
+        uint64_t at = series_next(&series) * size;
         os_result result = os->read_at(os, reading->file, at, reading->buffer, size);
 
         if (!os_ok(result))
@@ -201,7 +184,8 @@ static void run_gets(struct user_case *user, struct contest *contest, bool skewe
     char what[SENTENCE_BYTES];
 
     reading_begin(&reading, user);
-    reading.skewed = skewed;
+    if (skewed)
+        reading.series = series_hot(reading.series, HOT_FIRST);
     contest->what = what;
     contest->cache = USER_CACHE;
     contest->unit = "get";

@@ -154,6 +154,7 @@ void reading_begin(struct reading *reading, struct user_case *user)
     memset(reading, 0, sizeof *reading);
     reading->user = user;
     look_at(reading);
+    reading->series = series_uniform(reading->records);
     reading->scanned = at_most(reading->records, SCAN_BYTES / reading->record_size);
     reading->gets = reading->records > GETS_MIN ? at_most(reading->records, GETS_MAX) : GETS_MIN;
     reading->gets = at_most(reading->gets, GET_BYTES / reading->record_size);

@@ -4,6 +4,7 @@
 #ifndef SLOT_BENCH_USER_READING_H
 #define SLOT_BENCH_USER_READING_H
 
+#include "series.h"
 #include "user_cases.h"
 
 #define SMALL       UINT64_MAX    /* way->setting: with the small budget */
@@ -21,7 +22,7 @@ struct reading {
     uint64_t size; /* of the file: records, and perhaps space behind them */
     uint64_t records, scanned, gets;
     uint32_t record_size;
-    bool skewed;
+    struct series series;          /* of gets: uniform */
     const char *no_small, *no_map; /* why such ways are left out, or NULL */
     slot_error small_error;
     const uint8_t *base; /* of the raw mapping */
