@@ -46,7 +46,7 @@
 
 #define READ_EACH_WAY .against = SLOT_WARM, .raw = true, .pass = reads_call_pass, .done = reads_done
 
-/* All of it takes them a second, and they are compared in all in the case `skew`. */
+/* All of it takes some of them a second. `skew` compares the checksums of three, `scan` of all. */
 #define QUARTER(name)       name ", 1/4 of it"
 #define PEER_QUARTER(whose) .part = 4, .against = SLOT_WARM, READS_PEER(whose)
 
