@@ -33,7 +33,7 @@ struct way {
     uint64_t (*done)(void *state, const struct way *way);
 };
 
-/* Most often it is one of these. */
+/* What contests say about the cache, most of them. */
 #define CACHE_WARM "warm: the page cache has all of the files"
 #define CACHE_COLD "cold: before each pass the page cache forgets the file"
 #define CACHE_NEW  "new files, for which memory is at hand"

@@ -23,7 +23,7 @@ json_is() {
 import json, sys
 report = json.load(sys.stdin)
 for case in report["cases"]:
-    assert case["ways"], case["case"]
+    assert case["ways"] and case["cache_state"], case["case"]
     for way in case["ways"]:
         assert len(way["rounds"]["ns"]) == way["rounds"]["count"] == report["rounds"], way
         assert way["kind"] in ("slotfile", "raw"), way
