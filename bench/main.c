@@ -245,7 +245,7 @@ static void state_facts(struct report *report, const struct bench *bench)
                 "as each case says; files were written in pieces of 1 MiB, then synced");
     report_number(report, "records", "records", bench->records);
     report_number(report, "record_size", "record size", RECORD_SIZE);
-    report_number(report, "rounds", "rounds", bench->rounds);
+    report_number(report, "rounds", "rounds, at most", bench->rounds);
     report_text(report, "device", "device",
                 "bytes that reached the device in a pass, whoever wrote them");
 }
