@@ -18,6 +18,7 @@ struct append {
     uint8_t *buffer; /* of the buffered way */
     struct os_file *file;
     slot_db *db;
+    struct peer_db *peer_db;
 };
 
 /* Fill the batch with the records from `first` on; returns how many. */
@@ -180,7 +181,42 @@ static uint64_t slot_done(void *state, const struct way *way)
     return sum;
 }
 
+/* ---- peers: one record at a time, as their interfaces are ---- */
+
+static void peer_ready(void *state, const struct way *way)
+{
+    struct append *append = state;
+
+    way->peer()->make(append->bench, DATABASE);
+    append->peer_db = way->peer()->open(append->bench, DATABASE, true);
+}
+
+static void peer_pass(void *state, const struct way *way)
+{
+    struct append *append = state;
+
+    peer_fill(append->bench, way->peer(), append->peer_db);
+}
+
+static uint64_t peer_done(void *state, const struct way *way)
+{
+    struct append *append = state;
+    uint64_t sum = way->peer()->sum(append->peer_db);
+
+    way->peer()->close(append->peer_db);
+    way->peer()->destroy(append->bench, DATABASE);
+    return sum;
+}
+
 /* ---- the contest ---- */
+
+#define SLOTFILE "slotfile"
+#define LMDB     "LMDB"
+#define SQLITE   "SQLite, rollback journal"
+#define TCFDB    "Tokyo Cabinet, not atomic"
+
+#define PEER(whose)                                                                                \
+    .against = SLOTFILE, .peer = (whose), .ready = peer_ready, .pass = peer_pass, .done = peer_done
 
 #define EARLY "1 MiB writes, early write-back, sync"
 
@@ -209,21 +245,25 @@ static const struct way ways[] = {
      .ready = raw_ready,
      .pass = map_pass,
      .done = raw_done},
-    {.name = "slotfile",
-     .against = EARLY,
-     .ready = slot_ready,
-     .pass = slot_pass,
-     .done = slot_done},
+    {.name = SLOTFILE, .against = EARLY, .ready = slot_ready, .pass = slot_pass, .done = slot_done},
     {.name = "slotfile, 4 MiB budget",
      .against = EARLY,
      .setting = SMALL_BUDGET,
      .ready = slot_ready,
      .pass = slot_pass,
      .done = slot_done},
+    {.name = LMDB, PEER(peer_lmdb)},
+    {.name = SQLITE, PEER(peer_sqlite_journal)},
+    {.name = TCFDB, PEER(peer_tcfdb)},
+    {.name = "Berkeley DB Queue", PEER(peer_bdb)},
+    {.name = "Tkrzw HashDBM, not atomic", PEER(peer_tkrzw)},
 };
 
 static const struct goal goals[] = {
-    {"slotfile", NULL, false, 1.3},
+    {SLOTFILE, NULL, false, 1.3},
+    {LMDB, SLOTFILE, true, 4.5},
+    {SQLITE, SLOTFILE, true, 8},
+    {TCFDB, SLOTFILE, true, 3.3},
 };
 
 void bench_append(struct bench *bench)
@@ -232,6 +272,7 @@ void bench_append(struct bench *bench)
     struct contest contest = {
         .name = "append",
         .what = "all records appended to an empty file in batches of 1000, durable at the end",
+        .cache = CACHE_NEW,
         .unit = "record",
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,

@@ -27,9 +27,7 @@ struct bench {
     const struct os *os;
     uint64_t records;
     unsigned rounds;
-    bool smoke; /* does it run? one round, no ratios */
-    bool json;
-    bool first_case;           /* of the JSON list */
+    bool smoke;                /* does it run? one round, no ratios */
     uint64_t round;            /* another number in each round of each case */
     char dir[PATH_BYTES];      /* where the files go: made for this run, removed at its end */
     char slotfile[PATH_BYTES]; /* the command, or "" */
@@ -42,6 +40,11 @@ struct bench {
 
 void bench_scan(struct bench *bench);
 void bench_get(struct bench *bench);
+void bench_get16(struct bench *bench);
+void bench_budget(struct bench *bench);
+void bench_readers(struct bench *bench);
+void bench_processes(struct bench *bench);
+void bench_cold(struct bench *bench);
 void bench_put(struct bench *bench);
 void bench_append(struct bench *bench);
 void bench_csv(struct bench *bench);
@@ -55,9 +58,25 @@ void bench_recovery(struct bench *bench);
 /* What another run of this program does for the case `recovery`: see there. Ends the program. */
 _Noreturn void bench_leave_log(struct bench *bench, uint64_t commits, uint64_t seed);
 
+/* And for the case `processes`: `what` is a text between the two. */
+_Noreturn void bench_read_along(struct bench *bench, const char *what);
+
 /* ---- support.c ---- */
 
-/* Say why on stderr and exit with 1. */
+/* How this program speaks of failures; slotfile_bench's way unless another one is set. */
+struct bench_errors {
+    const char *program;
+    int exit_code; /* of bench_die */
+    /* Say on stderr what went wrong there; returns the exit code. */
+    int (*say)(const char *where, const slot_error *err);
+};
+
+void bench_set_errors(const struct bench_errors *errors);
+
+/* One line on stderr. Returns the exit code of bench_die. */
+int bench_complain(const char *what, ...) SLOT_PRINTF(1, 2);
+
+/* The same, and end the program. */
 _Noreturn void bench_die(const char *what, ...) SLOT_PRINTF(1, 2);
 
 /* End the program unless the call was successful. `what` names it. */
@@ -66,11 +85,21 @@ void must_os(os_result result, const char *what);
 
 void *must_malloc(uint64_t n);
 
+#define THREADS_MAX 32u
+
+/* Run work(context) for each of `count` contexts of `size` bytes that lie one behind the other,
+ * each in a thread of its own, and wait for all. */
+void bench_together(unsigned count, void (*work)(void *context), void *contexts, size_t size);
+
 /* Nanoseconds of a clock, from any beginning. */
 uint64_t clock_ns(const struct bench *bench);
 
 /* `at_million`, or its share when there are less than a million records; at least 20. */
 uint64_t bench_scaled(const struct bench *bench, uint64_t at_million);
+
+/* For a case with 16 times the records. False, and a word about it, when that is too many. */
+bool bench_enlarge(struct bench *bench);
+void bench_reduce(struct bench *bench);
 
 /*
  * Run a program and wait; it has to return 0. Its output goes to the file `output` in the directory
@@ -78,6 +107,10 @@ uint64_t bench_scaled(const struct bench *bench, uint64_t at_million);
  */
 void bench_run(const struct bench *bench, const char *program, const char *arguments,
                const char *output);
+
+/* Make the directory of this run in `dir`, and remove one with all that is in it. */
+void bench_make_dir(struct bench *bench, const char *dir);
+void bench_remove_tree(const struct bench *bench, const char *path);
 
 /* `name` in the directory of this run. */
 void bench_path(const struct bench *bench, const char *name, char *path);
@@ -87,12 +120,7 @@ struct os_file *bench_open_records(const struct bench *bench, const char *name);
 struct os_file *bench_open_file(const struct bench *bench, const char *name, int flags);
 void bench_remove_file(const struct bench *bench, const char *name);
 
-/* An empty database `name`; what is there already is removed first. */
-void bench_create(const struct bench *bench, const char *name);
 void bench_destroy(const struct bench *bench, const char *name);
-
-/* A database of bench->records records, appended in one transaction; made once, then kept. */
-void bench_have_database(const struct bench *bench, const char *name);
 
 /* Transactional access with all defaults; a budget of 0 is the default too. */
 slot_db *bench_open(const struct bench *bench, const char *name, uint64_t budget);
@@ -100,6 +128,14 @@ slot_db *bench_open_with(const struct bench *bench, const char *name, const slot
 slot_txn *bench_begin(slot_db *db, slot_mode mode);
 void bench_commit(slot_txn *txn);
 void bench_close(slot_db *db);
+
+/* ---- records.c: what is made of records of RECORD_SIZE bytes ---- */
+
+/* An empty database `name`; what is there already is removed first. */
+void bench_create(const struct bench *bench, const char *name);
+
+/* A database of bench->records records, appended in one transaction; made once, then kept. */
+void bench_have_database(const struct bench *bench, const char *name);
 
 /* Make the `count` records from `first` on, as all ways of appending write them. */
 void records_make(uint8_t *records, uint64_t first, uint64_t count);

@@ -1,107 +1,25 @@
 #include "contest.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 
-/* What the rounds of one way have given, and a summary of one such series. */
-struct series {
-    double time[ROUNDS_MAX]; /* ns for one unit */
-    double written[ROUNDS_MAX];
-    double peak[ROUNDS_MAX];
+/* A contest while it runs. */
+struct course {
+    struct bench *bench;
+    const struct contest *contest;
+    const struct way *ways[WAYS_MAX]; /* those that take part, in the order of the results */
+    struct results *results;
 };
-
-struct summary {
-    double median, least, most;
-};
-
-struct results {
-    const struct contest *contest; /* without the ways and goals that are not built in */
-    unsigned rounds;
-    struct series ways[WAYS_MAX];
-    const char *left_out[WAYS_MAX];
-    unsigned left_out_count;
-};
-
-/* ---- numbers ---- */
-
-static int compare(const void *a, const void *b)
-{
-    double x, y;
-
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
-static struct summary summarize(const double *values, unsigned n)
-{
-    double sorted[ROUNDS_MAX];
-    struct summary summary;
-
-    memcpy(sorted, values, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare);
-    summary.median = n % 2 != 0 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-    summary.least = sorted[0];
-    summary.most = sorted[n - 1];
-    return summary;
-}
-
-/* Of the ratios within each round. */
-static struct summary ratio(const struct results *results, unsigned way, unsigned reference)
-{
-    double values[ROUNDS_MAX];
-
-    for (unsigned r = 0; r < results->rounds; r++)
-        values[r] = results->ways[way].time[r] / results->ways[reference].time[r];
-    return summarize(values, results->rounds);
-}
-
-static struct summary time_of(const struct results *results, unsigned way)
-{
-    return summarize(results->ways[way].time, results->rounds);
-}
-
-/* The number of ways when there is none of that name. */
-static unsigned look_for_way(const struct contest *contest, const char *name)
-{
-    unsigned i = 0;
-
-    while (i < contest->ways_count && strcmp(contest->ways[i].name, name) != 0)
-        i++;
-    return i;
-}
-
-static unsigned find_way(const struct contest *contest, const char *name)
-{
-    unsigned i = look_for_way(contest, name);
-
-    if (i == contest->ways_count)
-        bench_die("%s: there is no way \"%s\"", contest->name, name);
-    return i;
-}
-
-static unsigned fastest_raw(const struct results *results)
-{
-    const struct contest *contest = results->contest;
-    unsigned best = contest->ways_count;
-
-    for (unsigned i = 0; i < contest->ways_count; i++) {
-        if (contest->ways[i].raw && (best == contest->ways_count ||
-                                     time_of(results, i).median < time_of(results, best).median))
-            best = i;
-    }
-    if (best == contest->ways_count)
-        bench_die("%s: there is no raw way", contest->name);
-    return best;
-}
 
 /* ---- rounds ---- */
 
-static uint64_t run_pass(struct bench *bench, const struct contest *contest, unsigned i,
-                         struct series *series, unsigned round)
+static uint64_t run_pass(const struct course *course, unsigned i, unsigned round)
 {
-    const struct way *way = &contest->ways[i];
-    double units = (double)way_share(way, contest->count);
+    const struct bench *bench = course->bench;
+    const struct contest *contest = course->contest;
+    const struct way *way = course->ways[i];
+    struct result_way *result = &course->results->ways[i];
+    double units = (double)result->units;
     uint64_t start, end, before, after, peak;
 
     if (way->ready != NULL)
@@ -114,13 +32,13 @@ static uint64_t run_pass(struct bench *bench, const struct contest *contest, uns
     after = contest->writes ? machine_written(&bench->machine) : MACHINE_UNKNOWN;
     peak = machine_peak();
     if (contest->ns != NULL)
-        series->time[round] = (double)*contest->ns / units;
+        result->time[round] = (double)*contest->ns / units;
     else
-        series->time[round] = end > start ? (double)(end - start) / units : 0;
-    series->written[round] = -1;
+        result->time[round] = end > start ? (double)(end - start) / units : 0;
+    result->written[round] = -1;
     if (before != MACHINE_UNKNOWN && after != MACHINE_UNKNOWN)
-        series->written[round] = (double)(after - before) / (contest->writes_each ? units : 1);
-    series->peak[round] = peak != MACHINE_UNKNOWN ? (double)peak : -1;
+        result->written[round] = (double)(after - before) / (contest->writes_each ? units : 1);
+    result->peak[round] = peak != MACHINE_UNKNOWN ? (double)peak : -1;
     return way->done(contest->state, way);
 }
 
@@ -129,268 +47,156 @@ static bool is_summed(const struct way *way)
     return way->part <= 1 && !way->other;
 }
 
-static void compare_sums(const struct contest *contest, const uint64_t *sums)
+static void compare_sums(const struct course *course, const uint64_t *sums)
 {
-    unsigned first = 0;
+    unsigned count = course->results->ways_count, first = 0;
 
-    while (first < contest->ways_count && !is_summed(&contest->ways[first]))
+    while (first < count && !is_summed(course->ways[first]))
         first++;
-    for (unsigned i = first + 1; i < contest->ways_count; i++) {
-        if (is_summed(&contest->ways[i]) && sums[i] != sums[first])
-            bench_die("%s: \"%s\" has the checksum %llx, \"%s\" has %llx", contest->name,
-                      contest->ways[i].name, (unsigned long long)sums[i], contest->ways[first].name,
+    for (unsigned i = first + 1; i < count; i++) {
+        if (is_summed(course->ways[i]) && sums[i] != sums[first])
+            bench_die("%s: \"%s\" has the checksum %llx, \"%s\" has %llx", course->contest->name,
+                      course->ways[i]->name, (unsigned long long)sums[i], course->ways[first]->name,
                       (unsigned long long)sums[first]);
     }
 }
 
-static void run_round(struct bench *bench, struct results *results, unsigned turn, unsigned round)
+static void run_round(const struct course *course, unsigned turn, unsigned round)
 {
-    const struct contest *contest = results->contest;
+    const struct contest *contest = course->contest;
+    unsigned count = course->results->ways_count;
     uint64_t sums[WAYS_MAX];
 
-    bench->round++;
-    for (unsigned n = 0; n < contest->ways_count; n++) {
-        unsigned i = (n + turn) % contest->ways_count;
+    course->bench->round++;
+    for (unsigned n = 0; n < count; n++) {
+        unsigned i = (n + turn) % count;
 
-        if (contest->new_files && !bench->smoke)
-            warm_page_cache(bench, (uint64_t)((double)contest->count * contest->unit_bytes));
-        sums[i] = run_pass(bench, contest, i, &results->ways[i], round);
+        if (contest->new_files && !course->ways[i]->no_new_file && !course->bench->smoke)
+            warm_page_cache(course->bench,
+                            (uint64_t)((double)contest->count * contest->unit_bytes));
+        sums[i] = run_pass(course, i, round);
     }
-    compare_sums(contest, sums);
+    compare_sums(course, sums);
 }
 
-/* ---- the table ---- */
+/* ---- who takes part ---- */
 
-static void print_bytes(double bytes, bool mib)
+static void copy_text(char *to, size_t room, const char *text)
 {
-    if (bytes < 0)
-        printf(" %9s", "unknown");
-    else
-        printf(" %9.*f", mib ? 1 : 0, mib ? bytes / 1048576 : bytes);
+    assert(strlen(text) < room);
+    snprintf(to, room, "%s", text);
 }
 
-static void print_header(const struct bench *bench, const struct contest *contest)
+/* Why the way does not take part; NULL when it does. */
+static const char *why_left_out(const struct way *way)
 {
-    printf("\n%s: %s\n", contest->name, contest->what);
-    printf("  %-36s %10s %21s %9s", "", "ns/", "(min..max)", "MB/s");
-    if (contest->writes)
-        printf(" %9s", "device");
-    printf(" %9s", "peak RSS");
-    if (!bench->smoke)
-        printf("  ratio (min..max) against");
-    printf("\n  %-36s %10s %21s %9s", "contestant", contest->unit, "", "");
-    if (contest->writes)
-        printf(" %9s", contest->writes_each ? "B each" : "MiB");
-    printf(" %9s\n", "MiB");
+    if (way->left_out != NULL)
+        return way->left_out;
+    return way->peer != NULL && way->peer() == NULL ? "peer not built in" : NULL;
 }
 
-static void print_way(const struct bench *bench, const struct results *results, unsigned i)
+static enum result_kind kind_of(const struct way *way)
 {
-    const struct contest *contest = results->contest;
-    const struct way *way = &contest->ways[i];
-    struct summary time = time_of(results, i);
-    char range[48];
+    if (way->raw)
+        return KIND_RAW;
+    if (way->rival || (way->peer != NULL && strncmp(way->name, "slotfile", 8) != 0))
+        return KIND_PEER;
+    return KIND_SLOTFILE;
+}
 
-    snprintf(range, sizeof range, "(%.4g..%.4g)", time.least, time.most);
-    printf("  %-36s %10.4g %21s", way->name, time.median, range);
-    if (time.median > 0)
-        printf(" %9.0f", contest->unit_bytes / time.median * 1000);
-    else
-        printf(" %9s", "-");
-    if (contest->writes)
-        print_bytes(summarize(results->ways[i].written, results->rounds).median,
-                    !contest->writes_each);
-    print_bytes(summarize(results->ways[i].peak, results->rounds).median, true);
-    if (!bench->smoke && way->against != NULL) {
-        struct summary to = ratio(results, i, find_way(contest, way->against));
+static void admit(struct course *course, const struct way *way)
+{
+    struct results *results = course->results;
+    const char *reason = why_left_out(way);
 
-        printf("  %.2f (%.2f..%.2f) %s", to.median, to.least, to.most, way->against);
+    if (reason != NULL) {
+        struct left_out *left_out = &results->left_out[results->left_out_count++];
+
+        copy_text(left_out->name, sizeof left_out->name, way->name);
+        copy_text(left_out->reason, sizeof left_out->reason, reason);
+    } else {
+        struct result_way *result = &results->ways[results->ways_count];
+
+        course->ways[results->ways_count++] = way;
+        copy_text(result->name, sizeof result->name, way->name);
+        result->kind = kind_of(way);
+        result->units = way_share(way, course->contest->count);
     }
-    putchar('\n');
 }
 
-static bool is_device(const struct goal *goal)
+/* The way of that name among those that take part; NO_WAY: it was left out. A name that never was
+ * one is a mistake. */
+static uint32_t find_way(const struct course *course, const char *name)
 {
-    return goal->reference != NULL && strcmp(goal->reference, DEVICE_BYTES) == 0;
-}
+    const struct results *results = course->results;
 
-/* What a goal is about; a negative median: nobody knows. */
-static struct summary goal_value(const struct results *results, const struct goal *goal,
-                                 const char **reference)
-{
-    unsigned way = find_way(results->contest, goal->way), other;
-
-    if (is_device(goal)) {
-        *reference = DEVICE_BYTES;
-        return summarize(results->ways[way].written, results->rounds);
+    for (uint32_t i = 0; i < results->ways_count; i++) {
+        if (strcmp(results->ways[i].name, name) == 0)
+            return i;
     }
-    other = goal->reference != NULL ? find_way(results->contest, goal->reference)
-                                    : fastest_raw(results);
-    *reference = results->contest->ways[other].name;
-    return ratio(results, way, other);
+    for (uint32_t i = 0; i < results->left_out_count; i++) {
+        if (strcmp(results->left_out[i].name, name) == 0)
+            return NO_WAY;
+    }
+    bench_die("%s: there is no way \"%s\"", results->name, name);
 }
 
-static bool goal_is_met(const struct goal *goal, double value)
+static void set_goal(struct course *course, const struct goal *goal)
 {
-    return goal->at_least ? value >= goal->limit : value <= goal->limit;
+    struct results *results = course->results;
+    struct result_goal *result = &results->goals[results->goals_count];
+    bool named = goal->reference != NULL && strcmp(goal->reference, DEVICE_BYTES) != 0;
+
+    result->way = find_way(course, goal->way);
+    result->reference = named                     ? find_way(course, goal->reference)
+                        : goal->reference != NULL ? DEVICE_WAY
+                                                  : NO_WAY;
+    result->at_least = goal->at_least;
+    result->limit = goal->limit;
+    if (result->way != NO_WAY && (!named || result->reference != NO_WAY))
+        results->goals_count++;
 }
 
-static void print_goal(const struct results *results, const struct goal *goal)
+static void fill_in(struct course *course)
 {
-    const char *reference;
-    struct summary value = goal_value(results, goal, &reference);
-    int digits = is_device(goal) ? 0 : 2;
+    const struct contest *contest = course->contest;
+    struct results *results = course->results;
 
-    printf("  goal: %s%s%s %s %.4g: ", goal->way, is_device(goal) ? ", " : " / ", reference,
-           goal->at_least ? ">=" : "<=", goal->limit);
-    if (value.median < 0)
-        puts("unknown");
-    else
-        printf("%.*f (%.*f..%.*f) %s\n", digits, value.median, digits, value.least, digits,
-               value.most, goal_is_met(goal, value.median) ? "met" : "MISSED");
-}
-
-static void print_table(const struct bench *bench, const struct results *results)
-{
-    const struct contest *contest = results->contest;
-
-    print_header(bench, contest);
+    copy_text(results->name, sizeof results->name, contest->name);
+    copy_text(results->what, sizeof results->what, contest->what);
+    copy_text(results->cache, sizeof results->cache, contest->cache != NULL ? contest->cache : "");
+    copy_text(results->unit, sizeof results->unit, contest->unit);
+    results->units = contest->count;
+    results->unit_bytes = contest->unit_bytes;
+    results->writes = contest->writes;
+    results->writes_each = contest->writes_each;
+    results->ratios = !course->bench->smoke;
+    results->rounds = course->bench->rounds;
     for (unsigned i = 0; i < contest->ways_count; i++)
-        print_way(bench, results, i);
-    for (unsigned i = 0; i < results->left_out_count; i++)
-        printf("  %-36s peer not built in\n", results->left_out[i]);
-    for (unsigned i = 0; i < contest->goals_count && !bench->smoke; i++)
-        print_goal(results, &contest->goals[i]);
-    fflush(stdout);
-}
-
-/* ---- JSON: one object for each case; main.c prints what is around them ---- */
-
-static void json_summary(const char *key, struct summary summary)
-{
-    printf(",\"%s\":{\"median\":%.6g,\"min\":%.6g,\"max\":%.6g}", key, summary.median,
-           summary.least, summary.most);
-}
-
-static void json_bytes(const char *key, double bytes)
-{
-    if (bytes < 0)
-        printf(",\"%s\":null", key);
-    else
-        printf(",\"%s\":%.0f", key, bytes);
-}
-
-static void json_way(const struct bench *bench, const struct results *results, unsigned i)
-{
-    const struct contest *contest = results->contest;
-    const struct way *way = &contest->ways[i];
-
-    printf("%s\n  {\"contestant\":\"%s\"", i > 0 ? "," : "", way->name);
-    json_summary("ns", time_of(results, i));
-    if (contest->writes)
-        json_bytes(contest->writes_each ? "device_bytes_each" : "device_bytes",
-                   summarize(results->ways[i].written, results->rounds).median);
-    json_bytes("peak_rss_bytes", summarize(results->ways[i].peak, results->rounds).median);
-    if (!bench->smoke && way->against != NULL) {
-        json_summary("ratio", ratio(results, i, find_way(contest, way->against)));
-        printf(",\"against\":\"%s\"", way->against);
-    }
-    putchar('}');
-}
-
-static void json_goal(const struct results *results, unsigned i)
-{
-    const struct goal *goal = &results->contest->goals[i];
-    const char *reference;
-    struct summary value = goal_value(results, goal, &reference);
-
-    printf("%s\n  {\"contestant\":\"%s\",\"against\":\"%s\",\"%s\":%g", i > 0 ? "," : "", goal->way,
-           reference, goal->at_least ? "at_least" : "at_most", goal->limit);
-    if (value.median < 0) {
-        printf("}");
-        return;
-    }
-    json_summary(is_device(goal) ? "bytes" : "ratio", value);
-    printf(",\"met\":%s}", goal_is_met(goal, value.median) ? "true" : "false");
-}
-
-static void print_json(struct bench *bench, const struct results *results)
-{
-    const struct contest *contest = results->contest;
-
-    printf("%s\n {\"case\":\"%s\",\"what\":\"%s\",\"unit\":\"%s\",\"units\":%llu,"
-           "\"unit_bytes\":%.6g,\"ways\":[",
-           bench->first_case ? "" : ",", contest->name, contest->what, contest->unit,
-           (unsigned long long)contest->count, contest->unit_bytes);
-    bench->first_case = false;
-    for (unsigned i = 0; i < contest->ways_count; i++)
-        json_way(bench, results, i);
-    printf("],\"goals\":[");
-    for (unsigned i = 0; i < contest->goals_count && !bench->smoke; i++)
-        json_goal(results, i);
-    printf("]}");
-    fflush(stdout);
+        admit(course, &contest->ways[i]);
+    for (unsigned i = 0; i < results->ways_count; i++)
+        results->ways[i].against =
+            course->ways[i]->against != NULL ? find_way(course, course->ways[i]->against) : NO_WAY;
+    for (unsigned i = 0; i < contest->goals_count && results->ratios; i++)
+        set_goal(course, &contest->goals[i]);
 }
 
 /* ---- all of it ---- */
 
-static bool is_left_out(const struct contest *whole, const struct contest *contest,
-                        const char *name)
-{
-    (void)find_way(whole, name); /* a name that never was one is a mistake */
-    return look_for_way(contest, name) == contest->ways_count;
-}
-
-/* The contest without the ways whose peer is not built in, and without the goals about them. */
-static void leave_out(struct results *results, struct contest *contest, struct way *ways,
-                      struct goal *goals)
-{
-    const struct contest whole = *contest;
-
-    contest->ways = ways;
-    contest->ways_count = 0;
-    for (unsigned i = 0; i < whole.ways_count; i++) {
-        const struct way *way = &whole.ways[i];
-
-        if (way->peer != NULL && way->peer() == NULL)
-            results->left_out[results->left_out_count++] = way->name;
-        else
-            ways[contest->ways_count++] = *way;
-    }
-    contest->goals = goals;
-    contest->goals_count = 0;
-    for (unsigned i = 0; i < whole.goals_count; i++) {
-        const struct goal *goal = &whole.goals[i];
-
-        if (is_left_out(&whole, contest, goal->way) ||
-            (goal->reference != NULL && !is_device(goal) &&
-             is_left_out(&whole, contest, goal->reference)))
-            continue;
-        goals[contest->goals_count++] = *goal;
-    }
-}
-
-void contest_run(struct bench *bench, const struct contest *whole)
+void contest_run(struct bench *bench, const struct contest *contest)
 {
     struct results *results = must_malloc(sizeof *results);
-    struct contest contest = *whole;
-    struct way ways[WAYS_MAX];
-    struct goal goals[GOALS_MAX];
+    struct course course = {.bench = bench, .contest = contest, .results = results};
 
-    if (whole->ways_count > WAYS_MAX || whole->goals_count > GOALS_MAX ||
+    if (contest->ways_count > WAYS_MAX || contest->goals_count > GOALS_MAX ||
         bench->rounds > ROUNDS_MAX)
-        bench_die("%s: too many ways, goals or rounds", whole->name);
-    results->contest = &contest;
-    results->rounds = bench->rounds;
-    results->left_out_count = 0;
-    leave_out(results, &contest, ways, goals);
+        bench_die("%s: too many ways, goals or rounds", contest->name);
+    memset(results, 0, sizeof *results);
+    fill_in(&course);
     if (!bench->smoke)
-        run_round(bench, results, 0, 0); /* everybody's first time: not counted */
+        run_round(&course, 0, 0); /* everybody's first time: not counted */
     for (unsigned r = 0; r < bench->rounds; r++)
-        run_round(bench, results, r, r);
-    if (bench->json)
-        print_json(bench, results);
-    else
-        print_table(bench, results);
+        run_round(&course, r, r);
+    results_send(results, stdout);
     free(results);
 }

@@ -8,18 +8,19 @@
 
 #include "bench.h"
 #include "peer.h"
-
-#define WAYS_MAX   12u
-#define GOALS_MAX  12u
-#define ROUNDS_MAX 101u
+#include "results.h"
 
 struct way {
     const char *name;
     const char *against; /* the way that its ratio is taken against; NULL: none */
     bool raw;            /* no library: a candidate for "the fastest raw way" */
+    bool rival;          /* another product, though it has no `peer` */
     unsigned part;       /* it does only 1/part of the work, being slow; 0: all of it */
     bool other;          /* it does something else that should cost as much: no checksum */
+    bool no_new_file;    /* it writes none, though others of its contest do */
     uint64_t setting;    /* of the callbacks: a map budget, say */
+    /* Not NULL: the reason why it is left out of this run. */
+    const char *left_out;
     /* Whose database it is, for the callbacks; where that is not built in (NULL is returned), the
      * way is left out. NULL: the callbacks know. */
     const struct peer *(*peer)(void);
@@ -31,6 +32,11 @@ struct way {
      * round that did all of it, or the program ends. */
     uint64_t (*done)(void *state, const struct way *way);
 };
+
+/* What contests say about the cache, most of them. */
+#define CACHE_WARM "warm: the page cache has all of the files"
+#define CACHE_COLD "cold: before each pass the page cache forgets the file"
+#define CACHE_NEW  "new files, for which memory is at hand"
 
 /* A reference that is none: how many bytes reach the device for one unit, in place of a ratio. */
 #define DEVICE_BYTES "device bytes"
@@ -45,8 +51,9 @@ struct goal {
 
 struct contest {
     const char *name;
-    const char *what; /* what is done, and the state it begins in */
-    const char *unit; /* what a pass does `count` times */
+    const char *what;  /* what is done, and the state it begins in */
+    const char *cache; /* what of the files is in memory when a pass begins */
+    const char *unit;  /* what a pass does `count` times */
     uint64_t count;
     double unit_bytes;
     bool writes;      /* show the bytes that reached the device, */
@@ -60,7 +67,7 @@ struct contest {
     void *state;
 };
 
-/* Run and print it. */
+/* Run it and hand the results over on stdout: group.h says to whom. */
 void contest_run(struct bench *bench, const struct contest *contest);
 
 /* How many of `count` the way does. */

@@ -1,8 +1,8 @@
 /*
  * CSV import and export, through the `slotfile` command as a user runs it, beside the least that
- * anybody can do with such a file: count its lines as `wc -l` does, and copy it. The file is made
- * by the `people` program of the tests. The raw ways run inside this program and so save the start
- * of a process, one or two milliseconds.
+ * anybody can do with such a file: count its lines as `wc -l` does, and copy it; and beside the
+ * `sqlite3` command, where there is one. The file is made by the `people` program of the tests. The
+ * raw ways run inside this program and so save the start of a process, one or two milliseconds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,24 +175,114 @@ static void export_pass(void *state, const struct way *way)
     bench_remove_file(csv->bench, "output");
 }
 
+/* ---- sqlite3, the command, as a user runs it ---- */
+
+#define SQLITE_DATABASE "people.sqlite"
+#define SQLITE_COMMAND  "sqlite3"
+
+static bool has_sqlite(const struct bench *bench)
+{
+    char line[PATH_BYTES + 64], path[PATH_BYTES];
+    bool found;
+
+    bench_path(bench, "output", path);
+    snprintf(line, sizeof line, SQLITE_COMMAND " -version >\"%s\" 2>&1", path);
+    found = system(line) == 0;
+    bench_remove_file(bench, "output");
+    return found;
+}
+
+/* Run it on the database, with what it prints in the file `output`. */
+static void run_sqlite(const struct csv *csv, const char *options, const char *words,
+                       const char *output)
+{
+    char arguments[3 * PATH_BYTES], path[PATH_BYTES];
+
+    bench_path(csv->bench, SQLITE_DATABASE, path);
+    snprintf(arguments, sizeof arguments, "%s \"%s\" %s", options, path, words);
+    bench_run(csv->bench, SQLITE_COMMAND, arguments, output);
+}
+
+/* A table with types; .import is one transaction, durable with the journal that is the default. */
+static void sqlite_import_pass(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+    char words[PATH_BYTES + 512], from[PATH_BYTES];
+
+    (void)way;
+    bench_path(csv->bench, CSV, from);
+    snprintf(words, sizeof words,
+             "\"CREATE TABLE people (id INTEGER PRIMARY KEY, first TEXT, last TEXT, email TEXT, "
+             "born TEXT, joined TEXT, balance REAL, score REAL, visits INTEGER, active TEXT)\" "
+             "\".import --csv --skip 1 '%s' people\"",
+             from);
+    run_sqlite(csv, "", words, "output");
+    bench_remove_file(csv->bench, "output");
+}
+
+static uint64_t sqlite_import_done(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+    unsigned long long rows = 0;
+    char path[PATH_BYTES];
+    FILE *file;
+
+    (void)way;
+    run_sqlite(csv, "", "\"SELECT count(*) FROM people\"", "output");
+    bench_path(csv->bench, "output", path);
+    file = fopen(path, "r");
+    if (file == NULL || fscanf(file, "%llu", &rows) != 1)
+        bench_die("sqlite3 counts no rows");
+    fclose(file);
+    bench_remove_file(csv->bench, "output");
+    bench_remove_file(csv->bench, SQLITE_DATABASE);
+    return rows + 1;
+}
+
+static void sqlite_export_pass(void *state, const struct way *way)
+{
+    (void)way;
+    run_sqlite(state, "-csv -header", "\"SELECT * FROM people\"", COPY);
+}
+
+/* It writes numbers and line ends in its own way: only the lines are compared. */
+static uint64_t sqlite_export_done(void *state, const struct way *way)
+{
+    struct csv *csv = state;
+    uint64_t lines = copy_lines_done(state, way);
+
+    if (lines != csv->bench->records + 1)
+        bench_die("sqlite3 has exported %llu lines", (unsigned long long)lines);
+    return lines;
+}
+
 /* ---- the contests ---- */
 
-#define COUNT "count lines, 128 KiB read calls"
+#define IMPORT        "slotfile import"
+#define EXPORT        "slotfile export"
+#define SQLITE_IMPORT "sqlite3 .import"
+#define SQLITE_EXPORT "sqlite3 -csv"
+#define COUNT         "count lines, 128 KiB read calls"
 
 static const struct way import_ways[] = {
-    {.name = COUNT, .raw = true, .pass = count_pass, .done = count_done},
+    {.name = COUNT, .raw = true, .no_new_file = true, .pass = count_pass, .done = count_done},
     {.name = "copy, 1 MiB buffer, sync",
      .against = COUNT,
      .raw = true,
      .setting = 1,
      .pass = copy_pass,
      .done = copy_lines_done},
-    {.name = "slotfile import", .against = COUNT, .pass = import_pass, .done = import_done},
+    {.name = IMPORT, .against = COUNT, .pass = import_pass, .done = import_done},
     {.name = "slotfile import, 4 MiB budget",
      .against = COUNT,
      .setting = SMALL_BUDGET,
      .pass = import_pass,
      .done = import_done},
+    {.name = SQLITE_IMPORT,
+     .against = IMPORT,
+     .rival = true,
+     .pass = sqlite_import_pass,
+     .done = sqlite_import_done},
 };
 
 static uint64_t count_hash_done(void *state, const struct way *way)
@@ -204,29 +294,54 @@ static uint64_t count_hash_done(void *state, const struct way *way)
 }
 
 static const struct way export_ways[] = {
-    {.name = COUNT, .raw = true, .pass = count_pass, .done = count_hash_done},
+    {.name = COUNT, .raw = true, .no_new_file = true, .pass = count_pass, .done = count_hash_done},
     {.name = "copy, 1 MiB buffer",
      .against = COUNT,
      .raw = true,
      .pass = copy_pass,
      .done = copy_hash_done},
-    {.name = "slotfile export", .against = COUNT, .pass = export_pass, .done = copy_hash_done},
+    {.name = EXPORT, .against = COUNT, .pass = export_pass, .done = copy_hash_done},
     {.name = "slotfile export, 4 MiB budget",
      .against = COUNT,
      .setting = SMALL_BUDGET,
      .pass = export_pass,
      .done = copy_hash_done},
+    {.name = SQLITE_EXPORT,
+     .against = EXPORT,
+     .rival = true,
+     .other = true,
+     .pass = sqlite_export_pass,
+     .done = sqlite_export_done},
 };
 
 static const struct goal import_goals[] = {
-    {"slotfile import", COUNT, false, 25},
+    {IMPORT, COUNT, false, 25},
+    {SQLITE_IMPORT, IMPORT, true, 8},
 };
+
+static const struct goal export_goals[] = {
+    {SQLITE_EXPORT, EXPORT, true, 4.5},
+};
+
+static void run_contest(struct csv *csv, struct contest *contest, bool sqlite)
+{
+    struct way ways[WAYS_MAX];
+
+    for (unsigned i = 0; i < contest->ways_count; i++) {
+        ways[i] = contest->ways[i];
+        if (ways[i].rival && !sqlite)
+            ways[i].left_out = "there is no command " SQLITE_COMMAND;
+    }
+    contest->ways = ways;
+    contest_run(csv->bench, contest);
+}
 
 static void run_contests(struct csv *csv)
 {
     struct contest contest = {
         .name = "import",
-        .what = "CSV of people into a new database, durable; the file in a warm page cache",
+        .what = "CSV of people into a new database, durable",
+        .cache = "warm: the page cache has all of the CSV; memory for the new database is at hand",
         .unit = "row",
         .count = csv->bench->records,
         .unit_bytes = (double)csv->size / (double)csv->bench->records,
@@ -237,15 +352,22 @@ static void run_contests(struct csv *csv)
         .goals_count = COUNT_OF(import_goals),
         .state = csv,
     };
+    bool sqlite = has_sqlite(csv->bench);
 
-    contest_run(csv->bench, &contest);
+    run_contest(csv, &contest, sqlite);
     contest.name = "export";
     contest.what = "the same database to a new CSV file, equal to the first one byte by byte";
+    contest.cache =
+        "warm: the page cache has all of the database; memory for the new CSV is at hand";
     contest.ways = export_ways;
     contest.ways_count = COUNT_OF(export_ways);
-    contest.goals_count = 0;
+    contest.goals = export_goals;
+    contest.goals_count = COUNT_OF(export_goals);
     run_import(csv, "");
-    contest_run(csv->bench, &contest);
+    if (sqlite)
+        sqlite_import_pass(csv, NULL);
+    run_contest(csv, &contest, sqlite);
+    bench_remove_file(csv->bench, SQLITE_DATABASE);
     bench_destroy(csv->bench, DATABASE);
 }
 
@@ -255,8 +377,8 @@ void bench_csv(struct bench *bench)
     char count[32];
 
     if (bench->slotfile[0] == 0 || bench->people[0] == 0) {
-        fprintf(stderr, "slotfile_bench: csv is left out: no %s beside this program\n",
-                bench->slotfile[0] == 0 ? "slotfile" : "people");
+        bench_complain("csv is left out: no %s beside this program",
+                       bench->slotfile[0] == 0 ? "slotfile" : "people");
         return;
     }
     csv.buffer = must_malloc(BUFFER_BYTES);

@@ -1,270 +1,106 @@
 /*
- * Random get: as many uniformly random records as there are, each copied out, from a warm page
- * cache. Everybody reads the same records in the same order. Two cases: from one file, the
- * `records` of a database that was closed, so that its log is empty; and from a database with every
- * block in the log, beside one with none.
+ * Random get: records copied out from a warm page cache. Everybody reads the same records in the
+ * same order: from one file, the `records` of a database that was closed, so that its log is empty;
+ * the other databases from files of their own with the same records.
+ *
+ *   get     uniformly random, as many reads as records
+ *   skew    the same, but 95 % of the reads in one contiguous 2 %
+ *   get16   a million uniform reads of 16 times as many records: 2 GB by default
+ *   logget  a database with every block in the log, beside one with none
  */
-#include <stdlib.h>
-
-#include "contest.h"
+#include "reads.h"
 
 #define DATABASE "get.slots"
-#define SEED     UINT64_C(1993)
-
-struct get {
-    struct bench *bench;
-    struct os_file *file;
-    uint64_t size; /* of the file */
-    uint8_t *base; /* of the raw mapping */
-    slot_db *db;
-    uint64_t sum;
-};
-
-static uint64_t done(void *state, const struct way *way)
-{
-    struct get *get = state;
-
-    (void)way;
-    return get->sum;
-}
-
-/* ---- raw mapping ---- */
-
-static void raw_map(struct get *get)
-{
-    const struct os *os = get->bench->os;
-    void *base = NULL;
-
-    must_os(os->map(os, get->file, 0, (size_t)get->size, OS_MAP_READ, &base), "map");
-    get->base = base;
-}
-
-static void raw_copy(struct get *get)
-{
-    uint64_t random = SEED, records = get->bench->records;
-    uint8_t record[RECORD_SIZE];
-
-    get->sum = 0;
-    for (uint64_t i = 0; i < records; i++) {
-        memcpy(record, get->base + random_below(&random, records) * RECORD_SIZE, RECORD_SIZE);
-        get->sum += record_use(record);
-    }
-}
-
-static void raw_unmap(struct get *get)
-{
-    get->bench->os->unmap(get->bench->os, get->base, (size_t)get->size);
-}
-
-static void raw_warm_ready(void *state, const struct way *way)
-{
-    struct get *get = state;
-
-    (void)way;
-    raw_map(get);
-    get->sum = records_sum(get->base, get->bench->records);
-}
-
-static void raw_warm_pass(void *state, const struct way *way)
-{
-    (void)way;
-    raw_copy(state);
-}
-
-static uint64_t raw_warm_done(void *state, const struct way *way)
-{
-    raw_unmap(state);
-    return done(state, way);
-}
-
-static void raw_fresh_pass(void *state, const struct way *way)
-{
-    (void)way;
-    raw_map(state);
-    raw_copy(state);
-    raw_unmap(state);
-}
-
-/* ---- slotfile ---- */
-
-/* So many gets in each transaction as the way says. */
-static void slot_copy(struct get *get, const struct way *way)
-{
-    uint64_t random = SEED, records = get->bench->records, all = way_share(way, records);
-    uint8_t record[RECORD_SIZE];
-    slot_error err;
-
-    get->sum = 0;
-    for (uint64_t i = 0; i < all;) {
-        slot_txn *txn = bench_begin(get->db, SLOT_READ);
-
-        for (uint64_t end = i + way->setting; i < end && i < all; i++) {
-            slot_status status = slot_get(txn, random_below(&random, records), record, &err);
-
-            if (status != SLOT_OK)
-                must(status, &err, "get");
-            get->sum += record_use(record);
-        }
-        slot_end(txn);
-    }
-}
-
-static void slot_ready(void *state, const struct way *way)
-{
-    struct get *get = state;
-
-    (void)way;
-    get->db = bench_open(get->bench, DATABASE, 0);
-}
-
-static void slot_small_ready(void *state, const struct way *way)
-{
-    struct get *get = state;
-
-    (void)way;
-    get->db = bench_open(get->bench, DATABASE, SMALL_BUDGET);
-}
-
-/* Touch every page through the views that the pass will use. */
-static void slot_warm_ready(void *state, const struct way *way)
-{
-    struct get *get = state;
-
-    slot_ready(state, way);
-    (void)bench_sum(get->db);
-}
-
-static void direct_warm_ready(void *state, const struct way *way)
-{
-    struct get *get = state;
-    slot_options options;
-
-    (void)way;
-    slot_options_init(&options);
-    options.access = SLOT_DIRECT;
-    get->db = bench_open_with(get->bench, DATABASE, &options);
-    (void)bench_sum(get->db);
-}
-
-static void slot_warm_pass(void *state, const struct way *way)
-{
-    slot_copy(state, way);
-}
-
-static uint64_t slot_warm_done(void *state, const struct way *way)
-{
-    struct get *get = state;
-
-    bench_close(get->db);
-    return done(state, way);
-}
-
-static void slot_fresh_pass(void *state, const struct way *way)
-{
-    struct get *get = state;
-
-    slot_copy(get, way);
-    bench_close(get->db);
-}
-
-/* ---- a call for each ---- */
-
-static void read_each_pass(void *state, const struct way *way)
-{
-    struct get *get = state;
-    const struct os *os = get->bench->os;
-    uint64_t random = SEED, records = get->bench->records;
-    uint8_t record[RECORD_SIZE];
-
-    (void)way;
-    get->sum = 0;
-    for (uint64_t i = 0; i < records; i++) {
-        uint64_t at = random_below(&random, records) * RECORD_SIZE;
-        os_result result = os->read_at(os, get->file, at, record, RECORD_SIZE);
-
-        if (!os_ok(result))
-            must_os(result, "read");
-        get->sum += record_use(record);
-    }
-}
-
-/* ---- the contest ---- */
 
 #define RAW_WARM   "raw mapping + memcpy, faulted in"
 #define RAW_FRESH  "raw mapping + memcpy, fresh"
 #define SLOT_WARM  "slotfile, 1000 gets a txn, faulted in"
+#define SLOT_FRESH "slotfile, 1000 gets a txn, fresh"
 #define SLOT_ONE   "slotfile, 1 get a txn, faulted in"
 #define DIRECT     "slotfile, direct, 1000 gets a txn"
 #define DIRECT_ONE "slotfile, direct, 1 get a txn"
 #define READ_EACH  "read call per record"
+#define LMDB       "LMDB, 1000 gets a txn"
+#define SQLITE     "SQLite, 1000 gets a txn"
+#define TCFDB      "Tokyo Cabinet FDB"
+
+/* The fields of a way whose pages were all touched before. */
+#define SLOT_WARM_WAY(gets)                                                                        \
+    .against = RAW_WARM, .setting = (gets), .ready = reads_slot_warm_ready,                        \
+    .pass = reads_slot_pass, .done = reads_slot_done
+
+#define DIRECT_WARM_WAY(gets)                                                                      \
+    .against = RAW_WARM, .setting = (gets), .ready = reads_direct_warm_ready,                      \
+    .pass = reads_slot_pass, .done = reads_slot_done
+
+#define RAW_WARM_WAY                                                                               \
+    .raw = true, .ready = reads_raw_warm_ready, .pass = reads_raw_warm_pass,                       \
+    .done = reads_raw_warm_done
+
+#define RAW_FRESH_WAY                                                                              \
+    .against = RAW_WARM, .raw = true, .pass = reads_raw_fresh_pass, .done = reads_done
+
+#define SLOT_FRESH_WAY                                                                             \
+    .against = RAW_FRESH, .setting = BATCH_RECORDS, .ready = reads_slot_ready,                     \
+    .pass = reads_slot_fresh_pass, .done = reads_done
+
+#define READ_EACH_WAY .against = SLOT_WARM, .raw = true, .pass = reads_call_pass, .done = reads_done
+
+/* All of it takes some of them a second. `skew` compares the checksums of three, `scan` of all. */
+#define QUARTER(name)       name ", 1/4 of it"
+#define PEER_QUARTER(whose) .part = 4, .against = SLOT_WARM, READS_PEER(whose)
 
 static const struct way ways[] = {
-    {.name = RAW_WARM,
-     .raw = true,
-     .ready = raw_warm_ready,
-     .pass = raw_warm_pass,
-     .done = raw_warm_done},
-    {.name = SLOT_WARM,
-     .against = RAW_WARM,
-     .setting = BATCH_RECORDS,
-     .ready = slot_warm_ready,
-     .pass = slot_warm_pass,
-     .done = slot_warm_done},
-    {.name = SLOT_ONE,
-     .against = RAW_WARM,
-     .setting = 1,
-     .ready = slot_warm_ready,
-     .pass = slot_warm_pass,
-     .done = slot_warm_done},
-    {.name = DIRECT,
-     .against = RAW_WARM,
-     .setting = BATCH_RECORDS,
-     .ready = direct_warm_ready,
-     .pass = slot_warm_pass,
-     .done = slot_warm_done},
-    {.name = DIRECT_ONE,
-     .against = RAW_WARM,
-     .setting = 1,
-     .ready = direct_warm_ready,
-     .pass = slot_warm_pass,
-     .done = slot_warm_done},
-    {.name = "slotfile, one txn, faulted in",
-     .against = RAW_WARM,
-     .setting = UINT32_MAX,
-     .ready = slot_warm_ready,
-     .pass = slot_warm_pass,
-     .done = slot_warm_done},
-    {.name = RAW_FRESH, .against = RAW_WARM, .raw = true, .pass = raw_fresh_pass, .done = done},
-    {.name = "slotfile, 1000 gets a txn, fresh",
-     .against = RAW_FRESH,
-     .setting = BATCH_RECORDS,
-     .ready = slot_ready,
-     .pass = slot_fresh_pass,
-     .done = done},
-    {.name = "slotfile, 4 MiB budget, 1/20 of it",
-     .part = 20,
-     .against = READ_EACH,
-     .setting = BATCH_RECORDS,
-     .ready = slot_small_ready,
-     .pass = slot_fresh_pass,
-     .done = done},
-    {.name = READ_EACH, .against = RAW_WARM, .raw = true, .pass = read_each_pass, .done = done},
+    {.name = RAW_WARM, RAW_WARM_WAY},
+    {.name = SLOT_WARM, SLOT_WARM_WAY(BATCH_RECORDS)},
+    {.name = SLOT_ONE, SLOT_WARM_WAY(1)},
+    {.name = DIRECT, DIRECT_WARM_WAY(BATCH_RECORDS)},
+    {.name = DIRECT_ONE, DIRECT_WARM_WAY(1)},
+    {.name = "slotfile, one txn, faulted in", SLOT_WARM_WAY(UINT32_MAX)},
+    {.name = RAW_FRESH, RAW_FRESH_WAY},
+    {.name = SLOT_FRESH, SLOT_FRESH_WAY},
+    {.name = READ_EACH, READ_EACH_WAY},
+    {.name = QUARTER(LMDB), PEER_QUARTER(peer_lmdb)},
+    {.name = QUARTER(SQLITE), PEER_QUARTER(peer_sqlite)},
+    {.name = QUARTER(TCFDB), PEER_QUARTER(peer_tcfdb)},
+    {.name = QUARTER("Berkeley DB Queue"), PEER_QUARTER(peer_bdb)},
+    {.name = QUARTER("Tkrzw HashDBM"), PEER_QUARTER(peer_tkrzw)},
 };
 
 static const struct goal goals[] = {
+    {SLOT_WARM, RAW_WARM, false, 1.2},    {SLOT_WARM, DIRECT, false, 1.1},
+    {SLOT_ONE, DIRECT_ONE, false, 1.3},   {READ_EACH, SLOT_WARM, true, 10},
+    {QUARTER(LMDB), SLOT_WARM, true, 18}, {QUARTER(SQLITE), SLOT_WARM, true, 25},
+    {QUARTER(TCFDB), SLOT_WARM, true, 5},
+};
+
+static const struct way skew_ways[] = {
+    {.name = RAW_WARM, RAW_WARM_WAY},
+    {.name = SLOT_WARM, SLOT_WARM_WAY(BATCH_RECORDS)},
+    {.name = READ_EACH, READ_EACH_WAY},
+    {.name = LMDB, .against = SLOT_WARM, READS_PEER(peer_lmdb)},
+    {.name = SQLITE, .against = SLOT_WARM, READS_PEER(peer_sqlite)},
+    {.name = TCFDB, .against = SLOT_WARM, READS_PEER(peer_tcfdb)},
+};
+
+static const struct way large_ways[] = {
+    {.name = RAW_WARM, RAW_WARM_WAY},   {.name = SLOT_WARM, SLOT_WARM_WAY(BATCH_RECORDS)},
+    {.name = RAW_FRESH, RAW_FRESH_WAY}, {.name = SLOT_FRESH, SLOT_FRESH_WAY},
+    {.name = READ_EACH, READ_EACH_WAY},
+};
+
+static const struct goal large_goals[] = {
     {SLOT_WARM, RAW_WARM, false, 1.4},
-    {SLOT_WARM, DIRECT, false, 1.1},
-    {SLOT_ONE, DIRECT_ONE, false, 1.3},
-    {READ_EACH, SLOT_WARM, true, 8},
 };
 
 void bench_get(struct bench *bench)
 {
-    struct get get = {.bench = bench};
+    struct reads reads;
     struct contest contest = {
         .name = "get",
-        .what = "random records copied out, as many as there are, uniform; one file for all, warm "
-                "page cache",
+        .what = "random records copied out, as many as there are, uniform; the same records for "
+                "all",
+        .cache = CACHE_WARM,
         .unit = "get",
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,
@@ -272,15 +108,46 @@ void bench_get(struct bench *bench)
         .ways_count = COUNT_OF(ways),
         .goals = goals,
         .goals_count = COUNT_OF(goals),
-        .state = &get,
+        .state = &reads,
     };
 
-    bench_have_database(bench, DATABASE);
-    get.file = bench_open_records(bench, DATABASE);
-    get.size = bench->records * RECORD_SIZE;
+    reads_begin(&reads, bench, DATABASE, bench->records);
+    reads_make_peers(&reads, ways, COUNT_OF(ways));
     contest_run(bench, &contest);
-    bench->os->close(bench->os, get.file);
-    bench_destroy(bench, DATABASE);
+    reads.series = series_hot(reads.series, 85);
+    contest.name = "skew";
+    contest.what = "the same, but 95 % of the reads are in one contiguous 2 % of the records";
+    contest.ways = skew_ways;
+    contest.ways_count = COUNT_OF(skew_ways);
+    contest.goals_count = 0;
+    contest_run(bench, &contest);
+    reads_destroy_peers(&reads, ways, COUNT_OF(ways));
+    reads_end(&reads);
+}
+
+void bench_get16(struct bench *bench)
+{
+    struct reads reads;
+    struct contest contest = {
+        .name = "get16",
+        .what = "random records copied out of 16 times as many, uniform; one file for all",
+        .cache = CACHE_WARM,
+        .unit = "get",
+        .count = bench->records,
+        .unit_bytes = RECORD_SIZE,
+        .ways = large_ways,
+        .ways_count = COUNT_OF(large_ways),
+        .goals = large_goals,
+        .goals_count = COUNT_OF(large_goals),
+        .state = &reads,
+    };
+
+    if (!bench_enlarge(bench))
+        return;
+    reads_begin(&reads, bench, "get16.slots", contest.count);
+    contest_run(bench, &contest);
+    reads_end(&reads);
+    bench_reduce(bench);
 }
 
 /* ---- every block in the log ---- */
@@ -289,7 +156,7 @@ void bench_get(struct bench *bench)
 #define LOG_LIMIT (UINT64_C(1) << 30)
 
 struct logget {
-    struct get get;
+    struct reads reads;
     slot_db *empty, *full; /* open through all rounds */
 };
 
@@ -314,7 +181,7 @@ static void empty_ready(void *state, const struct way *way)
     struct logget *logget = state;
 
     (void)way;
-    logget->get.db = logget->empty;
+    logget->reads.db = logget->empty;
 }
 
 static void full_ready(void *state, const struct way *way)
@@ -322,22 +189,7 @@ static void full_ready(void *state, const struct way *way)
     struct logget *logget = state;
 
     (void)way;
-    logget->get.db = logget->full;
-}
-
-static void log_pass(void *state, const struct way *way)
-{
-    struct logget *logget = state;
-
-    slot_copy(&logget->get, way);
-}
-
-static uint64_t log_done(void *state, const struct way *way)
-{
-    struct logget *logget = state;
-
-    (void)way;
-    return logget->get.sum;
+    logget->reads.db = logget->full;
 }
 
 #define EMPTY     "empty log, 1000 gets a txn"
@@ -348,26 +200,26 @@ static const struct way log_ways[] = {
     {.name = EMPTY,
      .setting = BATCH_RECORDS,
      .ready = empty_ready,
-     .pass = log_pass,
-     .done = log_done},
+     .pass = reads_slot_pass,
+     .done = reads_done},
     {.name = FULL,
      .against = EMPTY,
      .setting = BATCH_RECORDS,
      .ready = full_ready,
-     .pass = log_pass,
-     .done = log_done},
+     .pass = reads_slot_pass,
+     .done = reads_done},
     {.name = EMPTY_ONE,
      .against = EMPTY,
      .setting = 1,
      .ready = empty_ready,
-     .pass = log_pass,
-     .done = log_done},
+     .pass = reads_slot_pass,
+     .done = reads_done},
     {.name = "all in the log, 1 get a txn",
      .against = EMPTY_ONE,
      .setting = 1,
      .ready = full_ready,
-     .pass = log_pass,
-     .done = log_done},
+     .pass = reads_slot_pass,
+     .done = reads_done},
 };
 
 static const struct goal log_goals[] = {
@@ -376,11 +228,12 @@ static const struct goal log_goals[] = {
 
 void bench_logget(struct bench *bench)
 {
-    struct logget logget = {.get = {.bench = bench}};
+    struct logget logget;
     struct contest contest = {
         .name = "logget",
         .what = "random records copied out, as many as there are, when the log has a version of "
-                "every block and when it is empty; warm",
+                "every block and when it is empty",
+        .cache = CACHE_WARM,
         .unit = "get",
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,
@@ -394,7 +247,7 @@ void bench_logget(struct bench *bench)
 
     slot_options_init(&options);
     options.log_limit_bytes = options.checkpoint_bytes = LOG_LIMIT;
-    bench_have_database(bench, DATABASE);
+    reads_begin(&logget.reads, bench, DATABASE, bench->records);
     bench_have_database(bench, LOG_NAME);
     logget.empty = bench_open(bench, DATABASE, 0);
     logget.full = bench_open_with(bench, LOG_NAME, &options);
@@ -403,5 +256,5 @@ void bench_logget(struct bench *bench)
     bench_close(logget.full);
     bench_close(logget.empty);
     bench_destroy(bench, LOG_NAME);
-    bench_destroy(bench, DATABASE);
+    reads_end(&logget.reads);
 }

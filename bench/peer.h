@@ -17,8 +17,8 @@ struct bench;
 struct peer_db; /* an open database; each peer has its own idea of it */
 
 struct peer {
-    /* Make the database of records as records_make makes them, in one transaction, and close it. */
-    void (*create)(const struct bench *bench, const char *name);
+    /* An empty database, where there is none. */
+    void (*make)(const struct bench *bench, const char *name);
     void (*destroy)(const struct bench *bench, const char *name);
 
     /*
@@ -32,6 +32,8 @@ struct peer {
     /* One write transaction. */
     void (*begin)(struct peer_db *db);
     void (*put)(struct peer_db *db, uint64_t recno, const uint8_t *record);
+    /* The record behind the last one, in the way that fills a database fastest. */
+    void (*append)(struct peer_db *db, uint64_t recno, const uint8_t *record);
     void (*commit)(struct peer_db *db);
 
     /* One record in a transaction of its own, in the cheapest way that the peer has. Slotfile: by
@@ -41,7 +43,8 @@ struct peer {
     /* What a user does who wants everything in its final place, when closing does not do it. */
     void (*checkpoint)(struct peer_db *db);
 
-    /* One read transaction. */
+    /* One read transaction, or where there is none, what comes nearest: the file of the peer says
+     * what. */
     void (*begin_read)(struct peer_db *db);
     void (*get)(struct peer_db *db, uint64_t recno, uint8_t *record);
     void (*end_read)(struct peer_db *db);
@@ -53,6 +56,12 @@ struct peer {
 const struct peer *peer_slotfile(void);
 const struct peer *peer_slotfile_no_checkpoints(void); /* but those that are asked for */
 
+/* Append records as records_make makes them, bench->records of them, in one transaction. */
+void peer_fill(const struct bench *bench, const struct peer *peer, struct peer_db *db);
+
+/* A database that is filled like that and closed; what is there already is removed first. */
+void peer_create(const struct bench *bench, const struct peer *peer, const char *name);
+
 /* Change all over the place and bring it home: then the files, and those of a log, have the size
  * that they keep. */
 void peer_break_in(const struct bench *bench, const struct peer *peer, struct peer_db *db);
@@ -60,9 +69,16 @@ void peer_break_in(const struct bench *bench, const struct peer *peer, struct pe
 /* NULL where the library was not found when this was built. */
 const struct peer *peer_lmdb(void);
 const struct peer *peer_sqlite(void);
+const struct peer *peer_sqlite_journal(void); /* a rollback journal for WAL */
+const struct peer *peer_tcfdb(void);
+const struct peer *peer_bdb(void);
+const struct peer *peer_tkrzw(void);
 
 /* "LMDB 0.9.31", or "" when it is not built in. */
 const char *peer_lmdb_version(void);
 const char *peer_sqlite_version(void);
+const char *peer_tcfdb_version(void);
+const char *peer_bdb_version(void);
+const char *peer_tkrzw_version(void);
 
 #endif

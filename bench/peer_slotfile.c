@@ -13,11 +13,6 @@ struct peer_db {
     slot_txn *txn;
 };
 
-static void create(const struct bench *bench, const char *name)
-{
-    bench_have_database(bench, name);
-}
-
 static struct peer_db *open_with(const struct bench *bench, const char *name, bool durable,
                                  uint64_t checkpoint_bytes)
 {
@@ -69,6 +64,16 @@ static void put(struct peer_db *db, uint64_t recno, const uint8_t *record)
     put_record(db->txn, recno, record);
 }
 
+static void append(struct peer_db *db, uint64_t recno, const uint8_t *record)
+{
+    slot_error err;
+    slot_status status = slot_append(db->txn, record, 1, NULL, &err);
+
+    (void)recno;
+    if (status != SLOT_OK)
+        must(status, &err, "append");
+}
+
 static void commit(struct peer_db *db)
 {
     bench_commit(db->txn);
@@ -115,9 +120,10 @@ static uint64_t sum(struct peer_db *db)
 
 /* What both have in common. */
 #define CALLS                                                                                      \
-    .create = create, .destroy = bench_destroy, .close = close_database, .begin = begin,           \
-    .put = put, .commit = commit, .put_alone = put_alone, .checkpoint = checkpoint,                \
-    .begin_read = begin_read, .get = get, .end_read = end_read, .sum = sum
+    .make = bench_create, .destroy = bench_destroy, .close = close_database, .begin = begin,       \
+    .put = put, .append = append, .commit = commit, .put_alone = put_alone,                        \
+    .checkpoint = checkpoint, .begin_read = begin_read, .get = get, .end_read = end_read,          \
+    .sum = sum
 
 static const struct peer slotfile = {CALLS, .open = open_database};
 static const struct peer no_checkpoints = {CALLS, .open = open_no_checkpoints};

@@ -167,6 +167,7 @@ static void run_recovery(struct bench *bench)
         .name = "recovery",
         .what = "opening after the process was killed with commits of one random record each in "
                 "the log, none of them synced",
+        .cache = "cold: both read from the disk; what the log changes is warm",
         .unit = "commit",
         .count = recovery.commits,
         .unit_bytes = FRAME_BYTES,
@@ -281,6 +282,7 @@ static void run_open(struct bench *bench)
         .name = "open",
         .what = "opening after a clean close, until a read transaction has begun; the close is not "
                 "counted",
+        .cache = CACHE_WARM,
         .unit = "open",
         .count = opening.opens,
         .unit_bytes = RECORD_SIZE,
@@ -294,7 +296,7 @@ static void run_open(struct bench *bench)
 
     for (unsigned i = 0; i < COUNT_OF(peers); i++) {
         if (peers[i]() != NULL)
-            peers[i]()->create(bench, "open.slots");
+            peer_create(bench, peers[i](), "open.slots");
     }
     contest_run(bench, &contest);
     for (unsigned i = 0; i < COUNT_OF(peers); i++) {
@@ -308,7 +310,6 @@ void bench_recovery(struct bench *bench)
     if (bench->self[0] != 0)
         run_recovery(bench);
     else
-        fprintf(stderr,
-                "slotfile_bench: recovery is left out: this program does not find itself\n");
+        bench_complain("recovery is left out: this program does not find itself");
     run_open(bench);
 }

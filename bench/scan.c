@@ -1,6 +1,7 @@
 /*
- * Sequential scan: the sum of one 8-byte field of all records. Everybody reads the same file, the
- * `records` of one database, from a warm page cache.
+ * Sequential scan: the sum of one 8-byte field of all records, from a warm page cache. Everybody
+ * reads the same file, the `records` of one database, but the other databases: they have files of
+ * their own with the same records.
  *
  * Two states are compared with their likes: "fresh" maps, touches and unmaps in the measured part;
  * "faulted in" walks over pages that were touched through the same mapping before.
@@ -8,162 +9,67 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "contest.h"
+#include "reads.h"
 
 #define DATABASE "scan.slots"
 
 struct scan {
-    struct bench *bench;
-    struct os_file *file;
-    uint64_t size; /* of the file */
-    void *base;    /* of the raw mapping */
-    slot_db *db;
+    struct reads reads;
     FILE *stream;
-    uint64_t sum;
 };
-
-static uint64_t done(void *state, const struct way *way)
-{
-    struct scan *scan = state;
-
-    (void)way;
-    return scan->sum;
-}
-
-/* ---- raw mapping ---- */
-
-static void raw_map(struct scan *scan)
-{
-    const struct os *os = scan->bench->os;
-
-    must_os(os->map(os, scan->file, 0, (size_t)scan->size, OS_MAP_READ, &scan->base), "map");
-}
-
-static void raw_walk(struct scan *scan)
-{
-    scan->sum = records_sum(scan->base, scan->bench->records);
-}
-
-static void raw_unmap(struct scan *scan)
-{
-    scan->bench->os->unmap(scan->bench->os, scan->base, (size_t)scan->size);
-}
 
 static void raw_fresh_pass(void *state, const struct way *way)
 {
-    (void)way;
-    raw_map(state);
-    raw_walk(state);
-    raw_unmap(state);
-}
-
-static void raw_warm_ready(void *state, const struct way *way)
-{
-    (void)way;
-    raw_map(state);
-    raw_walk(state);
-}
-
-static void raw_warm_pass(void *state, const struct way *way)
-{
-    (void)way;
-    raw_walk(state);
-}
-
-static uint64_t raw_warm_done(void *state, const struct way *way)
-{
-    raw_unmap(state);
-    return done(state, way);
-}
-
-/* ---- slotfile ---- */
-
-static void walk_runs(struct scan *scan)
-{
-    scan->sum = bench_sum(scan->db);
-}
-
-static void slot_ready(void *state, const struct way *way)
-{
-    struct scan *scan = state;
-
-    scan->db = bench_open(scan->bench, DATABASE, way->setting);
+    reads_map(state);
+    reads_walk_pass(state, way);
+    reads_unmap(state);
 }
 
 static void slot_fresh_pass(void *state, const struct way *way)
 {
-    struct scan *scan = state;
+    struct reads *reads = state;
 
-    (void)way;
-    walk_runs(scan);
-    bench_close(scan->db);
-}
-
-static void slot_warm_ready(void *state, const struct way *way)
-{
-    slot_ready(state, way);
-    walk_runs(state);
-}
-
-static void slot_warm_pass(void *state, const struct way *way)
-{
-    (void)way;
-    walk_runs(state);
+    reads_scan_pass(state, way);
+    bench_close(reads->db);
 }
 
 /* Each record copied out by a call of its own. */
 static void slot_get_pass(void *state, const struct way *way)
 {
-    struct scan *scan = state;
-    slot_txn *txn = bench_begin(scan->db, SLOT_READ);
+    struct reads *reads = state;
+    slot_txn *txn = bench_begin(reads->db, SLOT_READ);
     uint8_t record[RECORD_SIZE];
     slot_error err;
 
     (void)way;
-    scan->sum = 0;
-    for (uint64_t n = 0; n < scan->bench->records; n++) {
+    reads->sum = 0;
+    for (uint64_t n = 0; n < reads->bench->records; n++) {
         slot_status status = slot_get(txn, n, record, &err);
 
         if (status != SLOT_OK)
             must(status, &err, "get");
-        scan->sum += record_field(record);
+        reads->sum += record_field(record);
     }
     slot_end(txn);
-}
-
-static uint64_t slot_warm_done(void *state, const struct way *way)
-{
-    struct scan *scan = state;
-
-    bench_close(scan->db);
-    return done(state, way);
 }
 
 /* ---- calls that copy ---- */
 
 static void read_each_pass(void *state, const struct way *way)
 {
-    struct scan *scan = state;
-    const struct os *os = scan->bench->os;
+    struct reads *reads = state;
+    const struct os *os = reads->bench->os;
     uint8_t record[RECORD_SIZE];
 
     (void)way;
-    scan->sum = 0;
-    for (uint64_t at = 0; at < scan->size; at += RECORD_SIZE) {
-        os_result result = os->read_at(os, scan->file, at, record, RECORD_SIZE);
+    reads->sum = 0;
+    for (uint64_t at = 0; at < reads->size; at += RECORD_SIZE) {
+        os_result result = os->read_at(os, reads->file, at, record, RECORD_SIZE);
 
         if (!os_ok(result))
             must_os(result, "read");
-        scan->sum += record_field(record);
+        reads->sum += record_field(record);
     }
-}
-
-static void read_buffered_pass(void *state, const struct way *way)
-{
-    struct scan *scan = state;
-
-    (void)way;
-    scan->sum = file_sum(scan->bench, scan->file);
 }
 
 static void stdio_ready(void *state, const struct way *way)
@@ -172,7 +78,7 @@ static void stdio_ready(void *state, const struct way *way)
     char path[PATH_BYTES];
 
     (void)way;
-    bench_path(scan->bench, DATABASE "/records", path);
+    bench_path(scan->reads.bench, DATABASE "/records", path);
     scan->stream = fopen(path, "rb");
     if (scan->stream == NULL || setvbuf(scan->stream, NULL, _IOFBF, BUFFER_BYTES) != 0)
         bench_die("%s: stdio cannot open it", path);
@@ -184,9 +90,9 @@ static void stdio_pass(void *state, const struct way *way)
     uint8_t record[RECORD_SIZE];
 
     (void)way;
-    scan->sum = 0;
+    scan->reads.sum = 0;
     while (fread(record, RECORD_SIZE, 1, scan->stream) == 1)
-        scan->sum += record_field(record);
+        scan->reads.sum += record_field(record);
 }
 
 static uint64_t stdio_done(void *state, const struct way *way)
@@ -194,7 +100,16 @@ static uint64_t stdio_done(void *state, const struct way *way)
     struct scan *scan = state;
 
     fclose(scan->stream);
-    return done(state, way);
+    return reads_done(state, way);
+}
+
+/* ---- peers, each with its cursor or what it has ---- */
+
+static void peer_pass(void *state, const struct way *way)
+{
+    struct reads *reads = state;
+
+    reads->sum = way->peer()->sum(reads->peer_db);
 }
 
 /* ---- the contest ---- */
@@ -204,64 +119,82 @@ static uint64_t stdio_done(void *state, const struct way *way)
 #define SLOT_FRESH "slotfile, runs, fresh"
 #define SLOT_WARM  "slotfile, runs, faulted in"
 #define SLOT_SMALL "slotfile, runs, fresh, 4 MiB budget"
+#define READ_CALLS "read calls of 1 MiB"
 #define READ_EACH  "read call per record"
+#define LMDB       "LMDB, cursor"
+#define SQLITE     "SQLite, select"
+#define TCFDB      "Tokyo Cabinet FDB, get by number"
+
+/* Open and read once before: beside the ways that are faulted in. */
+#define PEER(whose)                                                                                \
+    .against = SLOT_WARM, .peer = (whose), .ready = reads_peer_ready, .pass = peer_pass,           \
+    .done = reads_peer_done
 
 static const struct way ways[] = {
-    {.name = RAW_FRESH, .raw = true, .pass = raw_fresh_pass, .done = done},
+    {.name = RAW_FRESH, .raw = true, .pass = raw_fresh_pass, .done = reads_done},
     {.name = SLOT_FRESH,
      .against = RAW_FRESH,
-     .ready = slot_ready,
+     .ready = reads_slot_ready,
      .pass = slot_fresh_pass,
-     .done = done},
+     .done = reads_done},
     {.name = SLOT_SMALL,
      .against = RAW_FRESH,
-     .setting = SMALL_BUDGET,
-     .ready = slot_ready,
+     .ready = reads_slot_small_ready,
      .pass = slot_fresh_pass,
-     .done = done},
+     .done = reads_done},
     {.name = RAW_WARM,
      .against = RAW_FRESH,
      .raw = true,
-     .ready = raw_warm_ready,
-     .pass = raw_warm_pass,
-     .done = raw_warm_done},
+     .ready = reads_raw_warm_ready,
+     .pass = reads_walk_pass,
+     .done = reads_raw_warm_done},
     {.name = SLOT_WARM,
      .against = RAW_WARM,
-     .ready = slot_warm_ready,
-     .pass = slot_warm_pass,
-     .done = slot_warm_done},
+     .ready = reads_slot_warm_ready,
+     .pass = reads_scan_pass,
+     .done = reads_slot_done},
     {.name = "slotfile, slot_get per record",
      .against = RAW_WARM,
-     .ready = slot_warm_ready,
+     .ready = reads_slot_warm_ready,
      .pass = slot_get_pass,
-     .done = slot_warm_done},
-    {.name = "read calls of 1 MiB",
+     .done = reads_slot_done},
+    {.name = READ_CALLS,
      .against = RAW_FRESH,
      .raw = true,
-     .pass = read_buffered_pass,
-     .done = done},
+     .pass = reads_calls_pass,
+     .done = reads_done},
     {.name = "stdio per record, 1 MiB buffer",
      .against = RAW_FRESH,
      .raw = true,
      .ready = stdio_ready,
      .pass = stdio_pass,
      .done = stdio_done},
-    {.name = READ_EACH, .against = RAW_FRESH, .raw = true, .pass = read_each_pass, .done = done},
+    {.name = READ_EACH,
+     .against = RAW_FRESH,
+     .raw = true,
+     .pass = read_each_pass,
+     .done = reads_done},
+    {.name = LMDB, PEER(peer_lmdb)},
+    {.name = SQLITE, PEER(peer_sqlite)},
+    {.name = TCFDB, PEER(peer_tcfdb)},
+    {.name = "Berkeley DB Queue, bulk cursor", PEER(peer_bdb)},
+    {.name = "Tkrzw HashDBM, process each", PEER(peer_tkrzw)},
 };
 
 static const struct goal goals[] = {
-    {SLOT_WARM, RAW_WARM, false, 1.05},
-    {SLOT_FRESH, RAW_FRESH, false, 1.05},
-    {SLOT_SMALL, RAW_FRESH, false, 1.25},
-    {READ_EACH, SLOT_FRESH, true, 12},
+    {SLOT_WARM, RAW_WARM, false, 1.02},   {SLOT_FRESH, RAW_FRESH, false, 1.02},
+    {SLOT_SMALL, RAW_FRESH, false, 1.05}, {READ_EACH, SLOT_FRESH, true, 12},
+    {READ_CALLS, SLOT_FRESH, true, 1.1},  {LMDB, SLOT_WARM, true, 2},
+    {SQLITE, SLOT_WARM, true, 5},         {TCFDB, SLOT_WARM, true, 10},
 };
 
 void bench_scan(struct bench *bench)
 {
-    struct scan scan = {.bench = bench};
+    struct scan scan;
     struct contest contest = {
         .name = "scan",
-        .what = "sum of one field of all records in order; one file for all, warm page cache",
+        .what = "sum of one field of all records in order; one file for all",
+        .cache = CACHE_WARM,
         .unit = "record",
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,
@@ -272,10 +205,9 @@ void bench_scan(struct bench *bench)
         .state = &scan,
     };
 
-    bench_have_database(bench, DATABASE);
-    scan.file = bench_open_records(bench, DATABASE);
-    scan.size = bench->records * RECORD_SIZE;
+    reads_begin(&scan.reads, bench, DATABASE, bench->records);
+    reads_make_peers(&scan.reads, ways, COUNT_OF(ways));
     contest_run(bench, &contest);
-    bench->os->close(bench->os, scan.file);
-    bench_destroy(bench, DATABASE);
+    reads_destroy_peers(&scan.reads, ways, COUNT_OF(ways));
+    reads_end(&scan.reads);
 }

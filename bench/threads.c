@@ -8,9 +8,8 @@
 
 #include "contest.h"
 #include "raw_group.h"
-#include "support/thread.h"
 
-#define THREADS_MAX 32u
+#define COMMITS 8192u /* with a million records; none of them has to wait for a checkpoint */
 
 struct threads {
     struct bench *bench;
@@ -23,7 +22,6 @@ struct worker {
     const struct threads *threads;
     struct peer_db *db;  /* NULL: the raw way */
     uint64_t first, end; /* of the puts */
-    struct test_thread *thread;
 };
 
 static void work(void *context)
@@ -55,7 +53,7 @@ static void ready(void *state, const struct way *way)
     if (threads->db[way->setting] != NULL)
         return;
     database_name(way->setting, name);
-    peer_slotfile()->create(threads->bench, name);
+    peer_create(threads->bench, peer_slotfile(), name);
     threads->db[way->setting] = peer_slotfile()->open(threads->bench, name, true);
     peer_break_in(threads->bench, peer_slotfile(), threads->db[way->setting]);
 }
@@ -79,10 +77,8 @@ static void pass(void *state, const struct way *way)
         workers[i].db = way->raw ? NULL : threads->db[count];
         workers[i].first = threads->puts * i / count;
         workers[i].end = threads->puts * (i + 1) / count;
-        workers[i].thread = test_thread_start(work, &workers[i]);
     }
-    for (uint64_t i = 0; i < count; i++)
-        test_thread_join(workers[i].thread);
+    bench_together((unsigned)count, work, workers, sizeof *workers);
 }
 
 static uint64_t done(void *state, const struct way *way)
@@ -125,11 +121,12 @@ static const struct goal goals[] = {
 
 void bench_threads(struct bench *bench)
 {
-    struct threads threads = {.bench = bench, .puts = bench_scaled(bench, 16384)};
+    struct threads threads = {.bench = bench, .puts = bench_scaled(bench, COMMITS)};
     struct contest contest = {
         .name = "threads",
         .what = "one random record changed in each of many durable transactions, by threads that "
                 "share a handle; the same number of commits in all",
+        .cache = CACHE_WARM,
         .unit = "commit",
         .count = threads.puts,
         .unit_bytes = RECORD_SIZE,

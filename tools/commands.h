@@ -13,6 +13,7 @@ int cmd_delete(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 extern const char cmd_create_help[];
 extern const char cmd_import_help[];
@@ -25,5 +26,6 @@ extern const char cmd_delete_help[];
 extern const char cmd_checkpoint_help[];
 extern const char cmd_info_help[];
 extern const char cmd_verify_help[];
+extern const char cmd_bench_help[];
 
 #endif

@@ -34,6 +34,7 @@ static const command commands[] = {
     {"checkpoint", "bring the log home into the records", cmd_checkpoint, cmd_checkpoint_help},
     {"info", "say what a database is and holds", cmd_info, cmd_info_help},
     {"verify", "check everything that can be checked", cmd_verify, cmd_verify_help},
+    {"bench", "measure a database on this machine", cmd_bench, cmd_bench_help},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

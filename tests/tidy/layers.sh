@@ -1,6 +1,6 @@
 #!/bin/sh
 # layers.sh ROOT: dependencies point downward only (docs/architecture.md), the command line uses the
-# public header alone, nobody but src/os and the tests' support asks for the operating system, and
+# public header alone but for one command and one header, nobody but src/os and the tests' support asks for the operating system, and
 # only src/base/checksum.c knows xxHash.
 set -u
 cd "$1" || exit 2
@@ -42,8 +42,20 @@ out=$(grep -nE '\b(malloc|calloc|realloc|free|printf|fopen|fread|fwrite) *\(|<(s
 [ -z "$out" ] || complain "src/format must not allocate or do i/o:
 $out"
 
-out=$(includes tools/*.[ch] | grep -vE ': (slotfile/slotfile\.h|[a-z0-9_]+\.h)$')
-[ -z "$out" ] || complain "tools may include only the public header and their own:
+# The command bench measures beside raw mappings and read calls of the same file, on every system:
+# that takes os.h, which users do not get. So what measures is bench/'s, once for the project's own
+# benchmark and for this command, and it is reached through a header that shows nothing of os.h.
+out=$(includes tools/*.[ch] | grep -vE ': (slotfile/slotfile\.h|[a-z0-9_]+\.h)$' |
+    grep -vxF 'tools/cmd_bench.c: bench/user.h')
+[ -z "$out" ] || complain "tools may include only the public header and their own, and cmd_bench.c bench/user.h:
+$out"
+out=$(grep -nE '^#include' bench/user.h | grep -vE '<(slotfile/slotfile|stdio)\.h>')
+[ -z "$out" ] || complain "bench/user.h may show the command line nothing but the public header:
+$out"
+
+# A measurement goes through what users and systems have, never around it into the library.
+out=$(includes bench/*.[ch] | grep -E ': (view|log|db|format)/')
+[ -z "$out" ] || complain "bench may not look into the library:
 $out"
 
 out=$(grep -rnE '#\s*(if|ifdef|ifndef|elif)\b.*(_WIN32|__linux__|__APPLE__|__unix__|_MSC_VER)' \
