@@ -94,10 +94,11 @@ static slot_status run_forward(slot_txn *txn, uint64_t recno, uint64_t end, slot
                             &bytes, err);
     if (status != SLOT_OK)
         return status;
-    ahead_forward(&txn->ahead_scan, db->os, db->files.records, offset, offset + bytes, end * n);
     run->first = recno;
     run->count = bytes / n;
     run->step = 1;
+    ahead_forward(&txn->ahead_scan, db->os, db->files.records, offset, offset + run->count * n,
+                  end * n);
     return SLOT_OK;
 }
 

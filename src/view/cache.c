@@ -444,7 +444,10 @@ static slot_status replace(struct view_cache *cache, struct view *old, uint64_t 
 
 static void advise(struct view_cache *cache, struct view *view, view_use use)
 {
-    os_advice advice = use == VIEW_PASSING ? OS_ADVICE_SEQUENTIAL : OS_ADVICE_RANDOM;
+    static const os_advice advices[] = {[VIEW_SINGLE] = OS_ADVICE_RANDOM,
+                                        [VIEW_RUN] = OS_ADVICE_NORMAL,
+                                        [VIEW_PASSING] = OS_ADVICE_SEQUENTIAL};
+    os_advice advice = advices[use];
 
     if (view->advised != advice)
         cache->os->advise_view(cache->os, view->base, (size_t)view->n, advice);

@@ -203,6 +203,30 @@ static void test_scan__in_parts(void **state)
     slot_end(txn);
 }
 
+/* Whoever goes on gets long runs, in both directions. */
+static void test_scan__long_runs(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t records = 100000, bytes = records * N;
+    slot_txn *txn;
+
+    fixture_create(f, N);
+    fixture_append(f, records);
+    txn = fixture_begin(f, SLOT_READ);
+    for (int backward = 0; backward < 2; backward++) {
+        slot_scan_options options = {.end = UINT64_MAX, .backward = backward != 0};
+        slot_cursor cursor;
+        slot_run run;
+        uint64_t runs = 0;
+
+        assert_ok(f, slot_cursor_init(&cursor, txn, &options, &f->err));
+        while (slot_cursor_next(&cursor, &run, &f->err) == SLOT_OK)
+            runs++;
+        assert_in_range(runs, bytes >> 21, (bytes >> 21) + 4);
+    }
+    slot_end(txn);
+}
+
 static void test_scan__wrong_parts(void **state)
 {
     struct fixture *f = *state;
@@ -256,6 +280,7 @@ int main(void)
         fixture_test_both(test_scan__of_the_log),
         fixture_test_both(test_scan__of_what_was_appended),
         fixture_test_both(test_scan__in_parts),
+        fixture_test_both(test_scan__long_runs),
         fixture_test_both(test_scan__wrong_parts),
         fixture_test_both(test_scan__prefetch),
     };
