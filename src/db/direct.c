@@ -104,6 +104,7 @@ slot_status direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error
     begun->doomed = SLOT_OK;
     memset(&begun->append, 0, sizeof begun->append);
     begun->leases.cache = NULL;
+    begun->live_known = false; /* there is no log */
     db_read_init(begun);
     *txn = begun;
     return SLOT_OK;
