@@ -317,23 +317,32 @@ static int be_group(struct bench *bench, const char *name)
     return 0;
 }
 
-static void write_html(const struct report *report, const char *path)
+/* Before anything is measured: minutes later it would be too late to say so. */
+static FILE *open_html(const struct bench *bench, const char *path)
 {
     FILE *file = fopen(path, "wb");
-    bool done = file != NULL;
 
-    if (done) {
-        html_report(report, file);
-        done = ferror(file) == 0;
-        done = fclose(file) == 0 && done;
-    }
-    if (!done)
+    if (file == NULL)
+        bench_remove_tree(bench, bench->dir);
+    if (file == NULL)
+        bench_die("%s: the report cannot be written there", path);
+    return file;
+}
+
+static void write_html(const struct report *report, FILE *file, const char *path)
+{
+    bool done;
+
+    html_report(report, file);
+    done = ferror(file) == 0;
+    if (fclose(file) != 0 || !done)
         bench_die("%s: the report cannot be written", path);
 }
 
 static int run_all(struct bench *bench, const struct arguments *arguments)
 {
     static struct report report;
+    FILE *html = arguments->html != NULL ? open_html(bench, arguments->html) : NULL;
     int code;
 
     state_facts(&report, bench);
@@ -341,8 +350,8 @@ static int run_all(struct bench *bench, const struct arguments *arguments)
         table_facts(&report, stdout);
     code = run_groups(bench, arguments, &report);
     bench_remove_tree(bench, bench->dir);
-    if (code == 0 && arguments->html != NULL)
-        write_html(&report, arguments->html);
+    if (code == 0 && html != NULL)
+        write_html(&report, html, arguments->html);
     if (code == 0 && arguments->json)
         json_report(&report, stdout);
     else if (code == 0)

@@ -6,8 +6,9 @@
 #
 # Options are those of slotfile_bench: --help lists them. On Debian and Ubuntu what is missing is
 # installed (as root or with sudo), the other databases among it. The build is in build-bench/, and
-# so are the files of the run unless --dir says otherwise: up to 4 GB, on a disk, please. Let nothing
-# else run meanwhile. The exit status is that of slotfile_bench.
+# so are the files of the run, up to 4 GB, unless --dir says otherwise (on a disk, please), and the
+# report of --html FILE unless FILE is an absolute path. Let nothing else run meanwhile. The exit
+# status is that of slotfile_bench.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
