@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "contest.h"
+#include "raw_pages.h"
 
-#define PAGE_BYTES     4096u
 #define NORMAL_COMMITS 100000u
 #define COMMITS        16384u /* with a million records: as many as there are between checkpoints */
 
@@ -20,8 +20,7 @@ struct commits {
     bool made[WAYS_MAX];            /* the database of the contestant way->setting */
     struct peer_db *kept[WAYS_MAX]; /* its handle, if that is open through all rounds */
     struct peer_db *db;             /* of this pass */
-    struct os_file *file;           /* of the raw ways: `puts` pages */
-    uint8_t *base;
+    struct raw_pages raw;           /* `puts` of them */
     uint8_t *page;
 };
 
@@ -168,49 +167,29 @@ static void together_pass(void *state, const struct way *way)
 
 #define RAW_FILE "commit.raw"
 
-/* Space, pages in the cache one by one, all on disk: as good as such a file gets. */
 static void raw_create(struct commits *commits)
 {
-    const struct os *os = commits->bench->os;
-    size_t size = (size_t)(commits->puts * PAGE_BYTES);
-    void *base = NULL;
-    os_result result;
-
-    commits->file = bench_open_file(commits->bench, RAW_FILE, OS_READ | OS_WRITE | OS_CREATE_NEW);
-    result = os->allocate(os, commits->file, 0, size);
-    if (result.status == SLOT_E_UNSUPPORTED)
-        result = os->resize(os, commits->file, size);
-    must_os(result, "allocate");
-    must_os(os->map(os, commits->file, 0, size, OS_MAP_WRITE, &base), "map");
-    commits->base = base;
-    os->advise_view(os, base, size, OS_ADVICE_RANDOM); /* or read-ahead makes pages larger */
-    must_os(os->populate(os, base, size, true), "populate");
-    must_os(os->flush(os, base, size), "flush");
-    must_os(os->sync(os, commits->file), "sync");
+    raw_pages_create(&commits->raw, commits->bench, RAW_FILE, commits->puts);
     commits->page = must_malloc(PAGE_BYTES);
     memset(commits->page, 1, PAGE_BYTES);
 }
 
 static void raw_destroy(struct commits *commits)
 {
-    const struct os *os = commits->bench->os;
-
     free(commits->page);
-    os->unmap(os, commits->base, (size_t)(commits->puts * PAGE_BYTES));
-    os->close(os, commits->file);
-    bench_remove_file(commits->bench, RAW_FILE);
+    raw_pages_destroy(&commits->raw);
 }
 
 static void map_pass(void *state, const struct way *way)
 {
     struct commits *commits = state;
     const struct os *os = commits->bench->os;
-    uint8_t *to = commits->base;
+    uint8_t *to = commits->raw.base;
 
     for (uint64_t i = 0, all = way_share(way, commits->puts); i < all; i++, to += PAGE_BYTES) {
         memcpy(to, commits->page, PAGE_BYTES);
         must_os(os->flush(os, to, PAGE_BYTES), "flush");
-        must_os(os->sync(os, commits->file), "sync");
+        must_os(os->sync(os, commits->raw.file), "sync");
     }
 }
 
@@ -220,9 +199,9 @@ static void write_pass(void *state, const struct way *way)
     const struct os *os = commits->bench->os;
 
     for (uint64_t i = 0, all = way_share(way, commits->puts); i < all; i++) {
-        must_os(os->write_at(os, commits->file, i * PAGE_BYTES, commits->page, PAGE_BYTES),
+        must_os(os->write_at(os, commits->raw.file, i * PAGE_BYTES, commits->page, PAGE_BYTES),
                 "write");
-        must_os(os->sync(os, commits->file), "sync");
+        must_os(os->sync(os, commits->raw.file), "sync");
     }
 }
 

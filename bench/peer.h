@@ -74,6 +74,17 @@ const struct peer *peer_tcfdb(void);
 const struct peer *peer_bdb(void);
 const struct peer *peer_tkrzw(void);
 
+/* What stands for a peer whose library was not found. */
+#define PEER_NOT_BUILT_IN(name)                                                                    \
+    const struct peer *peer_##name(void)                                                           \
+    {                                                                                              \
+        return 0;                                                                                  \
+    }                                                                                              \
+    const char *peer_##name##_version(void)                                                        \
+    {                                                                                              \
+        return "";                                                                                 \
+    }
+
 /* "LMDB 0.9.31", or "" when it is not built in. */
 const char *peer_lmdb_version(void);
 const char *peer_sqlite_version(void);

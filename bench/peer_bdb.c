@@ -278,14 +278,6 @@ const char *peer_bdb_version(void)
 
 #else
 
-const struct peer *peer_bdb(void)
-{
-    return 0;
-}
-
-const char *peer_bdb_version(void)
-{
-    return "";
-}
+PEER_NOT_BUILT_IN(bdb)
 
 #endif

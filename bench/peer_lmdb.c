@@ -199,14 +199,6 @@ const char *peer_lmdb_version(void)
 
 #else
 
-const struct peer *peer_lmdb(void)
-{
-    return 0;
-}
-
-const char *peer_lmdb_version(void)
-{
-    return "";
-}
+PEER_NOT_BUILT_IN(lmdb)
 
 #endif

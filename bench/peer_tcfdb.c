@@ -180,14 +180,6 @@ const char *peer_tcfdb_version(void)
 
 #else
 
-const struct peer *peer_tcfdb(void)
-{
-    return 0;
-}
-
-const char *peer_tcfdb_version(void)
-{
-    return "";
-}
+PEER_NOT_BUILT_IN(tcfdb)
 
 #endif

@@ -183,14 +183,6 @@ const char *peer_tkrzw_version(void)
 
 #else
 
-const struct peer *peer_tkrzw(void)
-{
-    return 0;
-}
-
-const char *peer_tkrzw_version(void)
-{
-    return "";
-}
+PEER_NOT_BUILT_IN(tkrzw)
 
 #endif

@@ -1,18 +1,17 @@
 #include "raw_group.h"
 
+#include "raw_pages.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_BYTES 4096u
-#define RAW_FILE   "threads.raw"
-#define PARK_US    100000u
+#define RAW_FILE "threads.raw"
+#define PARK_US  100000u
 
 struct raw_group {
-    struct bench *bench;
-    struct os_file *file;
-    uint8_t *base;
-    uint64_t pages;
+    const struct os *os;
+    struct raw_pages pages;
     struct os_mutex append; /* one stores at a time, as into a log */
     struct os_mutex mutex;  /* guards what follows */
     uint64_t head;          /* pages that were stored */
@@ -25,26 +24,11 @@ struct raw_group {
 
 struct raw_group *raw_group_create(struct bench *bench, uint64_t pages)
 {
-    const struct os *os = bench->os;
     struct raw_group *group = must_malloc(sizeof *group);
-    size_t size = (size_t)(pages * PAGE_BYTES);
-    void *base = NULL;
-    os_result result;
 
     memset(group, 0, sizeof *group);
-    group->bench = bench;
-    group->pages = pages;
-    group->file = bench_open_file(bench, RAW_FILE, OS_READ | OS_WRITE | OS_CREATE_NEW);
-    result = os->allocate(os, group->file, 0, size);
-    if (result.status == SLOT_E_UNSUPPORTED)
-        result = os->resize(os, group->file, size);
-    must_os(result, "allocate");
-    must_os(os->map(os, group->file, 0, size, OS_MAP_WRITE, &base), "map");
-    group->base = base;
-    os->advise_view(os, base, size, OS_ADVICE_RANDOM); /* or read-ahead makes pages larger */
-    must_os(os->populate(os, base, size, true), "populate");
-    must_os(os->flush(os, base, size), "flush");
-    must_os(os->sync(os, group->file), "sync");
+    group->os = bench->os;
+    raw_pages_create(&group->pages, bench, RAW_FILE, pages);
     os_mutex_init(&group->append);
     os_mutex_init(&group->mutex);
     return group;
@@ -52,11 +36,7 @@ struct raw_group *raw_group_create(struct bench *bench, uint64_t pages)
 
 void raw_group_destroy(struct raw_group *group)
 {
-    const struct os *os = group->bench->os;
-
-    os->unmap(os, group->base, (size_t)(group->pages * PAGE_BYTES));
-    os->close(os, group->file);
-    bench_remove_file(group->bench, RAW_FILE);
+    raw_pages_destroy(&group->pages);
     os_mutex_release(&group->append);
     os_mutex_release(&group->mutex);
     free(group);
@@ -72,9 +52,9 @@ void raw_group_rewind(struct raw_group *group)
 /* For all that have stored by now. The mutex is held, and not any more after. */
 static void flush_for_all(struct raw_group *group)
 {
-    const struct os *os = group->bench->os;
+    const struct os *os = group->os;
     uint64_t from = atomic_load(&group->durable), to = group->head;
-    uint8_t *begin = group->base + from * PAGE_BYTES;
+    uint8_t *begin = group->pages.base + from * PAGE_BYTES;
     size_t n = (size_t)((to - from) * PAGE_BYTES);
     uint32_t round;
 
@@ -83,7 +63,7 @@ static void flush_for_all(struct raw_group *group)
     os_mutex_unlock(&group->mutex);
     os->advise_view(os, begin, n, OS_ADVICE_FORGET); /* cheaper than page by page, in the sync */
     must_os(os->flush(os, begin, n), "flush");
-    must_os(os->sync(os, group->file), "sync");
+    must_os(os->sync(os, group->pages.file), "sync");
     os_mutex_lock(&group->mutex);
     group->flushing = false;
     round = group->round++;
@@ -97,7 +77,7 @@ static void flush_for_all(struct raw_group *group)
 
 static void wait_durable(struct raw_group *group, uint64_t page)
 {
-    const struct os *os = group->bench->os;
+    const struct os *os = group->os;
 
     while (atomic_load(&group->durable) <= page) {
         _Atomic uint32_t *over;
@@ -125,7 +105,7 @@ void raw_group_commit(struct raw_group *group, int value)
 
     os_mutex_lock(&group->append);
     page = group->head;
-    memset(group->base + page * PAGE_BYTES, value, PAGE_BYTES);
+    memset(group->pages.base + page * PAGE_BYTES, value, PAGE_BYTES);
     os_mutex_lock(&group->mutex);
     group->head = page + 1;
     os_mutex_unlock(&group->mutex);

@@ -22,14 +22,19 @@ void bench_set_errors(const struct bench_errors *wanted)
     errors = *wanted;
 }
 
+static void complain(const char *what, va_list arguments)
+{
+    fprintf(stderr, "%s: ", errors.program);
+    vfprintf(stderr, what, arguments);
+    fputc('\n', stderr);
+}
+
 int bench_complain(const char *what, ...)
 {
     va_list arguments;
 
     va_start(arguments, what);
-    fprintf(stderr, "%s: ", errors.program);
-    vfprintf(stderr, what, arguments);
-    fputc('\n', stderr);
+    complain(what, arguments);
     va_end(arguments);
     return errors.exit_code;
 }
@@ -39,9 +44,7 @@ void bench_die(const char *what, ...)
     va_list arguments;
 
     va_start(arguments, what);
-    fprintf(stderr, "%s: ", errors.program);
-    vfprintf(stderr, what, arguments);
-    fputc('\n', stderr);
+    complain(what, arguments);
     va_end(arguments);
     exit(errors.exit_code);
 }

@@ -5,7 +5,8 @@
  *
  *   in    write.c (put, edit) or append.c -> touch.c (its block copied into a frame of the log)
  *         -> commit.c (sealed, flushed, published)
- *   out   read.c -> version.c (in the log, or in `records`?) -> view/pins.h
+ *   out   read.c (get, ref) or scan.c -> version.c (in the log, or in `records`?) -> view/pins.h,
+ *         or view/lease.h when `records` is more than may be mapped
  *   home  checkpoint.c -> home.c (from the log into `records`)
  *   again recover.c, after a crash; writer.c takes over from a writer that was killed
  *

@@ -130,10 +130,9 @@ void view_cache_release(struct view_cache *cache);
 
 /*
  * The view that owns byte `offset` of the file, mapped at least up to byte `end`, with one more
- * pin.
- * SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY; SLOT_E_TRUNCATED when the file
- * ends before `end`; what settle and flush return. Cost: a lock and a look-up; on a miss map, unmap
- * and page faults.
+ * pin; the system is told its `use`. SLOT_E_BUDGET when all views are pinned; SLOT_E_NO_MEMORY;
+ * SLOT_E_TRUNCATED when the file ends before `end`; what settle and flush return. Cost: a lock and
+ * a look-up; on a miss map, unmap and page faults.
  */
 slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
                          uint64_t end, view_use use, struct view **view, slot_error *err);
@@ -149,8 +148,8 @@ typedef enum view_want {
 } view_want;
 
 /*
- * As view_acquire for a read that can do without: true when the view is mapped now and has one more
- * pin.
+ * As view_acquire, for a read that can do without: true when the view is mapped now and has one
+ * more pin. Never fails for another reason than that: the read call that follows will tell.
  */
 bool view_admit(struct view_cache *cache, struct view_file *file, uint64_t offset, uint64_t end,
                 view_want want, struct view **view);
@@ -158,10 +157,10 @@ bool view_admit(struct view_cache *cache, struct view_file *file, uint64_t offse
 /* The number that admission_miss knows a window by. */
 uint64_t view_window(const struct view_cache *cache, const struct view_file *file, uint64_t offset);
 
-/* An epoch of admission is over: scores and counts are halved. */
+/* An epoch of admission is over (admission_passed): scores and counts are halved. */
 void view_epoch(struct view_cache *cache, const struct view_file *file);
 
-/* From now on, and not any more. */
+/* From view_hold to view_let_go the holder is asked before a view goes; it stays at its address. */
 void view_hold(struct view_cache *cache, struct view_holder *holder);
 void view_let_go(struct view_cache *cache, struct view_holder *holder);
 
