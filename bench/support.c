@@ -22,6 +22,7 @@ void bench_set_errors(const struct bench_errors *wanted)
     errors = *wanted;
 }
 
+SLOT_PRINTF(1, 0)
 static void complain(const char *what, va_list arguments)
 {
     fprintf(stderr, "%s: ", errors.program);
