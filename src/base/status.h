@@ -19,10 +19,13 @@
 #define SLOT_PRINTF(at, first)
 #endif
 
-/* A function off the hot path, kept out of its callers. */
+/* A function that stays out of its callers, so that they need not save registers for it; and one
+ * off the hot path altogether. */
 #if defined(__GNUC__)
-#define SLOT_COLD __attribute__((noinline, cold))
+#define SLOT_NOINLINE __attribute__((noinline))
+#define SLOT_COLD     __attribute__((noinline, cold))
 #else
+#define SLOT_NOINLINE
 #define SLOT_COLD
 #endif
 

@@ -352,8 +352,8 @@ static slot_status copy_init(struct copy *copy, slot_db *db, struct home *home,
     if (copy->buffer == NULL)
         return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     sums_init(&copy->sums, db->os, db->files.sums, 0, db->sums.seed, from->sums_root);
-    pins_init_files(&copy->pins, &db->cache, db->log.frames, db->log.segment_shift,
-                    UINT64_MAX >> 1);
+    pins_init_files(&copy->pins, &db->cache, db->log.frames, db->log.segment_shift, UINT64_MAX >> 1,
+                    1);
     return SLOT_OK;
 }
 

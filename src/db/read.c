@@ -17,7 +17,7 @@ void db_read_init(slot_txn *txn)
     slot_db *db = txn->db;
     uint64_t bytes = txn->records * txn->record_size;
 
-    pins_init(&txn->pins, &db->cache, &db->records, bytes);
+    pins_init(&txn->pins, &db->cache, &db->records, bytes, db->record_size);
     memset(&txn->ahead_scan, 0, sizeof txn->ahead_scan);
     memset(&txn->ahead_bulk, 0, sizeof txn->ahead_bulk);
     if (txn->leases.cache == NULL && leases_wanted(&db->cache, bytes))
@@ -127,13 +127,14 @@ static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *rec
  * While the log has something for readers: where the block is, and the copy, when all that takes is
  * at hand.
  */
-static slot_status get_version(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
+static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void *record,
+                                             slot_error *err)
 {
     const slot_db *db = txn->db;
     uint64_t block = recno / db->block_records, size = txn->record_size;
     struct view_pins *pins = &txn->log_pins;
     uint64_t address = VERSION_ASK, at;
-    struct pin *pin;
+    const struct pin *pin;
     os_result result;
 
     if (recno < txn->records && txn->deleted == 0)
@@ -145,7 +146,8 @@ static slot_status get_version(slot_txn *txn, uint64_t recno, void *record, slot
         pins = &txn->pins;
         at = recno * size;
     }
-    if (pins->cache == NULL || !pins_hit(pins, at, size, &pin))
+    pin = pins_entry(pins, at);
+    if (pins->cache == NULL || !pins_hit(pin, at))
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (at - pin->offset), (size_t)size);
     return os_ok(result) ? SLOT_OK : lost(SLOT_NO_OFFSET, result, err);
@@ -156,12 +158,12 @@ static slot_status get_version(slot_txn *txn, uint64_t recno, void *record, slot
 slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
 {
     uint64_t offset = recno * txn->record_size;
-    struct pin *pin;
+    const struct pin *pin = pins_entry(&txn->pins, offset);
     os_result result;
 
     if (recno >= txn->plain)
         return get_version(txn, recno, record, err);
-    if (!pins_hit(&txn->pins, offset, txn->record_size, &pin))
+    if (!pins_hit(pin, offset))
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
                            (size_t)txn->record_size);

@@ -118,7 +118,7 @@ static slot_status frame_body(slot_txn *txn, uint64_t key, uint64_t address, str
 
     if (txn->frame_pins.cache == NULL)
         pins_init_files(&txn->frame_pins, &txn->db->cache, log->open_frames, log->segment_shift,
-                        UINT64_MAX >> 1);
+                        UINT64_MAX >> 1, 1);
     status = pins_get(&txn->frame_pins, at, log_body_bytes(log, key), pin, err);
     if (status == SLOT_OK)
         *body = (*pin)->base + (at - (*pin)->offset);

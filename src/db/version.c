@@ -36,7 +36,7 @@ slot_status version_pins(slot_txn *txn, uint64_t address, slot_error *err)
 
     if (txn->log_pins.cache == NULL)
         pins_init_files(&txn->log_pins, &txn->db->cache, log->frames, log->segment_shift,
-                        LOG_PIN_BYTES);
+                        LOG_PIN_BYTES, txn->db->record_size);
     return log_open_segment(log, log_file_of(log, address), err);
 }
 

@@ -10,13 +10,13 @@
 #define ONE_FILE 63u /* file_shift: all offsets are in the first */
 
 void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
-               uint64_t bytes)
+               uint64_t bytes, uint32_t unit)
 {
-    pins_init_files(pins, cache, file, ONE_FILE, bytes);
+    pins_init_files(pins, cache, file, ONE_FILE, bytes, unit);
 }
 
 void pins_init_files(struct view_pins *pins, struct view_cache *cache, struct view_file *files,
-                     uint32_t file_shift, uint64_t bytes)
+                     uint32_t file_shift, uint64_t bytes, uint32_t unit)
 {
     uint32_t view_shift = cache->view_shift < file_shift ? cache->view_shift : file_shift;
     uint32_t entries = PINS_MAX;
@@ -33,7 +33,8 @@ void pins_init_files(struct view_pins *pins, struct view_cache *cache, struct vi
     pins->mask = entries - 1;
     pins->view_shift = view_shift;
     pins->file_shift = file_shift;
-    pins->view_size = UINT64_C(1) << view_shift;
+    pins->view_size = UINT32_C(1) << view_shift;
+    pins->unit = unit;
 }
 
 static uint64_t entry_bit(const struct view_pins *pins, const struct pin *entry)
@@ -81,10 +82,17 @@ void pins_release(struct view_pins *pins)
     pins_unlend(pins);
 }
 
+static uint32_t unit_starts(const struct view_pins *pins, const struct view *view)
+{
+    if (view->n < pins->unit)
+        return 0;
+    return (uint32_t)min_u64(view->n - pins->unit + 1, pins->view_size);
+}
+
 slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
                       slot_error *err)
 {
-    struct pin *entry = &pins->table[(offset >> pins->view_shift) & pins->mask];
+    struct pin *entry = pins_entry(pins, offset);
     struct view_file *file = &pins->files[offset >> pins->file_shift];
     uint64_t base = offset >> pins->file_shift << pins->file_shift;
     uint64_t at = offset - base;
@@ -100,10 +108,11 @@ slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struc
     }
     if (status != SLOT_OK)
         return status;
-    entry->offset = base + view->offset;
-    entry->n = view->n;
-    entry->base = view->base;
-    entry->view = view;
+    *entry = (struct pin){.offset = base + view->offset,
+                          .n = (uint32_t)view->n,
+                          .starts = unit_starts(pins, view),
+                          .base = view->base,
+                          .view = view};
     *pin = entry;
     return SLOT_OK;
 }
@@ -158,7 +167,7 @@ slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err)
 /* What is in the table for that place must be the view that everybody finds in the cache. */
 static void drop_outdated(struct view_pins *pins, uint64_t offset, const struct view *current)
 {
-    struct pin *entry = &pins->table[(offset >> pins->view_shift) & pins->mask];
+    struct pin *entry = pins_entry(pins, offset);
 
     if (entry->view != NULL && entry->offset == offset && entry->view != current)
         drop_entry(pins, entry);

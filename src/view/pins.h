@@ -19,7 +19,9 @@ enum { PINS_SCAN, PINS_BULK, PINS_RUNS };
 
 struct pin {
     uint64_t offset; /* of the view in the file */
-    uint64_t n;      /* bytes from there that may be used; 0: empty */
+    uint32_t n;      /* bytes from there that may be used; 0: empty */
+    uint32_t starts; /* bytes from there at which a unit may begin: the view owns them, and has the
+                        rest of it too */
     uint8_t *base;
     struct view *view; /* NULL: empty */
 };
@@ -27,7 +29,8 @@ struct pin {
 struct view_pins {
     struct view_cache *cache;
     struct view_file *files; /* file i has the offsets from i << file_shift on */
-    uint64_t view_size;      /* the cache's, or a whole file if that is smaller */
+    uint32_t unit;           /* bytes that pins_hit answers for: a record */
+    uint32_t view_size;      /* the cache's, or a whole file if that is smaller */
     uint32_t view_shift;
     uint32_t file_shift;
     uint32_t mask;         /* entries in use - 1 */
@@ -39,16 +42,16 @@ struct view_pins {
     struct pin table[PINS_MAX];
 };
 
-/* `bytes`: how much of the file will be used at most; sizes the table. */
+/* `bytes`: how much of the file will be used at most; sizes the table. `unit`: for pins_hit. */
 void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
-               uint64_t bytes);
+               uint64_t bytes, uint32_t unit);
 
 /*
  * For several files of 1 << file_shift bytes each, whose bytes are numbered one file behind the
  * other.
  */
 void pins_init_files(struct view_pins *pins, struct view_cache *cache, struct view_file *files,
-                     uint32_t file_shift, uint64_t bytes);
+                     uint32_t file_shift, uint64_t bytes, uint32_t unit);
 
 /* Give everything back. */
 void pins_release(struct view_pins *pins);
@@ -60,15 +63,16 @@ void pins_unlend(struct view_pins *pins);
 slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
                       slot_error *err);
 
-/* The entry for byte `offset`, and whether its view owns that byte and reaches over n from there.
- */
-static inline bool pins_hit(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin)
+static inline struct pin *pins_entry(struct view_pins *pins, uint64_t offset)
 {
-    struct pin *entry = &pins->table[(offset >> pins->view_shift) & pins->mask];
-    uint64_t at = offset - entry->offset;
+    return &pins->table[(offset >> pins->view_shift) & pins->mask];
+}
 
-    *pin = entry;
-    return at < pins->view_size && at + n <= entry->n;
+/* Whether the view of the entry for byte `offset` owns it, and has a whole unit from there. One
+ * compare: gets wait for memory, and the fewer their instructions, the more wait side by side. */
+static inline bool pins_hit(const struct pin *entry, uint64_t offset)
+{
+    return offset - entry->offset < entry->starts;
 }
 
 /*
@@ -79,7 +83,13 @@ static inline bool pins_hit(struct view_pins *pins, uint64_t offset, uint64_t n,
 static inline slot_status pins_get(struct view_pins *pins, uint64_t offset, uint64_t n,
                                    struct pin **pin, slot_error *err)
 {
-    return pins_hit(pins, offset, n, pin) ? SLOT_OK : pins_miss(pins, offset, n, pin, err);
+    struct pin *entry = pins_entry(pins, offset);
+    uint64_t at = offset - entry->offset;
+
+    if (at >= pins->view_size || at + n > entry->n)
+        return pins_miss(pins, offset, n, pin, err);
+    *pin = entry;
+    return SLOT_OK;
 }
 
 /* Keep the view of `pin` where it is until pins_unlend. SLOT_E_NO_MEMORY. */

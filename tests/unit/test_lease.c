@@ -241,7 +241,7 @@ static void test_lease__without_views(void **state)
     uint64_t before;
 
     rig_open(&rig, f, BUDGET);
-    pins_init(&pins, &rig.cache, &rig.file, rig.file.size);
+    pins_init(&pins, &rig.cache, &rig.file, rig.file.size, 100);
     for (uint64_t i = 0; i < 3; i++) {
         assert_ok(f, pins_get(&pins, i << 20, 100, &pin, &f->err));
         assert_ok(f, pins_lend(&pins, pin, &f->err));

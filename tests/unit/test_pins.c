@@ -12,6 +12,7 @@
 
 #define FILES 5u
 #define SHIFT 19u /* 512 KiB each: two views of the smallest size */
+#define UNIT  100u
 
 struct rig {
     struct os_faulty faulty;
@@ -50,7 +51,7 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
         file->mode = OS_MAP_READ;
     }
     free(bytes);
-    pins_init_files(&rig->pins, &rig->cache, rig->files, SHIFT, FILES << SHIFT);
+    pins_init_files(&rig->pins, &rig->cache, rig->files, SHIFT, FILES << SHIFT, UNIT);
 }
 
 static void rig_close(struct rig *rig)
@@ -72,6 +73,18 @@ static bool is_right(const uint8_t *bytes, uint64_t offset, uint64_t n)
     return true;
 }
 
+/* A hit is a promise: the whole unit is there, and the view owns its first byte. */
+static void check_hit(struct rig *rig, uint64_t offset)
+{
+    const struct pin *pin = pins_entry(&rig->pins, offset);
+
+    if (!pins_hit(pin, offset))
+        return;
+    assert_int_equal(offset >> rig->pins.view_shift, pin->offset >> rig->pins.view_shift);
+    assert_true(offset - pin->offset + UNIT <= pin->n);
+    assert_true(is_right(pin->base + (offset - pin->offset), offset, UNIT));
+}
+
 static void every_offset(struct fixture *f, uint64_t budget)
 {
     struct rig rig;
@@ -90,6 +103,11 @@ static void every_offset(struct fixture *f, uint64_t budget)
         assert_ok(f, pins_get(&rig.pins, offset, n, &pin, &f->err));
         assert_true(is_right(pin->base + (offset - pin->offset), offset, n));
         assert_true(rig.faulty.mapped_peak <= budget);
+        assert_true(pins_hit(pin, offset) || n < UNIT);
+        check_hit(&rig, offset + n);
+        check_hit(&rig, pin->offset - 1); /* the first file has no byte there: no hit either */
+        check_hit(&rig, pin->offset + rig.pins.view_size - 1);
+        check_hit(&rig, pin->offset + rig.pins.view_size);
     }
     rig_close(&rig);
 }
