@@ -26,7 +26,7 @@
 struct bench {
     const struct os *os;
     uint64_t records;
-    unsigned rounds;
+    unsigned rounds;           /* 0: as each group has them */
     bool smoke;                /* does it run? one round, no ratios */
     uint64_t round;            /* another number in each round of each case */
     char dir[PATH_BYTES];      /* where the files go: made for this run, removed at its end */

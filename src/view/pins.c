@@ -82,11 +82,9 @@ void pins_release(struct view_pins *pins)
     pins_unlend(pins);
 }
 
-static uint32_t unit_starts(const struct view_pins *pins, const struct view *view)
+static uint64_t unit_starts(const struct view_pins *pins, const struct view *view)
 {
-    if (view->n < pins->unit)
-        return 0;
-    return (uint32_t)min_u64(view->n - pins->unit + 1, pins->view_size);
+    return view->n < pins->unit ? 0 : min_u64(view->n - pins->unit + 1, pins->view_size);
 }
 
 slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
@@ -109,7 +107,6 @@ slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struc
     if (status != SLOT_OK)
         return status;
     *entry = (struct pin){.offset = base + view->offset,
-                          .n = (uint32_t)view->n,
                           .starts = unit_starts(pins, view),
                           .base = view->base,
                           .view = view};

@@ -19,9 +19,8 @@ enum { PINS_SCAN, PINS_BULK, PINS_RUNS };
 
 struct pin {
     uint64_t offset; /* of the view in the file */
-    uint32_t n;      /* bytes from there that may be used; 0: empty */
-    uint32_t starts; /* bytes from there at which a unit may begin: the view owns them, and has the
-                        rest of it too */
+    uint64_t starts; /* bytes from there at which a unit may begin: the view owns them, and has the
+                        rest of the unit too; 0: none */
     uint8_t *base;
     struct view *view; /* NULL: empty */
 };
@@ -86,7 +85,7 @@ static inline slot_status pins_get(struct view_pins *pins, uint64_t offset, uint
     struct pin *entry = pins_entry(pins, offset);
     uint64_t at = offset - entry->offset;
 
-    if (at >= pins->view_size || at + n > entry->n)
+    if (at >= pins->view_size || entry->view == NULL || at + n > entry->view->n)
         return pins_miss(pins, offset, n, pin, err);
     *pin = entry;
     return SLOT_OK;

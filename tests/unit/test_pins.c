@@ -81,7 +81,7 @@ static void check_hit(struct rig *rig, uint64_t offset)
     if (!pins_hit(pin, offset))
         return;
     assert_int_equal(offset >> rig->pins.view_shift, pin->offset >> rig->pins.view_shift);
-    assert_true(offset - pin->offset + UNIT <= pin->n);
+    assert_true(offset - pin->offset + UNIT <= pin->view->n);
     assert_true(is_right(pin->base + (offset - pin->offset), offset, UNIT));
 }
 
