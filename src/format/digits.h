@@ -84,6 +84,11 @@ static inline const char *digits_read(const char *p, const char *end, uint64_t *
         v = v * 100000000 + digits_eight(bytes);
         p += 8;
     }
+    /* Behind the loop less than 8 digits are left, which still fit; or v is large. */
+    if (v <= limit8) {
+        for (; p < end && is_digit(*p); p++)
+            v = v * 10 + (uint64_t)(*p - '0');
+    }
     for (; p < end && is_digit(*p); p++) {
         uint64_t digit = (uint64_t)(*p - '0');
 

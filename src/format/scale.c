@@ -42,6 +42,9 @@ static const uint64_t pow5[POW5_64_MAX + 1] = {
 
 int bit_length(uint64_t v)
 {
+#if defined(__GNUC__)
+    return v == 0 ? 0 : 64 - __builtin_clzll(v);
+#else
     int n = 0;
 
     for (int step = 32; step > 0; step /= 2)
@@ -50,6 +53,7 @@ int bit_length(uint64_t v)
             n += step;
         }
     return n + (v != 0);
+#endif
 }
 
 /* floor(a * factor / 2^shift), also for negative a. */

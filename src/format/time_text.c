@@ -23,8 +23,9 @@
 
 #define YEAR_MAX 9999999 /* that is read; far more than a date can hold */
 
-#define SECOND INT64_C(1000000)
-#define DAY    (86400 * SECOND)
+#define SECOND             INT64_C(1000000)
+#define MICROSECOND_DIGITS 6
+#define DAY                (86400 * SECOND)
 
 struct civil {
     int32_t year;
@@ -129,8 +130,8 @@ static uint32_t two_digits(const char *p)
                                             : 100;
 }
 
-/* The year at *p, which is moved behind it; false when it is not written as in the header. */
-static bool read_year(const char **p, const char *end, int32_t *year)
+/* A year of any number of digits, perhaps with a sign; as read_year. */
+static bool read_long_year(const char **p, const char *end, int32_t *year)
 {
     const char *at = *p;
     bool sign = at < end && (*at == '-' || *at == '+');
@@ -153,6 +154,23 @@ static bool read_year(const char **p, const char *end, int32_t *year)
         *p = at;
     }
     return ok;
+}
+
+/* The year at *p, which is moved behind it; false when it is not written as in the header. */
+static bool read_year(const char **p, const char *end, int32_t *year)
+{
+    const char *at = *p;
+
+    if (end - at >= 5 && at[4] == '-') {
+        uint32_t century = two_digits(at), rest = two_digits(at + 2);
+
+        if (century <= 99 && rest <= 99) {
+            *year = (int32_t)(century * 100 + rest);
+            *p = at + 4;
+            return true;
+        }
+    }
+    return read_long_year(p, end, year);
 }
 
 /* The date at *p, which is moved behind it. Days are not yet limited to the range of a date. */
@@ -186,24 +204,24 @@ static const char *read_date(const char **p, const char *end, int64_t *days)
 static const char *read_fraction(const char *p, const char *end, uint32_t *fraction)
 {
     const char *reason = NULL;
-    uint32_t value = 0;
+    uint64_t value = 0;
 
     if (p < end && *p == '.') {
-        uint32_t unit = 1000000;
+        const char *first = p + 1;
+        bool fits = true;
 
-        for (p++; p < end && is_digit(*p) && unit > 1; p++) {
-            unit /= 10;
-            value += unit * (uint32_t)(*p - '0');
-        }
-        if (unit == 1000000)
+        p = digits_read(first, end, &value, &fits);
+        if (p == first)
             reason = "no digit after the decimal point (write one, or leave out the point)";
-        else if (p < end && is_digit(*p))
+        else if (p - first > MICROSECOND_DIGITS)
             reason = "more than 6 digits of a second (round it to microseconds)";
+        else
+            value *= digits_pow10[MICROSECOND_DIGITS - (p - first)];
     }
     if (reason == NULL && (end - p != 1 || *p != 'Z'))
         reason = "the timestamp must end in Z (convert it to UTC)";
     if (reason == NULL)
-        *fraction = value;
+        *fraction = (uint32_t)value;
     return reason;
 }
 
