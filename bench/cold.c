@@ -107,7 +107,7 @@ static void announced_pass(void *state, const struct way *way)
         for (uint64_t k = 0; k < n; k++)
             recnos[k] = series_next(&ahead);
         slot_prefetch(txn, recnos, (size_t)n);
-        reads->sum += reads_in_txn(txn, &series, n);
+        reads->sum += reads_in_txn(reads, txn, &series, n);
         slot_end(txn);
     }
 }

@@ -62,7 +62,7 @@ struct group {
 
 static const struct group groups[] = {
     {"scan", bench_scan, ROUNDS_SHORT},       {"get", bench_get, ROUNDS_USUAL},
-    {"get16", bench_get16, ROUNDS_LONG},      {"budget", bench_budget, ROUNDS_USUAL},
+    {"get16", bench_get16, ROUNDS_USUAL},     {"budget", bench_budget, ROUNDS_USUAL},
     {"readers", bench_readers, ROUNDS_SHORT}, {"processes", bench_processes, ROUNDS_USUAL},
     {"cold", bench_cold, ROUNDS_LONG},        {"put", bench_put, ROUNDS_USUAL},
     {"append", bench_append, ROUNDS_LONG},    {"csv", bench_csv, ROUNDS_LONG},

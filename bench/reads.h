@@ -35,7 +35,8 @@ uint64_t reads_mapped(const struct reads *reads, struct series *series, uint64_t
 uint64_t reads_called(const struct reads *reads, struct series *series, uint64_t count);
 uint64_t reads_slots(const struct reads *reads, struct series *series, uint64_t count,
                      uint64_t per_txn);
-uint64_t reads_in_txn(slot_txn *txn, struct series *series, uint64_t count);
+uint64_t reads_in_txn(const struct reads *reads, slot_txn *txn, struct series *series,
+                      uint64_t count);
 
 /* The sum of the records that a cursor goes through, in a transaction of its own. */
 uint64_t reads_cursor(slot_db *db, const slot_scan_options *options);
