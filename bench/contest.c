@@ -30,7 +30,7 @@ static uint64_t run_pass(const struct course *course, unsigned i, unsigned round
     way->pass(contest->state, way);
     end = clock_ns(bench);
     after = contest->writes ? machine_written(&bench->machine) : MACHINE_UNKNOWN;
-    peak = machine_peak();
+    peak = contest->elsewhere ? MACHINE_UNKNOWN : machine_peak();
     if (contest->ns != NULL)
         result->time[round] = (double)*contest->ns / units;
     else

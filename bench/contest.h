@@ -59,6 +59,7 @@ struct contest {
     bool writes;      /* show the bytes that reached the device, */
     bool writes_each; /* for one unit, not for the pass */
     bool new_files;   /* passes write new files: have page cache at hand for them */
+    bool elsewhere;   /* other processes do the work: what this one has in memory says nothing */
     uint64_t *ns;     /* not NULL: a pass takes its time itself and puts it here */
     const struct way *ways;
     unsigned ways_count;

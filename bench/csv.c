@@ -346,6 +346,7 @@ static void run_contests(struct csv *csv)
         .count = csv->bench->records,
         .unit_bytes = (double)csv->size / (double)csv->bench->records,
         .new_files = true,
+        .elsewhere = true,
         .ways = import_ways,
         .ways_count = COUNT_OF(import_ways),
         .goals = import_goals,

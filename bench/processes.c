@@ -188,6 +188,7 @@ void bench_processes(struct bench *bench)
         .what = "random records copied out, as many as there are, by processes that have the "
                 "database open at once, 1000 gets a transaction; faulted in",
         .cache = CACHE_WARM,
+        .elsewhere = true,
         .unit = "get",
         .count = bench->records,
         .unit_bytes = RECORD_SIZE,
