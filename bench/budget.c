@@ -12,6 +12,8 @@
 #define HOT_BEFORE 40u
 #define HOT_AFTER  170u
 
+#define RESIDENT_BYTES (10u << 20) /* of the whole program, at most */
+
 #define READ_EACH "read call per record"
 #define SMALL     "slotfile, 4 MiB budget"
 #define LEARNED   "slotfile, 4 MiB, the range is known"
@@ -61,6 +63,7 @@ static const struct way uniform_ways[] = {
 
 static const struct goal uniform_goals[] = {
     {SMALL, READ_EACH, false, 1.05},
+    {SMALL, PEAK_BYTES, false, RESIDENT_BYTES},
 };
 
 static const struct way hot_ways[] = {
@@ -77,6 +80,7 @@ static const struct goal hot_goals[] = {
     {READ_EACH, LEARNED, true, 4},
     {READ_EACH, AGAIN, true, 4},
     {AGAIN, LEARNED, false, 1.1},
+    {AGAIN, PEAK_BYTES, false, RESIDENT_BYTES},
 };
 
 void bench_budget(struct bench *bench)

@@ -141,16 +141,28 @@ static uint32_t find_way(const struct course *course, const char *name)
     bench_die("%s: there is no way \"%s\"", results->name, name);
 }
 
+/* *named: it is a way, which may have been left out; else bytes, or the fastest raw way. */
+static uint32_t find_reference(const struct course *course, const char *name, bool *named)
+{
+    *named = false;
+    if (name == NULL)
+        return NO_WAY;
+    if (strcmp(name, DEVICE_BYTES) == 0)
+        return DEVICE_WAY;
+    if (strcmp(name, PEAK_BYTES) == 0)
+        return PEAK_WAY;
+    *named = true;
+    return find_way(course, name);
+}
+
 static void set_goal(struct course *course, const struct goal *goal)
 {
     struct results *results = course->results;
     struct result_goal *result = &results->goals[results->goals_count];
-    bool named = goal->reference != NULL && strcmp(goal->reference, DEVICE_BYTES) != 0;
+    bool named;
 
     result->way = find_way(course, goal->way);
-    result->reference = named                     ? find_way(course, goal->reference)
-                        : goal->reference != NULL ? DEVICE_WAY
-                                                  : NO_WAY;
+    result->reference = find_reference(course, goal->reference, &named);
     result->at_least = goal->at_least;
     result->limit = goal->limit;
     if (result->way != NO_WAY && (!named || result->reference != NO_WAY))

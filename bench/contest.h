@@ -38,13 +38,10 @@ struct way {
 #define CACHE_COLD "cold: before each pass the page cache forgets the file"
 #define CACHE_NEW  "new files, for which memory is at hand"
 
-/* A reference that is none: how many bytes reach the device for one unit, in place of a ratio. */
-#define DEVICE_BYTES "device bytes"
-
 /* What the median of the ratios should be: this way's time over the reference's. */
 struct goal {
     const char *way;
-    const char *reference; /* NULL: the fastest raw way */
+    const char *reference; /* a way, DEVICE_BYTES, PEAK_BYTES; NULL: the fastest raw way */
     bool at_least;         /* the value may not be smaller than `limit`; else not larger */
     double limit;
 };

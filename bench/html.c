@@ -198,11 +198,11 @@ static void put_goal(const struct results *results, uint32_t i, FILE *file)
 
     fputs("<li>", file);
     html_text(file, verdict.way);
-    fputs(verdict.device ? ", " : " / ", file);
+    fputs(verdict.bytes ? ", " : " / ", file);
     html_text(file, verdict.reference);
-    fprintf(file, " %s %.4g: ", goal->at_least ? "≥" : "≤", goal->limit);
+    fprintf(file, " %s %.*g: ", goal->at_least ? "≥" : "≤", verdict.bytes ? 9 : 4, goal->limit);
     if (verdict.state != GOAL_UNKNOWN)
-        fprintf(file, "%.*f ", verdict.device ? 0 : 2, verdict.value.median);
+        fprintf(file, "%.*f ", verdict.bytes ? 0 : 2, verdict.value.median);
     fprintf(file, "<span class=\"%s\">%s</span></li>\n", classes[verdict.state],
             words[verdict.state]);
 }

@@ -106,7 +106,7 @@ static void put_goal(const struct results *results, uint32_t i, FILE *file)
     put_key(file, goal->at_least ? "at_least" : "at_most");
     put_number(file, goal->limit);
     if (verdict.state != GOAL_UNKNOWN) {
-        put_summary(file, verdict.device ? "bytes" : "ratio", verdict.value);
+        put_summary(file, verdict.bytes ? "bytes" : "ratio", verdict.value);
         fprintf(file, ",\"met\":%s", verdict.state == GOAL_MET ? "true" : "false");
     }
     fputc('}', file);

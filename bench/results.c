@@ -76,12 +76,15 @@ struct verdict results_verdict(const struct results *results, uint32_t i)
     const struct result_goal *goal = &results->goals[i];
     uint32_t reference = goal->reference;
     struct verdict verdict = {.way = results->ways[goal->way].name,
-                              .reference = "device bytes",
-                              .device = reference == DEVICE_WAY};
+                              .bytes = reference == DEVICE_WAY || reference == PEAK_WAY};
     bool met;
 
-    if (verdict.device) {
+    if (reference == DEVICE_WAY) {
+        verdict.reference = DEVICE_BYTES;
         verdict.value = results_written(results, goal->way);
+    } else if (reference == PEAK_WAY) {
+        verdict.reference = PEAK_BYTES;
+        verdict.value = results_peak(results, goal->way);
     } else {
         reference = reference == NO_WAY ? fastest_raw(results) : reference;
         verdict.reference = results->ways[reference].name;

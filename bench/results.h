@@ -17,6 +17,11 @@
 
 #define NO_WAY     UINT32_MAX       /* in place of a way's index: none */
 #define DEVICE_WAY (UINT32_MAX - 1) /* the bytes that reach the device for one unit */
+#define PEAK_WAY   (UINT32_MAX - 2) /* the most bytes that were resident at once */
+
+/* What the last two are called where a goal names its reference. */
+#define DEVICE_BYTES "device bytes"
+#define PEAK_BYTES   "bytes of peak RSS"
 
 enum result_kind { KIND_SLOTFILE, KIND_RAW, KIND_PEER, KINDS };
 
@@ -73,11 +78,11 @@ struct summary results_ratio(const struct results *results, uint32_t way, uint32
 
 enum goal_state { GOAL_UNKNOWN, GOAL_MET, GOAL_MISSED };
 
-/* A goal with what was found: a ratio, or bytes when it is about the device. */
+/* A goal with what was found: a ratio, or bytes. */
 struct verdict {
     const char *way;
     const char *reference;
-    bool device;
+    bool bytes;
     struct summary value; /* unless the state is GOAL_UNKNOWN */
     enum goal_state state;
 };

@@ -70,10 +70,10 @@ static void print_goal(const struct results *results, uint32_t i, FILE *file)
 {
     const struct result_goal *goal = &results->goals[i];
     struct verdict verdict = results_verdict(results, i);
-    int digits = verdict.device ? 0 : 2;
+    int digits = verdict.bytes ? 0 : 2;
 
-    fprintf(file, "  goal: %s%s%s %s %.4g: ", verdict.way, verdict.device ? ", " : " / ",
-            verdict.reference, goal->at_least ? ">=" : "<=", goal->limit);
+    fprintf(file, "  goal: %s%s%s %s %.*g: ", verdict.way, verdict.bytes ? ", " : " / ",
+            verdict.reference, goal->at_least ? ">=" : "<=", verdict.bytes ? 9 : 4, goal->limit);
     if (verdict.state == GOAL_UNKNOWN)
         fputs("unknown\n", file);
     else
