@@ -132,8 +132,8 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
 {
     const slot_db *db = txn->db;
     uint64_t block = recno / db->block_records, size = txn->record_size;
-    struct view_pins *pins = &txn->log_pins;
     uint64_t address = VERSION_ASK, at;
+    struct view_pins *pins;
     const struct pin *pin;
     os_result result;
 
@@ -141,10 +141,12 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
         address = version_look(txn, key_of_records(block));
     if (address == VERSION_ASK)
         return get_slowly(txn, recno, record, err);
-    at = address + FRAME_HEADER_BYTES + (recno - block * db->block_records) * size;
     if (address == LOG_NO_ADDRESS) {
         pins = &txn->pins;
         at = recno * size;
+    } else {
+        pins = &txn->log_pins;
+        at = address + FRAME_HEADER_BYTES + (recno - block * db->block_records) * size;
     }
     pin = pins_entry(pins, at);
     if (pins->cache == NULL || !pins_hit(pin, at))

@@ -47,12 +47,10 @@ size_t utf8_valid_bytes(const char *text, size_t n)
     while (at < n) {
         size_t bytes = 1;
 
-        /* Fewer than 8 are left: the last 8 of all say as much, when they are ASCII. */
-        if (n - at < 8 && n >= 8 && (get_u64(p + n - 8) & HIGH_BITS) == 0)
-            return n;
-
         if (n - at >= 8 && (get_u64(p + at) & HIGH_BITS) == 0)
             bytes = 8;
+        else if (n - at < 8 && n >= 8 && (get_u64(p + n - 8) & HIGH_BITS) == 0)
+            bytes = n - at; /* the last 8 of all are ASCII, and so is what is left */
         else if (p[at] >= 0x80)
             bytes = character_bytes(p + at, n - at);
         if (bytes == 0)

@@ -28,7 +28,7 @@ struct pin {
 struct view_pins {
     struct view_cache *cache;
     struct view_file *files; /* file i has the offsets from i << file_shift on */
-    uint32_t unit;           /* bytes that pins_hit answers for: a record */
+    uint32_t unit;           /* bytes: of a record, where records are read */
     uint32_t view_size;      /* the cache's, or a whole file if that is smaller */
     uint32_t view_shift;
     uint32_t file_shift;
@@ -41,7 +41,8 @@ struct view_pins {
     struct pin table[PINS_MAX];
 };
 
-/* `bytes`: how much of the file will be used at most; sizes the table. `unit`: for pins_hit. */
+/* `bytes`: how much of the file will be used at most; sizes the table. `unit`: what
+ * pins_hit answers for, 1 where nobody asks it. */
 void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
                uint64_t bytes, uint32_t unit);
 
@@ -62,6 +63,7 @@ void pins_unlend(struct view_pins *pins);
 slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
                       slot_error *err);
 
+/* Where the view that owns byte `offset` is, if the table has it. */
 static inline struct pin *pins_entry(struct view_pins *pins, uint64_t offset)
 {
     return &pins->table[(offset >> pins->view_shift) & pins->mask];
@@ -77,7 +79,7 @@ static inline bool pins_hit(const struct pin *entry, uint64_t offset)
 /*
  * The entry whose view owns byte `offset` and reaches over n bytes (at most a block) from there;
  * they are at pin->base + (offset - pin->offset) until the next pins_get of this transaction.
- * Errors as view_acquire. Cost of a hit: one load and two compares.
+ * Errors as view_acquire. Cost of a hit: two loads and three compares.
  */
 static inline slot_status pins_get(struct view_pins *pins, uint64_t offset, uint64_t n,
                                    struct pin **pin, slot_error *err)
