@@ -359,7 +359,7 @@ int main(int argc, char **argv)
     parse(argc, argv, &arguments);
     check_cases(arguments.cases);
     check_cases(arguments.group);
-    bench.os = os_native();
+    bench.os = slot__os_native();
     take_numbers(&bench, &arguments);
     prepare(&bench, &arguments, argv[0]);
     if (arguments.leave_log != NULL)

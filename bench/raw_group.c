@@ -29,16 +29,16 @@ struct raw_group *raw_group_create(struct bench *bench, uint64_t pages)
     memset(group, 0, sizeof *group);
     group->os = bench->os;
     raw_pages_create(&group->pages, bench, RAW_FILE, pages);
-    os_mutex_init(&group->append);
-    os_mutex_init(&group->mutex);
+    slot__os_mutex_init(&group->append);
+    slot__os_mutex_init(&group->mutex);
     return group;
 }
 
 void raw_group_destroy(struct raw_group *group)
 {
     raw_pages_destroy(&group->pages);
-    os_mutex_release(&group->append);
-    os_mutex_release(&group->mutex);
+    slot__os_mutex_release(&group->append);
+    slot__os_mutex_release(&group->mutex);
     free(group);
 }
 
@@ -60,17 +60,17 @@ static void flush_for_all(struct raw_group *group)
 
     group->flushing = true;
     group->flushing_to = to;
-    os_mutex_unlock(&group->mutex);
+    slot__os_mutex_unlock(&group->mutex);
     os->advise_view(os, begin, n, OS_ADVICE_FORGET); /* cheaper than page by page, in the sync */
     must_os(os->flush(os, begin, n), "flush");
     must_os(os->sync(os, group->pages.file), "sync");
-    os_mutex_lock(&group->mutex);
+    slot__os_mutex_lock(&group->mutex);
     group->flushing = false;
     round = group->round++;
     atomic_store(&group->durable, to);
     atomic_fetch_add(&group->over[0], 1);
     atomic_fetch_add(&group->over[1], 1);
-    os_mutex_unlock(&group->mutex);
+    slot__os_mutex_unlock(&group->mutex);
     os->unpark(os, &group->over[(round + 1) % 2]); /* who leads the next */
     os->unpark(os, &group->over[round % 2]);       /* who wakes the next of his own round */
 }
@@ -83,15 +83,15 @@ static void wait_durable(struct raw_group *group, uint64_t page)
         _Atomic uint32_t *over;
         uint32_t seen;
 
-        os_mutex_lock(&group->mutex);
+        slot__os_mutex_lock(&group->mutex);
         if (atomic_load(&group->durable) > page) {
-            os_mutex_unlock(&group->mutex);
+            slot__os_mutex_unlock(&group->mutex);
         } else if (!group->flushing) {
             flush_for_all(group);
         } else {
             over = &group->over[(group->round + (page >= group->flushing_to ? 1u : 0u)) % 2];
             seen = atomic_load(over);
-            os_mutex_unlock(&group->mutex);
+            slot__os_mutex_unlock(&group->mutex);
             os->park(os, over, seen, PARK_US);
             if (atomic_load(&group->durable) > page)
                 os->unpark(os, over);
@@ -103,12 +103,12 @@ void raw_group_commit(struct raw_group *group, int value)
 {
     uint64_t page;
 
-    os_mutex_lock(&group->append);
+    slot__os_mutex_lock(&group->append);
     page = group->head;
     memset(group->pages.base + page * PAGE_BYTES, value, PAGE_BYTES);
-    os_mutex_lock(&group->mutex);
+    slot__os_mutex_lock(&group->mutex);
     group->head = page + 1;
-    os_mutex_unlock(&group->mutex);
-    os_mutex_unlock(&group->append);
+    slot__os_mutex_unlock(&group->mutex);
+    slot__os_mutex_unlock(&group->append);
     wait_durable(group, page);
 }

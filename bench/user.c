@@ -58,7 +58,7 @@ static void set_up(struct bench *bench, const struct bench_wish *wish)
     const struct bench_errors errors = {"slotfile", wish->exit_code, wish->say};
 
     bench_set_errors(&errors);
-    bench->os = os_native();
+    bench->os = slot__os_native();
     bench->records = wish->records;
     bench->rounds = (unsigned)wish->rounds;
 }

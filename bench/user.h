@@ -15,8 +15,8 @@
 
 /* What is wanted. */
 struct bench_wish {
-    const char
-        *database;     /* to be read, never changed; NULL: a temporary one of `records` records */
+    /* To be read, never changed; NULL: a temporary one of `records` records. */
+    const char *database;
     const char *dir;   /* where the files of the run go; without a database only */
     const char *cases; /* names with commas between them; NULL: all */
     uint64_t records;

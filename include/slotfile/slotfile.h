@@ -511,8 +511,8 @@ typedef struct slot_run {
  *          n = run.first + run.count) ...
  *
  * Lifetime   until the next slot_scan of this transaction, its end, or slot_unpin. (slot_get and
- * all others may be called in between.) Returns    as slot_ref; SLOT_NOT_FOUND when no record is
- * left.
+ *            all others may be called in between.)
+ * Returns    as slot_ref; SLOT_NOT_FOUND when no record is left.
  */
 SLOT_API slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run,
                                slot_error *err);

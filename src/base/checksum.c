@@ -5,12 +5,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-uint64_t checksum(const void *bytes, size_t n, uint64_t seed)
+uint64_t slot__checksum(const void *bytes, size_t n, uint64_t seed)
 {
     return XXH3_64bits_withSeed(bytes, n, seed);
 }
 
-uint64_t checksum_mix(uint64_t a, uint64_t b)
+uint64_t slot__checksum_mix(uint64_t a, uint64_t b)
 {
     uint8_t pair[16];
 

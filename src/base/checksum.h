@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 /* xxh3-64 of n bytes with a seed, as a number (stored little-endian). */
-uint64_t checksum(const void *bytes, size_t n, uint64_t seed);
+uint64_t slot__checksum(const void *bytes, size_t n, uint64_t seed);
 
 /* Mix two numbers into one: for seeds (file id and block number) and for set sums. */
-uint64_t checksum_mix(uint64_t a, uint64_t b);
+uint64_t slot__checksum_mix(uint64_t a, uint64_t b);
 
 #endif

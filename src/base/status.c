@@ -29,8 +29,8 @@ static SLOT_PRINTF(6, 0) void fill(slot_error *err, slot_status status, int os_c
         snprintf(err->what, sizeof err->what, "%s", slot_status_text(status));
 }
 
-slot_status error_set(slot_error *err, slot_status status, const char *file, uint64_t offset,
-                      const char *what, ...)
+slot_status slot__error_set(slot_error *err, slot_status status, const char *file, uint64_t offset,
+                            const char *what, ...)
 {
     va_list args;
 
@@ -41,8 +41,8 @@ slot_status error_set(slot_error *err, slot_status status, const char *file, uin
     return status;
 }
 
-slot_status error_os(slot_error *err, slot_status status, int os_code, const char *file,
-                     uint64_t offset, const char *what, ...)
+slot_status slot__error_os(slot_error *err, slot_status status, int os_code, const char *file,
+                           uint64_t offset, const char *what, ...)
 {
     va_list args;
 

@@ -34,11 +34,11 @@
  * printf format of a sentence without a full stop that says what is wrong and, where it can, what
  * to do.
  */
-slot_status error_set(slot_error *err, slot_status status, const char *file, uint64_t offset,
-                      const char *what, ...) SLOT_PRINTF(5, 6);
+slot_status slot__error_set(slot_error *err, slot_status status, const char *file, uint64_t offset,
+                            const char *what, ...) SLOT_PRINTF(5, 6);
 
 /* The same with the system's own code; a NULL `what` is replaced by the text of the status. */
-slot_status error_os(slot_error *err, slot_status status, int os_code, const char *file,
-                     uint64_t offset, const char *what, ...) SLOT_PRINTF(6, 7);
+slot_status slot__error_os(slot_error *err, slot_status status, int os_code, const char *file,
+                           uint64_t offset, const char *what, ...) SLOT_PRINTF(6, 7);
 
 #endif

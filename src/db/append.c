@@ -39,7 +39,7 @@ static slot_status buffer_start(slot_txn *txn, slot_error *err)
         append->capacity = max_u64(txn->db->io_bytes / block_bytes, 1) * block_bytes;
         append->bytes = malloc((size_t)append->capacity);
         if (append->bytes == NULL)
-            return error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
+            return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
         append->started = records_end(txn);
     }
     if (append->fill == 0)
@@ -67,8 +67,9 @@ static slot_status sum_buffer(slot_txn *txn, slot_error *err)
          at < append->fill && status == SLOT_OK; at += db->block_bytes, block++) {
         size_t n = (size_t)min_u64(db->block_bytes, append->fill - at);
 
-        status = sums_set(&db->sums, block,
-                          sums_of_block(db->sums.seed, block, append->bytes + at, n), err);
+        status =
+            slot__sums_set(&db->sums, block,
+                           slot__sums_of_block(db->sums.seed, block, append->bytes + at, n), err);
     }
     return status;
 }
@@ -95,7 +96,7 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
 
     /* The block that the file ends in gets longer: its checksum changes like that of any other. */
     if (append->start % db->block_bytes != 0)
-        status = db_block_touch(txn, append->start / db->block_bytes, &pin, err);
+        status = slot__db_block_touch(txn, append->start / db->block_bytes, &pin, err);
     txn->changed = true;
     if (status == SLOT_OK)
         status = sum_buffer(txn, err);
@@ -103,8 +104,8 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
         result = db->os->write_at(db->os, db->files.records, append->start, append->bytes,
                                   (size_t)append->fill);
         if (!os_ok(result))
-            status = error_os(err, result.status, result.code, FILE_RECORDS, append->start,
-                              "records cannot be appended");
+            status = slot__error_os(err, result.status, result.code, FILE_RECORDS, append->start,
+                                    "records cannot be appended");
     }
     if (status != SLOT_OK) {
         txn->doomed = status;
@@ -130,23 +131,23 @@ static slot_status write_blocks(slot_txn *txn, uint64_t n, slot_error *err)
     os_result result;
 
     if (sums == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
     for (uint64_t i = 0; i < blocks; i++)
         put_u64(sums + i * SUM_BYTES,
-                sums_of_block(db->sums.seed, first + i, append->bytes + i * db->block_bytes,
-                              (size_t)db->block_bytes));
+                slot__sums_of_block(db->sums.seed, first + i, append->bytes + i * db->block_bytes,
+                                    (size_t)db->block_bytes));
     result = db->os->write_at(db->os, db->files.records, append->start, append->bytes, (size_t)n);
     if (!os_ok(result))
-        status = error_os(err, result.status, result.code, FILE_RECORDS, append->start,
-                          "records cannot be appended");
+        status = slot__error_os(err, result.status, result.code, FILE_RECORDS, append->start,
+                                "records cannot be appended");
     else
         result = db->os->write_at(db->os, db->files.sums, first * SUM_BYTES, sums,
                                   (size_t)(blocks * SUM_BYTES));
     if (status == SLOT_OK && !os_ok(result))
-        status = error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
-                          "checksums cannot be appended");
+        status = slot__error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
+                                "checksums cannot be appended");
     free(sums);
-    sums_forget(&db->sums); /* what is cached may be of before */
+    slot__sums_forget(&db->sums); /* what is cached may be of before */
     if (status != SLOT_OK)
         return status;
     txn->direct_end = append->start + n;
@@ -168,12 +169,12 @@ static slot_status write_frames(slot_txn *txn, uint64_t offset, const uint8_t *f
         os_result result = os_success();
 
         piece = min_u64(n, db->block_bytes - offset % db->block_bytes);
-        status = db_touch(txn, key_of_records(offset / db->block_bytes), &pin, &body, err);
+        status = slot__db_touch(txn, key_of_records(offset / db->block_bytes), &pin, &body, err);
         if (status == SLOT_OK)
             result = db->os->store(db->os, body + offset % db->block_bytes, from, (size_t)piece);
         if (!os_ok(result))
-            status = error_os(err, result.status, result.code, FILE_RECORDS, offset,
-                              "records cannot be appended: was the log truncated?");
+            status = slot__error_os(err, result.status, result.code, FILE_RECORDS, offset,
+                                    "records cannot be appended: was the log truncated?");
     }
     return status;
 }
@@ -203,9 +204,9 @@ static slot_status flush_new_blocks(slot_txn *txn, slot_error *err)
     slot_status status = SLOT_OK;
 
     if (txn->direct_blocks > UINT32_MAX - append->capacity)
-        status = error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
-                           "more than %u new blocks in one transaction: commit more often",
-                           (unsigned)UINT32_MAX);
+        status = slot__error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
+                                 "more than %u new blocks in one transaction: commit more often",
+                                 (unsigned)UINT32_MAX);
     if (status == SLOT_OK && whole > 0)
         status = write_blocks(txn, whole, err);
     if (status == SLOT_OK)
@@ -220,7 +221,7 @@ static slot_status flush_new_blocks(slot_txn *txn, slot_error *err)
     return status;
 }
 
-slot_status db_append_flush(slot_txn *txn, slot_error *err)
+slot_status slot__db_append_flush(slot_txn *txn, slot_error *err)
 {
     if (txn->append.fill == 0)
         return SLOT_OK;
@@ -235,9 +236,9 @@ static slot_status check_count(const slot_txn *txn, uint64_t count, slot_error *
 
     if (count > SLOT_RECORDS_MAX - txn->records ||
         !mul_u64(txn->records + count, txn->db->record_size, &bytes) || bytes > INT64_MAX)
-        return error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
-                         "%llu more records than the %llu there are would be too many",
-                         (unsigned long long)count, (unsigned long long)txn->records);
+        return slot__error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
+                               "%llu more records than the %llu there are would be too many",
+                               (unsigned long long)count, (unsigned long long)txn->records);
     return SLOT_OK;
 }
 
@@ -262,7 +263,7 @@ static slot_status fill_buffer(slot_txn *txn, const uint8_t *from, uint64_t left
     slot_status status = SLOT_OK;
 
     if (append->fill > 0 && buffer_room(txn) == 0)
-        status = db_append_flush(txn, err);
+        status = slot__db_append_flush(txn, err);
     if (status == SLOT_OK)
         status = buffer_start(txn, err);
     if (status != SLOT_OK)
@@ -294,7 +295,7 @@ slot_status slot_append(slot_txn *txn, const void *records, uint64_t count, uint
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
     const uint8_t *from = records;
     uint64_t before = txn->records;
-    slot_status status = db_may_write(txn, err);
+    slot_status status = slot__db_may_write(txn, err);
     uint64_t n = 0;
 
     if (status == SLOT_OK)
@@ -340,8 +341,8 @@ static slot_status clear_range(slot_db *db, struct os_file *file, const char *na
     if (os_ok(result) && size < to)
         result = os->resize(os, file, to);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, name, from,
-                        "the file cannot be made longer");
+        return slot__error_os(err, result.status, result.code, name, from,
+                              "the file cannot be made longer");
     return SLOT_OK;
 }
 
@@ -350,26 +351,27 @@ static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
 {
     slot_db *db = txn->db;
     uint64_t end = (txn->records + count) * txn->record_size;
-    uint64_t first = db_blocks_of(db, txn->records);
-    uint64_t blocks = db_blocks_of(db, txn->records + count);
+    uint64_t first = slot__db_blocks_of(db, txn->records);
+    uint64_t blocks = slot__db_blocks_of(db, txn->records + count);
     struct pin *pin = NULL;
     uint8_t *body = NULL;
     slot_status status = SLOT_OK;
 
     if (blocks - first > UINT32_MAX - txn->direct_blocks)
-        return error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
-                         "more than %u new blocks in one transaction: commit more often",
-                         (unsigned)UINT32_MAX);
+        return slot__error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
+                               "more than %u new blocks in one transaction: commit more often",
+                               (unsigned)UINT32_MAX);
     /* In the log, the bytes behind the last record are zeros; in the file they can be anything. */
     if (txn->records % db->block_records != 0)
-        status = db_touch(txn, key_of_records(txn->records / db->block_records), &pin, &body, err);
+        status =
+            slot__db_touch(txn, key_of_records(txn->records / db->block_records), &pin, &body, err);
     if (status != SLOT_OK || blocks == first)
         return status;
     status = clear_range(db, db->files.records, FILE_RECORDS, first * db->block_bytes, end, err);
     if (status == SLOT_OK)
         status =
             clear_range(db, db->files.sums, FILE_SUMS, first * SUM_BYTES, blocks * SUM_BYTES, err);
-    sums_forget(&db->sums);
+    slot__sums_forget(&db->sums);
     if (status != SLOT_OK) {
         txn->doomed = status;
         return status;
@@ -389,13 +391,13 @@ static slot_status extend_in_place(slot_txn *txn, uint64_t count, slot_error *er
     os_result result;
 
     if (count > 0 && db->records.size % db->block_bytes != 0)
-        status = db_block_touch(txn, db->records.size / db->block_bytes, &pin, err);
+        status = slot__db_block_touch(txn, db->records.size / db->block_bytes, &pin, err);
     if (status != SLOT_OK)
         return status;
     result = db->os->resize(db->os, db->files.records, end);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
-                        "the file cannot be made longer");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
+                              "the file cannot be made longer");
     db->records.size = end;
     txn->changed = true;
     return SLOT_OK;
@@ -405,12 +407,12 @@ slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_err
 {
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
     uint64_t before = txn->records;
-    slot_status status = db_may_write(txn, err);
+    slot_status status = slot__db_may_write(txn, err);
 
     if (status == SLOT_OK)
         status = check_count(txn, count, err);
     if (status == SLOT_OK)
-        status = db_append_flush(txn, err);
+        status = slot__db_append_flush(txn, err);
     if (status == SLOT_OK)
         status = in_log ? extend_in_log(txn, count, err) : extend_in_place(txn, count, err);
     if (status != SLOT_OK)

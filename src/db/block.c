@@ -14,17 +14,17 @@
 #include "db/handle.h"
 #include "format/sums.h"
 
-uint64_t db_rest_of_block(const slot_db *db, uint64_t offset)
+uint64_t slot__db_rest_of_block(const slot_db *db, uint64_t offset)
 {
     return db->block_bytes - offset % db->block_bytes;
 }
 
-uint64_t db_blocks_of(const slot_db *db, uint64_t records)
+uint64_t slot__db_blocks_of(const slot_db *db, uint64_t records)
 {
     return records / db->block_records + (records % db->block_records != 0);
 }
 
-uint64_t db_block_bytes(const slot_db *db, uint64_t block)
+uint64_t slot__db_block_bytes(const slot_db *db, uint64_t block)
 {
     return min_u64(db->block_bytes, db->records.size - block * db->block_bytes);
 }
@@ -35,7 +35,7 @@ static slot_status sum_now(slot_db *db, const struct view *view, uint64_t block,
 {
     const struct os *os = db->os;
     uint64_t offset = block * db->block_bytes;
-    size_t n = (size_t)db_block_bytes(db, block);
+    size_t n = (size_t)slot__db_block_bytes(db, block);
     os_result result;
 
     if (offset - view->offset + n <= view->n)
@@ -43,26 +43,27 @@ static slot_status sum_now(slot_db *db, const struct view *view, uint64_t block,
     else
         result = os->read_at(os, db->files.records, offset, db->scratch, n);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, offset,
-                        "a block cannot be read: was the file truncated?");
-    *sum = sums_of_block(db->sums.seed, block, db->scratch, n);
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, offset,
+                              "a block cannot be read: was the file truncated?");
+    *sum = slot__sums_of_block(db->sums.seed, block, db->scratch, n);
     return SLOT_OK;
 }
 
 static slot_status check_sum(slot_db *db, const struct view *view, uint64_t block, slot_error *err)
 {
-    uint64_t expected, found;
+    uint64_t expected, found = 0;
     slot_status status;
 
     if (db->meta.sums_stale)
         return SLOT_OK;
-    status = sums_get(&db->sums, block, &expected, err);
+    status = slot__sums_get(&db->sums, block, &expected, err);
     if (status == SLOT_OK)
         status = sum_now(db, view, block, &found, err);
     if (status == SLOT_OK && found != expected)
-        status = error_set(err, SLOT_E_CORRUPT, FILE_RECORDS, block * db->block_bytes,
-                           "block %llu does not fit its checksum and is not changed: run verify",
-                           (unsigned long long)block);
+        status =
+            slot__error_set(err, SLOT_E_CORRUPT, FILE_RECORDS, block * db->block_bytes,
+                            "block %llu does not fit its checksum and is not changed: run verify",
+                            (unsigned long long)block);
     return status;
 }
 
@@ -95,29 +96,29 @@ static slot_status make_ready(slot_db *db, struct view *view, uint64_t offset, u
     if (!os_ok(result))
         result = fill_hole(db, address, offset, n, result);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, offset,
-                        result.status == SLOT_E_NO_SPACE
-                            ? "no space for a block that was a hole: free some and try again"
-                            : "a block cannot be made writable: was the file truncated?");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, offset,
+                              result.status == SLOT_E_NO_SPACE
+                                  ? "no space for a block that was a hole: free some and try again"
+                                  : "a block cannot be made writable: was the file truncated?");
     return SLOT_OK;
 }
 
-slot_status db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin, slot_error *err)
+slot_status slot__db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin, slot_error *err)
 {
     slot_db *db = txn->db;
     uint64_t offset = block * db->block_bytes;
-    uint64_t n = db_block_bytes(db, block);
+    uint64_t n = slot__db_block_bytes(db, block);
     struct pin *entry = NULL;
     slot_status status = pins_get(&txn->pins, offset, n, &entry, err);
 
-    if (status == SLOT_OK && !view_block_is_dirty(entry->view, block)) {
+    if (status == SLOT_OK && !slot__view_block_is_dirty(entry->view, block)) {
         /* Pages first: reading them for the checksum would map them for reading only, and make
          * them ready a second time. */
         status = make_ready(db, entry->view, offset, n, err);
         if (status == SLOT_OK)
             status = check_sum(db, entry->view, block, err);
         if (status == SLOT_OK)
-            status = view_mark_dirty(&db->cache, entry->view, block, err);
+            status = slot__view_mark_dirty(&db->cache, entry->view, block, err);
         if (status == SLOT_OK)
             txn->changed = true;
     }
@@ -126,13 +127,13 @@ slot_status db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin, slot
     return status;
 }
 
-slot_status db_block_settle(void *context, struct view *view, slot_error *err)
+slot_status slot__db_block_settle(void *context, struct view *view, slot_error *err)
 {
     slot_db *db = context;
     slot_status status = SLOT_OK;
 
-    for (uint64_t i = view_next_dirty(view, 0); i < view->blocks && status == SLOT_OK;
-         i = view_next_dirty(view, i + 1)) {
+    for (uint64_t i = slot__view_next_dirty(view, 0); i < view->blocks && status == SLOT_OK;
+         i = slot__view_next_dirty(view, i + 1)) {
         uint64_t block = view->first_block + i;
         uint64_t sum = 0;
 
@@ -140,7 +141,7 @@ slot_status db_block_settle(void *context, struct view *view, slot_error *err)
             break; /* an abort has taken the rest back */
         status = sum_now(db, view, block, &sum, err);
         if (status == SLOT_OK)
-            status = sums_set(&db->sums, block, sum, err);
+            status = slot__sums_set(&db->sums, block, sum, err);
     }
     return status;
 }

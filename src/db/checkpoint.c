@@ -20,23 +20,23 @@
 #include "db/handle.h"
 #include "log/scan.h"
 
-slot_status checkpoint_lock(slot_db *db, uint32_t wait_ms, slot_error *err)
+slot_status slot__checkpoint_lock(slot_db *db, uint32_t wait_ms, slot_error *err)
 {
-    slot_status status = turn_take(db->os, &db->checkpointer, wait_ms,
-                                   "another checkpoint of this handle is being made", err);
+    slot_status status = slot__turn_take(db->os, &db->checkpointer, wait_ms,
+                                         "another checkpoint of this handle is being made", err);
 
     if (status != SLOT_OK)
         return status;
-    status = db_lock(db->os, db->files.lock, LOCK_BYTE_CHECKPOINTER, true, wait_ms, err);
+    status = slot__db_lock(db->os, db->files.lock, LOCK_BYTE_CHECKPOINTER, true, wait_ms, err);
     if (status != SLOT_OK)
-        turn_give(db->os, &db->checkpointer);
+        slot__turn_give(db->os, &db->checkpointer);
     return status;
 }
 
-void checkpoint_unlock(slot_db *db)
+void slot__checkpoint_unlock(slot_db *db)
 {
     db->os->unlock(db->os, db->files.lock, LOCK_BYTE_CHECKPOINTER);
-    turn_give(db->os, &db->checkpointer);
+    slot__turn_give(db->os, &db->checkpointer);
 }
 
 /* ---- the steps ---- */
@@ -49,7 +49,7 @@ static uint64_t choose(slot_db *db)
 
     shared_set_target(&db->shared, max_u64(target, shared_target(&db->shared)));
     atomic_thread_fence(memory_order_seq_cst);
-    oldest = reader_oldest(db, SHARED_SLOTS);
+    oldest = slot__reader_oldest(db, SHARED_SLOTS);
     return min_u64(target, oldest.snap);
 }
 
@@ -60,7 +60,7 @@ static uint64_t choose(slot_db *db)
 static slot_status finish_dead(slot_db *db, slot_error *err)
 {
     struct meta again = db->meta;
-    slot_status status = db_meta_write(db, &again, err);
+    slot_status status = slot__db_meta_write(db, &again, err);
 
     if (status == SLOT_OK) {
         shared_set_settling(&db->shared, 0);
@@ -78,17 +78,17 @@ static slot_status bring_home(slot_db *db, uint64_t from, uint64_t to, slot_erro
     bool whole_root = shared_settling(&db->shared) != 0;
     slot_status status;
 
-    home_init(&home);
-    log_live(&db->log, from, to, &live);
-    status = scan_init(&scan, &db->log, &live, from, db->meta.checkpoint_chain, err);
+    slot__home_init(&home);
+    slot__log_live(&db->log, from, to, &live);
+    status = slot__scan_init(&scan, &db->log, &live, from, db->meta.checkpoint_chain, err);
     if (status == SLOT_OK)
-        status = home_collect(&home, &scan, to, err);
-    scan_release(&scan);
+        status = slot__home_collect(&home, &scan, to, err);
+    slot__scan_release(&scan);
     if (status == SLOT_OK) {
         next.checkpoint_lsn = to;
         next.checkpoint_chain = home.end.chain;
         shared_set_settling(&db->shared, 1);
-        status = home_copy(db, &home, &next, whole_root, err);
+        status = slot__home_copy(db, &home, &next, whole_root, err);
     }
     if (status == SLOT_OK) {
         shared_set_checkpoint(&db->shared, to);
@@ -96,7 +96,7 @@ static slot_status bring_home(slot_db *db, uint64_t from, uint64_t to, slot_erro
     } else if (atomic_load_explicit(&db->poisoned, memory_order_relaxed)) {
         shared_set_poison(&db->shared, 1);
     }
-    home_release(&home);
+    slot__home_release(&home);
     return status;
 }
 
@@ -107,8 +107,8 @@ static void recycle(slot_db *db)
     uint64_t end;
 
     atomic_thread_fence(memory_order_seq_cst);
-    end = min_u64(shared_checkpoint(&db->shared), reader_oldest(db, SHARED_SLOTS).c);
-    log_live(&db->log, 0, end, &live);
+    end = min_u64(shared_checkpoint(&db->shared), slot__reader_oldest(db, SHARED_SLOTS).c);
+    slot__log_live(&db->log, 0, end, &live);
     if (live.n == 0)
         return;
     /* The newest of them may go on beyond `end`. */
@@ -123,9 +123,9 @@ static slot_status checkpoint_locked(slot_db *db, slot_error *err)
     slot_status status;
     uint64_t from, to;
 
-    if (db_is_poisoned(db))
-        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
-    status = db_meta_refresh(db, err);
+    if (slot__db_is_poisoned(db))
+        return slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    status = slot__db_meta_refresh(db, err);
     if (status != SLOT_OK)
         return status;
     from = shared_checkpoint(&db->shared);
@@ -137,9 +137,9 @@ static slot_status checkpoint_locked(slot_db *db, slot_error *err)
     if (status == SLOT_OK && to > from) {
         bool tried = false;
 
-        status = writer_flush(db, to, &tried, err);
+        status = slot__writer_flush(db, to, &tried, err);
         if (status != SLOT_OK && tried)
-            db_poison_all(db, status);
+            slot__db_poison_all(db, status);
         if (status == SLOT_OK)
             status = bring_home(db, from, to, err);
     }
@@ -150,9 +150,9 @@ static slot_status checkpoint_locked(slot_db *db, slot_error *err)
 
 /* ---- what others call ---- */
 
-slot_status checkpoint_now(slot_db *db, uint32_t wait_ms, slot_error *err)
+slot_status slot__checkpoint_now(slot_db *db, uint32_t wait_ms, slot_error *err)
 {
-    slot_status status = checkpoint_lock(db, wait_ms, err);
+    slot_status status = slot__checkpoint_lock(db, wait_ms, err);
     uint64_t published, due;
 
     if (status != SLOT_OK)
@@ -163,50 +163,51 @@ slot_status checkpoint_now(slot_db *db, uint32_t wait_ms, slot_error *err)
     due = max_u64(shared_checkpoint(&db->shared) + db->checkpoint_bytes,
                   published + db->checkpoint_bytes / 8);
     atomic_store_explicit(&db->checkpoint_due, due, memory_order_relaxed);
-    checkpoint_unlock(db);
+    slot__checkpoint_unlock(db);
     return status;
 }
 
-void checkpoint_if_due(slot_db *db)
+void slot__checkpoint_if_due(slot_db *db)
 {
     uint64_t published = shared_snapshot(&db->shared).lsn;
 
     if (published >= atomic_load_explicit(&db->checkpoint_due, memory_order_relaxed) &&
         published - shared_checkpoint(&db->shared) >= db->checkpoint_bytes)
-        (void)checkpoint_now(db, 0, NULL); /* who fails will be told at the limit, or at close */
+        (void)slot__checkpoint_now(db, 0,
+                                   NULL); /* who fails will be told at the limit, or at close */
 }
 
 slot_status slot_checkpoint(slot_db *db, slot_error *err)
 {
-    slot_status status = db_check_process(db, err);
+    slot_status status = slot__db_check_process(db, err);
 
     if (status != SLOT_OK || db->access == SLOT_DIRECT)
         return status;
     if (db->access == SLOT_READ_ONLY)
-        return error_set(err, SLOT_E_READ_ONLY, "", SLOT_NO_OFFSET,
-                         "the database was opened for reading only");
-    return checkpoint_now(db, db->wait_ms, err);
+        return slot__error_set(err, SLOT_E_READ_ONLY, "", SLOT_NO_OFFSET,
+                               "the database was opened for reading only");
+    return slot__checkpoint_now(db, db->wait_ms, err);
 }
 
-slot_status checkpoint_mark(slot_db *db, slot_error *err)
+slot_status slot__checkpoint_mark(slot_db *db, slot_error *err)
 {
-    slot_status status = checkpoint_lock(db, db->wait_ms, err);
+    slot_status status = slot__checkpoint_lock(db, db->wait_ms, err);
 
     if (status != SLOT_OK)
         return status;
     if (shared_marked(&db->shared) == 0)
-        status = db_meta_refresh(db, err);
+        status = slot__db_meta_refresh(db, err);
     if (status == SLOT_OK && shared_marked(&db->shared) == 0) {
         struct meta next = db->meta;
 
         if (next.access == META_ACCESS_DIRECT)
             next.sums_stale = true; /* a crash in direct access: see format/meta.h */
         next.access = META_ACCESS_TRANSACTIONAL;
-        status = db_meta_write(db, &next, err);
+        status = slot__db_meta_write(db, &next, err);
         if (status == SLOT_OK)
             shared_set_marked(&db->shared, 1);
     }
-    checkpoint_unlock(db);
+    slot__checkpoint_unlock(db);
     return status;
 }
 
@@ -216,36 +217,38 @@ slot_status checkpoint_mark(slot_db *db, slot_error *err)
 static slot_status mark_clean(slot_db *db, slot_error *err)
 {
     struct meta next = db->meta;
-    slot_status status = log_next_life(&db->log, &next.checkpoint_lsn, &next.checkpoint_chain, err);
+    slot_status status =
+        slot__log_next_life(&db->log, &next.checkpoint_lsn, &next.checkpoint_chain, err);
 
     next.access = META_ACCESS_CLEAN;
     for (uint32_t i = 0; i < META_SLOTS && status == SLOT_OK; i++)
-        status = db_meta_write(db, &next, err);
+        status = slot__db_meta_write(db, &next, err);
     return status;
 }
 
 static slot_status close_marked(slot_db *db, slot_error *err)
 {
-    char *directory = db_path(db->path, DIR_LOG);
-    slot_status status = writer_begin(db, err); /* takes over, should the last writer be dead */
+    char *directory = slot__db_path(db->path, DIR_LOG);
+    slot_status status =
+        slot__writer_begin(db, err); /* takes over, should the last writer be dead */
 
     if (status == SLOT_OK)
-        writer_end(db);
+        slot__writer_end(db);
     if (status == SLOT_OK)
-        status = checkpoint_now(db, 0, err);
+        status = slot__checkpoint_now(db, 0, err);
     if (status == SLOT_OK && shared_checkpoint(&db->shared) != shared_snapshot(&db->shared).lsn)
-        status = error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
-                           "a read transaction is still open: the log stays");
+        status = slot__error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
+                                 "a read transaction is still open: the log stays");
     if (status == SLOT_OK)
-        status = home_cut(db, err);
+        status = slot__home_cut(db, err);
     if (status == SLOT_OK)
         status = mark_clean(db, err);
     if (status == SLOT_OK) {
-        log_release(&db->log);
+        slot__log_release(&db->log);
         if (directory == NULL)
-            status = error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+            status = slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
         else
-            status = log_remove_segments(db->os, directory, err);
+            status = slot__log_remove_segments(db->os, directory, err);
     }
     free(directory);
     return status;
@@ -254,20 +257,20 @@ static slot_status close_marked(slot_db *db, slot_error *err)
 /* Cut and remove what does not belong to a database that was closed cleanly. */
 static slot_status tidy_up(slot_db *db, slot_error *err)
 {
-    char *directory = db_path(db->path, DIR_LOG);
-    slot_status status = home_cut(db, err);
+    char *directory = slot__db_path(db->path, DIR_LOG);
+    slot_status status = slot__home_cut(db, err);
 
     if (directory == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     if (status == SLOT_OK)
-        status = log_remove_segments(db->os, directory, err);
+        status = slot__log_remove_segments(db->os, directory, err);
     free(directory);
     return status;
 }
 
-slot_status checkpoint_close(slot_db *db, slot_error *err)
+slot_status slot__checkpoint_close(slot_db *db, slot_error *err)
 {
-    if (db_is_poisoned(db))
+    if (slot__db_is_poisoned(db))
         return SLOT_OK; /* recovery's business */
     /* Nothing was written; but whoever closed or recovered it before may have died on the way. */
     if (shared_marked(&db->shared) == 0)

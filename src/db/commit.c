@@ -13,7 +13,7 @@
 #include "base/status.h"
 #include "db/handle.h"
 
-uint32_t db_log_limit(const slot_db *db)
+uint32_t slot__db_log_limit(const slot_db *db)
 {
     uint64_t segments = db->log_limit_bytes / db->log.segment_bytes;
 
@@ -32,7 +32,7 @@ static slot_status prepare(slot_db *db, slot_txn *txn, slot_error *err)
     if (db->writer.scratch == NULL || txn->pending == NULL) {
         free(txn->pending);
         txn->pending = NULL;
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     }
     return SLOT_OK;
 }
@@ -42,7 +42,7 @@ static void start(slot_txn *txn)
 {
     slot_db *db = txn->db;
 
-    reader_begin(txn);
+    slot__reader_begin(txn);
     txn->seen = db->writer.state;
     txn->records = txn->seen.records;
     txn->deleted = txn->seen.deleted;
@@ -53,27 +53,27 @@ static void start(slot_txn *txn)
     txn->direct_blocks = 0;
     txn->direct_end = 0;
     memset(&txn->append, 0, sizeof txn->append);
-    batch_init(&txn->batch, &db->writer.head);
+    slot__batch_init(&txn->batch, &db->writer.head);
     if (db->writer.sums_c != txn->c)
-        sums_forget(&db->sums); /* others have written, or a checkpoint was made */
+        slot__sums_forget(&db->sums); /* others have written, or a checkpoint was made */
     db->writer.sums_c = txn->c;
-    db_read_init(txn);
+    slot__db_read_init(txn);
 }
 
-slot_status commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
+slot_status slot__commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
 {
     slot_txn *begun = NULL;
-    slot_status status = writer_begin(db, err);
+    slot_status status = slot__writer_begin(db, err);
 
     if (status != SLOT_OK)
         return status;
-    status = reader_take(db, &begun, err);
+    status = slot__reader_take(db, &begun, err);
     if (status == SLOT_OK)
         status = prepare(db, begun, err);
     if (status != SLOT_OK) {
         if (begun != NULL)
-            reader_give(begun);
-        writer_end(db);
+            slot__reader_give(begun);
+        slot__writer_end(db);
         return status;
     }
     start(begun);
@@ -86,11 +86,11 @@ slot_status commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
 /* Nothing that was lent may be used any more. */
 static void give_back(slot_txn *txn)
 {
-    pins_release(&txn->pins);
+    slot__pins_release(&txn->pins);
     if (txn->log_pins.cache != NULL)
-        pins_release(&txn->log_pins);
+        slot__pins_release(&txn->log_pins);
     if (txn->frame_pins.cache != NULL)
-        pins_release(&txn->frame_pins);
+        slot__pins_release(&txn->frame_pins);
     txn->lent = false;
 }
 
@@ -100,27 +100,27 @@ static void let_go(slot_txn *txn)
     give_back(txn);
     free(txn->append.bytes);
     memset(&txn->append, 0, sizeof txn->append);
-    reader_end(txn);
+    slot__reader_end(txn);
 }
 
 static void finish(slot_txn *txn)
 {
     free(txn->pending);
     txn->pending = NULL;
-    batch_release(&txn->batch);
-    reader_give(txn);
+    slot__batch_release(&txn->batch);
+    slot__reader_give(txn);
 }
 
-void commit_abort(slot_txn *txn)
+void slot__commit_abort(slot_txn *txn)
 {
     slot_db *db = txn->db;
 
     let_go(txn);
-    batch_forget(&db->log, &db->writer.head, &txn->batch);
+    slot__batch_forget(&db->log, &db->writer.head, &txn->batch);
     db->writer.insert_from = 0; /* marks that were taken are there again */
     if (txn->direct_end > 0)
         db->writer.records_space = 0;
-    writer_end(db);
+    slot__writer_end(db);
     finish(txn);
 }
 
@@ -138,9 +138,9 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
     if (os_ok(result))
         result = db->os->sync(db->os, db->files.sums);
     if (!os_ok(result))
-        return db_poison_all(db,
-                             error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                                      "appended records cannot be made durable"));
+        return slot__db_poison_all(db, slot__error_os(err, result.status, result.code, FILE_RECORDS,
+                                                      SLOT_NO_OFFSET,
+                                                      "appended records cannot be made durable"));
     return SLOT_OK;
 }
 
@@ -149,14 +149,14 @@ static slot_status seal(slot_txn *txn, struct snapshot *state, slot_error *err)
     slot_db *db = txn->db;
     struct writer *writer = &db->writer;
     const struct log_commit commit = {txn->records, txn->deleted, txn->direct_blocks};
-    slot_status status = batch_seal(&db->log, &writer->head, &txn->batch, &commit, db_log_limit(db),
-                                    writer->scratch, err);
+    slot_status status = slot__batch_seal(&db->log, &writer->head, &txn->batch, &commit,
+                                          slot__db_log_limit(db), writer->scratch, err);
 
     if (status == SLOT_E_LOG_FULL || status == SLOT_E_NO_SPACE) {
-        status = commit_make_room(txn, err);
+        status = slot__commit_make_room(txn, err);
         if (status == SLOT_OK)
-            status = batch_seal(&db->log, &writer->head, &txn->batch, &commit, db_log_limit(db),
-                                writer->scratch, err);
+            status = slot__batch_seal(&db->log, &writer->head, &txn->batch, &commit,
+                                      slot__db_log_limit(db), writer->scratch, err);
     }
     if (status == SLOT_OK) {
         const struct snapshot made = {writer->head.lsn, txn->records, txn->deleted,
@@ -172,34 +172,34 @@ static bool has_changes(const slot_txn *txn)
     return txn->batch.n > 0 || txn->records != txn->seen.records;
 }
 
-slot_status commit_now(slot_txn *txn, slot_error *err)
+slot_status slot__commit_now(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
     struct snapshot state;
-    slot_status status = db_may_write(txn, err);
+    slot_status status = slot__db_may_write(txn, err);
 
     if (status == SLOT_OK)
-        status = db_append_flush(txn, err);
+        status = slot__db_append_flush(txn, err);
     if (status == SLOT_OK && !has_changes(txn)) {
-        commit_abort(txn);
+        slot__commit_abort(txn);
         return SLOT_OK;
     }
-    if (status == SLOT_OK && db_is_poisoned(db))
-        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    if (status == SLOT_OK && slot__db_is_poisoned(db))
+        status = slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     if (status == SLOT_OK)
         status = flush_direct(txn, err);
     give_back(txn); /* sealing may need all of the budget */
     if (status == SLOT_OK)
         status = seal(txn, &state, err);
     if (status != SLOT_OK) {
-        commit_abort(txn);
+        slot__commit_abort(txn);
         return status;
     }
     let_go(txn);
-    status = writer_publish(txn, &state, err);
+    status = slot__writer_publish(txn, &state, err);
     finish(txn);
     if (status == SLOT_OK)
-        checkpoint_if_due(db);
+        slot__checkpoint_if_due(db);
     return status;
 }
 
@@ -211,22 +211,24 @@ static slot_status log_full(slot_txn *txn, slot_error *err)
     struct oldest_reader oldest;
     uint64_t own = txn->batch.begun_n * db->log.segment_bytes;
 
-    if (txn->batch.begun_n + 1 >= db_log_limit(db))
-        return error_set(err, SLOT_E_TXN_TOO_LARGE, "log", SLOT_NO_OFFSET,
-                         "the transaction needs more than the %llu bytes that log_limit_bytes "
-                         "allows: raise it, or commit more often",
-                         (unsigned long long)db->log_limit_bytes);
-    oldest = reader_oldest(db, txn->slot);
+    if (txn->batch.begun_n + 1 >= slot__db_log_limit(db))
+        return slot__error_set(
+            err, SLOT_E_TXN_TOO_LARGE, "log", SLOT_NO_OFFSET,
+            "the transaction needs more than the %llu bytes that log_limit_bytes "
+            "allows: raise it, or commit more often",
+            (unsigned long long)db->log_limit_bytes);
+    oldest = slot__reader_oldest(db, txn->slot);
     if (oldest.slot == SHARED_SLOTS)
-        return error_set(err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
-                         "the log has reached %llu bytes, %llu of them this transaction's, and "
-                         "cannot be brought home: raise log_limit_bytes",
-                         (unsigned long long)db->log_limit_bytes, (unsigned long long)own);
-    return error_set(err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
-                     "the log has reached %llu bytes: the read transaction in slot %u of process "
-                     "%llu keeps it from being used again; end it, or raise log_limit_bytes",
-                     (unsigned long long)db->log_limit_bytes, oldest.slot,
-                     (unsigned long long)oldest.process);
+        return slot__error_set(
+            err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
+            "the log has reached %llu bytes, %llu of them this transaction's, and "
+            "cannot be brought home: raise log_limit_bytes",
+            (unsigned long long)db->log_limit_bytes, (unsigned long long)own);
+    return slot__error_set(
+        err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
+        "the log has reached %llu bytes: the read transaction in slot %u of process "
+        "%llu keeps it from being used again; end it, or raise log_limit_bytes",
+        (unsigned long long)db->log_limit_bytes, oldest.slot, (unsigned long long)oldest.process);
 }
 
 /* Whether a segment is free within the limit. */
@@ -236,28 +238,28 @@ static bool has_room(const slot_db *db)
 
     for (uint32_t i = 0; i < LOG_SEGMENTS; i++)
         used += shared_segment(&db->shared, i) != SHARED_FREE;
-    return used < db_log_limit(db);
+    return used < slot__db_log_limit(db);
 }
 
-slot_status commit_make_room(slot_txn *txn, slot_error *err)
+slot_status slot__commit_make_room(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
     slot_status status = SLOT_OK;
 
-    if (txn->batch.begun_n + 1 < db_log_limit(db))
-        status = checkpoint_now(db, db->wait_ms, err);
+    if (txn->batch.begun_n + 1 < slot__db_log_limit(db))
+        status = slot__checkpoint_now(db, db->wait_ms, err);
     if (status == SLOT_OK && !txn->lent) {
         /* Our own snapshot keeps the log from before the checkpoint: take a newer one. What was
          * lent from it would have to stay. */
         struct snapshot published;
 
         if (txn->log_pins.cache != NULL)
-            pins_unlend(&txn->log_pins);
+            slot__pins_unlend(&txn->log_pins);
         txn->c = shared_slot_raise(&db->shared, txn->slot, &published);
         txn->live_known = false;
-        sums_forget(&db->sums); /* blocks that were in the log are in `records` now */
+        slot__sums_forget(&db->sums); /* blocks that were in the log are in `records` now */
         db->writer.sums_c = txn->c;
-        status = checkpoint_now(db, db->wait_ms, err);
+        status = slot__checkpoint_now(db, db->wait_ms, err);
     }
     if (status == SLOT_OK && !has_room(db))
         status = log_full(txn, err);

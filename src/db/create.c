@@ -24,11 +24,11 @@ static slot_status temporary_path(const struct os *os, const char *path, char **
     char *made;
 
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                        "the system gives no random numbers");
+        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                              "the system gives no random numbers");
     made = malloc(n);
     if (made == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     snprintf(made, n, "%s.tmp-%016llx", path, number);
     *temporary = made;
     return SLOT_OK;
@@ -40,7 +40,7 @@ static slot_status write_file(const struct os *os, const char *directory, const 
 {
     struct os_file *file = NULL;
     slot_status status =
-        db_file_open(os, directory, name, OS_READ | OS_WRITE | OS_CREATE_NEW, &file, err);
+        slot__db_file_open(os, directory, name, OS_READ | OS_WRITE | OS_CREATE_NEW, &file, err);
     os_result result;
 
     if (status != SLOT_OK)
@@ -49,7 +49,8 @@ static slot_status write_file(const struct os *os, const char *directory, const 
     if (os_ok(result))
         result = os->sync(os, file);
     if (!os_ok(result))
-        status = error_os(err, result.status, result.code, name, 0, "the file cannot be written");
+        status =
+            slot__error_os(err, result.status, result.code, name, 0, "the file cannot be written");
     os->close(os, file);
     return status;
 }
@@ -66,15 +67,15 @@ static slot_status first_meta(const struct os *os, const slot_schema *schema, ui
     memset(&meta, 0, sizeof meta);
     result = os->random(os, meta.file_id, sizeof meta.file_id);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                        "the system gives no random numbers");
+        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                              "the system gives no random numbers");
     text = slot_schema_text(schema, &n);
     meta.record_size = slot_schema_record_size(schema);
-    meta.schema_hash = checksum(text, n, 0);
+    meta.schema_hash = slot__checksum(text, n, 0);
     meta.schema_bytes = n;
     for (uint32_t i = 0; i < META_SLOTS; i++) {
         meta.generation = META_GENERATION_MIN + i;
-        meta_encode(&meta, slots + i * META_SLOT_BYTES);
+        slot__meta_encode(&meta, slots + i * META_SLOT_BYTES);
     }
     return SLOT_OK;
 }
@@ -103,20 +104,20 @@ static slot_status write_files(const struct os *os, const char *directory,
         return status;
     result = os->sync_dir(os, directory);
     if (!os_ok(result))
-        status = error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                          "the new directory cannot be made durable");
+        status = slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                                "the new directory cannot be made durable");
     return status;
 }
 
 static void remove_log(const struct os *os, const char *directory, os_result *first)
 {
-    char *log = db_path(directory, DIR_LOG);
+    char *log = slot__db_path(directory, DIR_LOG);
     os_result result = {SLOT_E_NO_MEMORY, 0};
     slot_error err;
 
     if (log != NULL)
         result = os->kind(os, log) == OS_KIND_DIR ? os_success() : (os_result){SLOT_E_NO_FILE, 0};
-    if (os_ok(result) && log_remove_segments(os, log, &err) != SLOT_OK)
+    if (os_ok(result) && slot__log_remove_segments(os, log, &err) != SLOT_OK)
         result = (os_result){err.status, err.os_code};
     if (os_ok(result))
         result = os->remove_dir(os, log);
@@ -131,8 +132,8 @@ static os_result remove_all(const struct os *os, const char *directory)
     os_result first = os_success();
     os_result result;
 
-    for (size_t i = 0; db_file_names[i] != NULL; i++) {
-        char *path = db_path(directory, db_file_names[i]);
+    for (size_t i = 0; slot__db_file_names[i] != NULL; i++) {
+        char *path = slot__db_path(directory, slot__db_file_names[i]);
 
         result = path != NULL ? os->remove_file(os, path) : (os_result){SLOT_E_NO_MEMORY, 0};
         if (os_ok(first) && !os_ok(result) && result.status != SLOT_E_NO_FILE)
@@ -148,24 +149,25 @@ static os_result remove_all(const struct os *os, const char *directory)
 static slot_status publish(const struct os *os, const char *temporary, const char *path,
                            slot_error *err)
 {
-    char *parent = db_path(path, "..");
+    char *parent = slot__db_path(path, "..");
     os_result result;
 
     if (parent == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     result = os->rename_new(os, temporary, path);
     if (!os_ok(result)) {
         free(parent);
-        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                        result.status == SLOT_E_EXISTS ? "there is something of that name already"
-                                                       : "the new database cannot be renamed");
+        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                              result.status == SLOT_E_EXISTS
+                                  ? "there is something of that name already"
+                                  : "the new database cannot be renamed");
     }
     result = os->sync_dir(os, parent);
     free(parent);
     if (!os_ok(result)) {
         (void)remove_all(os, path);
-        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                        "the name of the new database cannot be made durable");
+        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                              "the name of the new database cannot be made durable");
     }
     return SLOT_OK;
 }
@@ -181,8 +183,8 @@ static slot_status create_at(const struct os *os, const char *path, const slot_s
         return status;
     result = os->make_dir(os, temporary);
     if (!os_ok(result)) {
-        status = error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                          "the directory of the new database cannot be made");
+        status = slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                                "the directory of the new database cannot be made");
         goto done;
     }
     status = write_files(os, temporary, schema, err);
@@ -195,21 +197,21 @@ done:
     return status;
 }
 
-slot_status db_create_on(const struct os *os, const char *path, const slot_schema *schema,
-                         const slot_options *options, slot_error *err)
+slot_status slot__db_create_on(const struct os *os, const char *path, const slot_schema *schema,
+                               const slot_options *options, slot_error *err)
 {
     slot_options used;
-    slot_status status = db_options(options, &used, err);
+    slot_status status = slot__db_options(options, &used, err);
     char *trimmed;
 
     if (status != SLOT_OK)
         return status;
-    trimmed = db_path_trimmed(path);
+    trimmed = slot__db_path_trimmed(path);
     if (trimmed == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     if (os->kind(os, trimmed) != OS_KIND_NONE)
-        status = error_set(err, SLOT_E_EXISTS, "", SLOT_NO_OFFSET,
-                           "there is something of that name already");
+        status = slot__error_set(err, SLOT_E_EXISTS, "", SLOT_NO_OFFSET,
+                                 "there is something of that name already");
     else
         status = create_at(os, trimmed, schema, err);
     free(trimmed);
@@ -219,7 +221,7 @@ slot_status db_create_on(const struct os *os, const char *path, const slot_schem
 slot_status slot_create(const char *path, const slot_schema *schema, const slot_options *options,
                         slot_error *err)
 {
-    return db_create_on(os_native(), path, schema, options, err);
+    return slot__db_create_on(slot__os_native(), path, schema, options, err);
 }
 
 /* Make sure that it is a database and that nobody has it open. */
@@ -227,33 +229,33 @@ static slot_status may_destroy(const struct os *os, const char *path, uint32_t w
                                slot_error *err)
 {
     struct os_file *lock = NULL;
-    char *meta = db_path(path, FILE_META);
+    char *meta = slot__db_path(path, FILE_META);
     slot_status status = SLOT_OK;
 
     if (meta == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     if (os->kind(os, path) == OS_KIND_NONE)
-        status = error_set(err, SLOT_E_NO_FILE, "", SLOT_NO_OFFSET, NULL);
+        status = slot__error_set(err, SLOT_E_NO_FILE, "", SLOT_NO_OFFSET, NULL);
     else if (os->kind(os, meta) != OS_KIND_FILE)
-        status = error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
-                           "not a Slotfile database: it has no file `meta`");
+        status = slot__error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
+                                 "not a Slotfile database: it has no file `meta`");
     free(meta);
     if (status == SLOT_OK)
-        status = db_file_open(os, path, FILE_LOCK, OS_READ | OS_WRITE, &lock, err);
+        status = slot__db_file_open(os, path, FILE_LOCK, OS_READ | OS_WRITE, &lock, err);
     if (status != SLOT_OK)
         return status;
-    status = db_lock(os, lock, LOCK_BYTE_ALIVE, true, wait_ms, err);
+    status = slot__db_lock(os, lock, LOCK_BYTE_ALIVE, true, wait_ms, err);
     if (status == SLOT_OK)
-        status = db_lock(os, lock, LOCK_BYTE_RECOVERY, true, wait_ms, err);
+        status = slot__db_lock(os, lock, LOCK_BYTE_RECOVERY, true, wait_ms, err);
     os->close(os, lock);
     return status;
 }
 
-slot_status db_destroy_on(const struct os *os, const char *path, const slot_options *options,
-                          slot_error *err)
+slot_status slot__db_destroy_on(const struct os *os, const char *path, const slot_options *options,
+                                slot_error *err)
 {
     slot_options used;
-    slot_status status = db_options(options, &used, err);
+    slot_status status = slot__db_options(options, &used, err);
     os_result result;
 
     if (status == SLOT_OK)
@@ -262,14 +264,14 @@ slot_status db_destroy_on(const struct os *os, const char *path, const slot_opti
         return status;
     result = remove_all(os, path);
     if (!os_ok(result))
-        status = error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                          result.status == SLOT_E_EXISTS
-                              ? "the directory holds files that are not Slotfile's: it stays"
-                              : "the database cannot be removed");
+        status = slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                                result.status == SLOT_E_EXISTS
+                                    ? "the directory holds files that are not Slotfile's: it stays"
+                                    : "the database cannot be removed");
     return status;
 }
 
 slot_status slot_destroy(const char *path, const slot_options *options, slot_error *err)
 {
-    return db_destroy_on(os_native(), path, options, err);
+    return slot__db_destroy_on(slot__os_native(), path, options, err);
 }

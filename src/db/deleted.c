@@ -37,22 +37,22 @@ static slot_status open_file(slot_db *db, struct os_file **file, slot_error *err
     char *path = NULL;
     os_result result = os_success();
 
-    os_mutex_lock(&db->stat_mutex);
+    slot__os_mutex_lock(&db->stat_mutex);
     if (db->files.deleted == NULL) {
-        path = db_path(db->path, FILE_DELETED);
+        path = slot__db_path(db->path, FILE_DELETED);
         result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
                               : db->os->open(db->os, path, flags, &db->files.deleted);
     }
     *file = db->files.deleted;
-    os_mutex_unlock(&db->stat_mutex);
+    slot__os_mutex_unlock(&db->stat_mutex);
     free(path);
     if (!os_ok(result) && result.status != SLOT_E_NO_FILE)
-        return error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
-                        "the file cannot be opened");
+        return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
+                              "the file cannot be opened");
     return SLOT_OK;
 }
 
-slot_status deleted_create(slot_db *db, slot_error *err)
+slot_status slot__deleted_create(slot_db *db, slot_error *err)
 {
     struct os_file *file = NULL;
     slot_status status = open_file(db, &file, err);
@@ -62,23 +62,23 @@ slot_status deleted_create(slot_db *db, slot_error *err)
     if (status != SLOT_OK || (file != NULL && db->meta.deleted_blocks > 0))
         return status;
     if (file == NULL) {
-        path = db_path(db->path, FILE_DELETED);
+        path = slot__db_path(db->path, FILE_DELETED);
         result = path == NULL
                      ? (os_result){SLOT_E_NO_MEMORY, 0}
                      : db->os->open(db->os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file);
         free(path);
         if (os_ok(result)) {
-            os_mutex_lock(&db->stat_mutex);
+            slot__os_mutex_lock(&db->stat_mutex);
             db->files.deleted = file;
-            os_mutex_unlock(&db->stat_mutex);
+            slot__os_mutex_unlock(&db->stat_mutex);
         }
     }
     /* Also when it was there: whoever made it may have died before its name was durable. */
     if (os_ok(result))
         result = db->os->sync_dir(db->os, db->path);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
-                        "the file cannot be made");
+        return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
+                              "the file cannot be made");
     return SLOT_OK;
 }
 
@@ -87,9 +87,9 @@ static uint64_t least_size(slot_db *db)
 {
     uint64_t blocks;
 
-    os_mutex_lock(&db->stat_mutex);
+    slot__os_mutex_lock(&db->stat_mutex);
     blocks = db->meta.deleted_blocks;
-    os_mutex_unlock(&db->stat_mutex);
+    slot__os_mutex_unlock(&db->stat_mutex);
     return blocks * BITMAP_BLOCK_BYTES;
 }
 
@@ -106,33 +106,33 @@ static slot_status read_file(slot_db *db, uint64_t offset, uint8_t *bits, uint32
     if (file != NULL)
         result = db->os->size(db->os, file, &size);
     if (os_ok(result) && size < least_size(db))
-        return error_set(err, SLOT_E_TRUNCATED, FILE_DELETED, size,
-                         "%llu bytes long, must have %llu: did another program cut it?",
-                         (unsigned long long)size, (unsigned long long)least_size(db));
+        return slot__error_set(err, SLOT_E_TRUNCATED, FILE_DELETED, size,
+                               "%llu bytes long, must have %llu: did another program cut it?",
+                               (unsigned long long)size, (unsigned long long)least_size(db));
     memset(bits, 0, n);
     if (os_ok(result) && offset < size)
         result = db->os->read_at(db->os, file, offset, bits, (size_t)min_u64(n, size - offset));
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_DELETED, offset,
-                        "deletion marks cannot be read");
+        return slot__error_os(err, result.status, result.code, FILE_DELETED, offset,
+                              "deletion marks cannot be read");
     return SLOT_OK;
 }
 
-slot_status deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits, uint32_t n,
-                         slot_error *err)
+slot_status slot__deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits,
+                               uint32_t n, slot_error *err)
 {
     slot_db *db = txn->db;
     uint64_t address = LOG_NO_ADDRESS;
     slot_status status = SLOT_OK;
 
     if (db->access == SLOT_TRANSACTIONAL)
-        status = version_find(txn, key_of_deleted(block), &address, NULL, err);
+        status = slot__version_find(txn, key_of_deleted(block), &address, NULL, err);
     if (status == SLOT_OK && address == LOG_NO_ADDRESS)
         return read_file(db, block * BITMAP_BLOCK_BYTES + offset, bits, n, err);
-    return status == SLOT_OK ? version_copy(txn, address, offset, n, bits, err) : status;
+    return status == SLOT_OK ? slot__version_copy(txn, address, offset, n, bits, err) : status;
 }
 
-slot_status deleted_check_size(slot_db *db, slot_error *err)
+slot_status slot__deleted_check_size(slot_db *db, slot_error *err)
 {
     struct os_file *file = NULL;
     uint64_t size = 0, least = db->meta.deleted_blocks * BITMAP_BLOCK_BYTES;
@@ -142,26 +142,27 @@ slot_status deleted_check_size(slot_db *db, slot_error *err)
     if (status == SLOT_OK && file != NULL)
         result = db->os->size(db->os, file, &size);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
-                        "the size of the file cannot be had");
+        return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
+                              "the size of the file cannot be had");
     if (status == SLOT_OK && size < least)
-        status = error_set(err, file == NULL ? SLOT_E_CORRUPT : SLOT_E_TRUNCATED, FILE_DELETED,
-                           size, "%llu bytes long, meta says at least %llu: restore a backup",
-                           (unsigned long long)size, (unsigned long long)least);
+        status =
+            slot__error_set(err, file == NULL ? SLOT_E_CORRUPT : SLOT_E_TRUNCATED, FILE_DELETED,
+                            size, "%llu bytes long, meta says at least %llu: restore a backup",
+                            (unsigned long long)size, (unsigned long long)least);
     return status;
 }
 
-slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)
+slot_status slot__deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)
 {
     uint8_t bits = 0;
     slot_status status;
 
     if (txn->deleted == 0)
         return SLOT_OK;
-    status = deleted_read(txn, bitmap_block(recno), byte_in_block(recno), &bits, 1, err);
+    status = slot__deleted_read(txn, bitmap_block(recno), byte_in_block(recno), &bits, 1, err);
     if (status == SLOT_OK && (bits & bit_of(recno)) != 0)
-        status = error_set(err, SLOT_DELETED, FILE_RECORDS, recno * txn->record_size,
-                           "record %llu was deleted", (unsigned long long)recno);
+        status = slot__error_set(err, SLOT_DELETED, FILE_RECORDS, recno * txn->record_size,
+                                 "record %llu was deleted", (unsigned long long)recno);
     return status;
 }
 
@@ -169,11 +170,11 @@ slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)
 
 static slot_status may_delete(const slot_txn *txn, slot_error *err)
 {
-    slot_status status = db_may_write(txn, err);
+    slot_status status = slot__db_may_write(txn, err);
 
     if (status == SLOT_OK && txn->db->access != SLOT_TRANSACTIONAL)
-        status = error_set(err, SLOT_E_UNSUPPORTED, "", SLOT_NO_OFFSET,
-                           "records are deleted and inserted in transactional access only");
+        status = slot__error_set(err, SLOT_E_UNSUPPORTED, "", SLOT_NO_OFFSET,
+                                 "records are deleted and inserted in transactional access only");
     return status;
 }
 
@@ -181,7 +182,7 @@ static slot_status set_mark(slot_txn *txn, uint64_t recno, bool deleted, slot_er
 {
     uint8_t *body = NULL, bits;
     struct pin *pin;
-    slot_status status = db_touch(txn, key_of_deleted(bitmap_block(recno)), &pin, &body, err);
+    slot_status status = slot__db_touch(txn, key_of_deleted(bitmap_block(recno)), &pin, &body, err);
     os_result result;
 
     if (status != SLOT_OK)
@@ -190,8 +191,8 @@ static slot_status set_mark(slot_txn *txn, uint64_t recno, bool deleted, slot_er
     bits = deleted ? (uint8_t)(bits | bit_of(recno)) : (uint8_t)(bits & ~bit_of(recno));
     result = txn->os->store(txn->os, body + byte_in_block(recno), &bits, 1);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_DELETED, recno / 8,
-                        "a deletion mark cannot be written");
+        return slot__error_os(err, result.status, result.code, FILE_DELETED, recno / 8,
+                              "a deletion mark cannot be written");
     if (deleted)
         txn->deleted++;
     else
@@ -206,13 +207,13 @@ slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
     slot_status status = may_delete(txn, err);
 
     if (status == SLOT_OK && recno >= txn->records)
-        status = db_not_found(txn, recno, err);
+        status = slot__db_not_found(txn, recno, err);
     if (status == SLOT_OK)
-        status = deleted_check(txn, recno, err);
+        status = slot__deleted_check(txn, recno, err);
     for (uint32_t at = 0; at < record_size && status == SLOT_OK; at += sizeof zeros) {
         uint32_t n = (uint32_t)min_u64(sizeof zeros, record_size - at);
 
-        status = db_write(txn, recno, at, n, zeros, err);
+        status = slot__db_write(txn, recno, at, n, zeros, err);
     }
     if (status == SLOT_OK) {
         status = set_mark(txn, recno, true, err);
@@ -248,7 +249,7 @@ static slot_status find_lowest(slot_txn *txn, uint64_t *recno, slot_error *err)
 
     for (; at < txn->records; at += PIECE_BYTES * 8) {
         slot_status status =
-            deleted_read(txn, bitmap_block(at), byte_in_block(at), bits, PIECE_BYTES, err);
+            slot__deleted_read(txn, bitmap_block(at), byte_in_block(at), bits, PIECE_BYTES, err);
 
         if (status != SLOT_OK)
             return status;
@@ -258,9 +259,9 @@ static slot_status find_lowest(slot_txn *txn, uint64_t *recno, slot_error *err)
             return SLOT_OK;
         }
     }
-    return error_set(err, SLOT_E_CORRUPT, FILE_DELETED, SLOT_NO_OFFSET,
-                     "%llu records are deleted, but no mark was found: run verify",
-                     (unsigned long long)txn->deleted);
+    return slot__error_set(err, SLOT_E_CORRUPT, FILE_DELETED, SLOT_NO_OFFSET,
+                           "%llu records are deleted, but no mark was found: run verify",
+                           (unsigned long long)txn->deleted);
 }
 
 slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot_error *err)
@@ -274,9 +275,9 @@ slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot
         return slot_append(txn, record, 1, recno, err);
     status = find_lowest(txn, &found, err);
     if (status == SLOT_OK && found >= txn->records)
-        status = error_set(err, SLOT_E_CORRUPT, FILE_DELETED, found / 8,
-                           "record %llu is marked as deleted and was never there: run verify",
-                           (unsigned long long)found);
+        status = slot__error_set(err, SLOT_E_CORRUPT, FILE_DELETED, found / 8,
+                                 "record %llu is marked as deleted and was never there: run verify",
+                                 (unsigned long long)found);
     if (status == SLOT_OK)
         status = set_mark(txn, found, false, err);
     if (status == SLOT_OK) {

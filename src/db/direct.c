@@ -26,13 +26,13 @@ static slot_status cut_tails(slot_db *db, slot_error *err)
     os_result result = db->os->size(db->os, db->files.records, &size);
 
     if (os_ok(result) && size > db->records.size) {
-        view_drop_all(&db->cache, &db->records); /* a file that is mapped cannot be cut */
+        slot__view_drop_all(&db->cache, &db->records); /* a file that is mapped cannot be cut */
         result = db->os->resize(db->os, db->files.records, db->records.size);
     }
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
-                        "what lies behind the last record cannot be cut off");
-    return sums_flush(&db->sums, db_blocks_of(db, db->meta.records), err);
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
+                              "what lies behind the last record cannot be cut off");
+    return slot__sums_flush(&db->sums, slot__db_blocks_of(db, db->meta.records), err);
 }
 
 /* Before the first change of this handle: say in meta that the files are being changed in place. */
@@ -49,11 +49,11 @@ static slot_status mark_open(slot_db *db, slot_error *err)
     if (next.access != META_ACCESS_CLEAN)
         next.sums_stale = true;
     next.access = META_ACCESS_DIRECT;
-    status = db_meta_write(db, &next, err);
+    status = slot__db_meta_write(db, &next, err);
     if (status == SLOT_OK) {
-        os_mutex_lock(&db->stat_mutex);
+        slot__os_mutex_lock(&db->stat_mutex);
         db->marked = true;
-        os_mutex_unlock(&db->stat_mutex);
+        slot__os_mutex_unlock(&db->stat_mutex);
     }
     return status;
 }
@@ -63,33 +63,33 @@ static slot_status begin_writing(slot_db *db, slot_error *err)
     slot_status status = SLOT_OK;
 
     if (atomic_load_explicit(&db->poisoned, memory_order_relaxed))
-        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     if (db->scratch == NULL) {
         db->scratch = malloc((size_t)db->block_bytes);
         if (db->scratch == NULL)
-            return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+            return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     }
     status = mark_open(db, err);
     if (status == SLOT_OK)
-        sums_begin(&db->sums, db_blocks_of(db, db->meta.records));
+        slot__sums_begin(&db->sums, slot__db_blocks_of(db, db->meta.records));
     return status;
 }
 
-slot_status direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err)
+slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err)
 {
     bool writing = mode == SLOT_WRITE;
     slot_txn *begun = NULL;
-    slot_status status = gate_enter(&db->gate, db->os, writing, db->wait_ms, err);
+    slot_status status = slot__gate_enter(&db->gate, db->os, writing, db->wait_ms, err);
 
     if (status != SLOT_OK)
         return status;
     begun = malloc(sizeof *begun);
     if (begun == NULL)
-        status = error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        status = slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     else if (writing)
         status = begin_writing(db, err);
     if (status != SLOT_OK) {
-        gate_leave(&db->gate, writing);
+        slot__gate_leave(&db->gate, writing);
         free(begun);
         return status;
     }
@@ -105,7 +105,7 @@ slot_status direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error
     memset(&begun->append, 0, sizeof begun->append);
     begun->leases.cache = NULL;
     begun->live_known = false; /* there is no log */
-    db_read_init(begun);
+    slot__db_read_init(begun);
     *txn = begun;
     return SLOT_OK;
 }
@@ -117,14 +117,14 @@ static void finish(slot_txn *txn)
     slot_db *db = txn->db;
     bool writing = txn->writing;
 
-    pins_release(&txn->pins);
-    leases_release(&txn->leases);
+    slot__pins_release(&txn->pins);
+    slot__leases_release(&txn->leases);
     free(txn->append.bytes);
     free(txn);
-    gate_leave(&db->gate, writing);
+    slot__gate_leave(&db->gate, writing);
 }
 
-void direct_end(slot_txn *txn)
+void slot__direct_end(slot_txn *txn)
 {
     assert(!txn->writing);
     finish(txn);
@@ -144,10 +144,10 @@ static slot_status sum_last_block(slot_db *db, slot_error *err)
     result =
         db->os->read_at(db->os, db->files.records, block * db->block_bytes, db->scratch, (size_t)n);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, block * db->block_bytes,
-                        "the last block cannot be read");
-    return sums_set(&db->sums, block, sums_of_block(db->sums.seed, block, db->scratch, (size_t)n),
-                    err);
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS,
+                              block * db->block_bytes, "the last block cannot be read");
+    return slot__sums_set(&db->sums, block,
+                          slot__sums_of_block(db->sums.seed, block, db->scratch, (size_t)n), err);
 }
 
 /* Cut `records` back to where the transaction found it. No view of it may be mapped then. */
@@ -156,12 +156,12 @@ static slot_status cut_records(slot_txn *txn, slot_error *err)
     slot_db *db = txn->db;
     os_result result;
 
-    pins_release(&txn->pins);
-    view_drop_all(&db->cache, &db->records);
+    slot__pins_release(&txn->pins);
+    slot__view_drop_all(&db->cache, &db->records);
     result = db->os->resize(db->os, db->files.records, db->records.size);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
-                        "appended records cannot be taken back");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
+                              "appended records cannot be taken back");
     return SLOT_OK;
 }
 
@@ -175,19 +175,19 @@ static slot_status roll_back(slot_txn *txn, slot_error *err)
         return SLOT_OK;
     db->sync_needed = true;
     db->records.size = db->meta.records * db->record_size;
-    status = view_flush_all(&db->cache, err);
+    status = slot__view_flush_all(&db->cache, err);
     if (status == SLOT_OK)
         status = sum_last_block(db, err);
     if (status == SLOT_OK)
         status = cut_records(txn, err);
     if (status == SLOT_OK)
-        status = sums_cut_appended(&db->sums, err);
+        status = slot__sums_cut_appended(&db->sums, err);
     if (status != SLOT_OK)
-        db_poison(db, status);
+        slot__db_poison(db, status);
     return status;
 }
 
-void direct_abort(slot_txn *txn)
+void slot__direct_abort(slot_txn *txn)
 {
     (void)roll_back(txn, NULL);
     finish(txn);
@@ -199,14 +199,14 @@ void direct_abort(slot_txn *txn)
 static slot_status hand_over(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
-    slot_status status = db_may_write(txn, err);
+    slot_status status = slot__db_may_write(txn, err);
 
     if (status == SLOT_OK)
-        status = db_append_flush(txn, err);
+        status = slot__db_append_flush(txn, err);
     if (status == SLOT_OK)
-        status = view_flush_all(&db->cache, err);
+        status = slot__view_flush_all(&db->cache, err);
     if (status == SLOT_OK)
-        status = sums_flush(&db->sums, db_blocks_of(db, txn->records), err);
+        status = slot__sums_flush(&db->sums, slot__db_blocks_of(db, txn->records), err);
     return status;
 }
 
@@ -217,12 +217,12 @@ static slot_status check_size(slot_db *db, slot_error *err)
     os_result result = db->os->size(db->os, db->files.records, &size);
 
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                        "the size of the file cannot be had");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                              "the size of the file cannot be had");
     if (size < db->records.size)
-        return error_set(err, SLOT_E_TRUNCATED, FILE_RECORDS, size,
-                         "another program has cut the file from %llu bytes to %llu",
-                         (unsigned long long)db->records.size, (unsigned long long)size);
+        return slot__error_set(err, SLOT_E_TRUNCATED, FILE_RECORDS, size,
+                               "another program has cut the file from %llu bytes to %llu",
+                               (unsigned long long)db->records.size, (unsigned long long)size);
     return SLOT_OK;
 }
 
@@ -238,17 +238,17 @@ static slot_status make_durable(slot_txn *txn, slot_error *err)
         return status;
     result = db->os->sync(db->os, db->files.records);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                        "changes cannot be made durable: it is unknown what is on disk");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                              "changes cannot be made durable: it is unknown what is on disk");
     db->sync_needed = false;
     if (txn->records == db->meta.records)
         return SLOT_OK;
     next.records = txn->records;
     next.sums_root = db->sums.root;
-    return db_meta_write(db, &next, err);
+    return slot__db_meta_write(db, &next, err);
 }
 
-slot_status direct_commit(slot_txn *txn, slot_error *err)
+slot_status slot__direct_commit(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
     slot_status status;
@@ -259,7 +259,7 @@ slot_status direct_commit(slot_txn *txn, slot_error *err)
     } else if (txn->changed) {
         status = make_durable(txn, err);
         if (status != SLOT_OK)
-            db_poison(db, status);
+            slot__db_poison(db, status);
     }
     finish(txn);
     return status;
@@ -280,20 +280,20 @@ static slot_status close_cleanly(slot_db *db, slot_error *err)
         os_result result = db->os->sync(db->os, db->files.records);
 
         if (!os_ok(result))
-            return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                            "records cannot be made durable");
+            return slot__error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                                  "records cannot be made durable");
     }
     next.access = META_ACCESS_CLEAN;
     next.sums_root = db->sums.root;
-    status = sums_sync(&db->sums, err);
+    status = slot__sums_sync(&db->sums, err);
     for (uint32_t i = 0; i < META_SLOTS && status == SLOT_OK; i++)
-        status = db_meta_write(db, &next, err);
+        status = slot__db_meta_write(db, &next, err);
     return status;
 }
 
-slot_status direct_close(slot_db *db, slot_error *err)
+slot_status slot__direct_close(slot_db *db, slot_error *err)
 {
     if (atomic_load(&db->poisoned))
-        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     return db->marked ? close_cleanly(db, err) : SLOT_OK;
 }

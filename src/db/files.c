@@ -7,10 +7,10 @@
 #include "base/status.h"
 #include "db/gate.h"
 
-const char *const db_file_names[] = {FILE_RECORDS, FILE_SCHEMA, FILE_META, FILE_SUMS,
-                                     FILE_DELETED, FILE_SHARED, FILE_LOCK, NULL};
+const char *const slot__db_file_names[] = {FILE_RECORDS, FILE_SCHEMA, FILE_META, FILE_SUMS,
+                                           FILE_DELETED, FILE_SHARED, FILE_LOCK, NULL};
 
-char *db_path(const char *directory, const char *name)
+char *slot__db_path(const char *directory, const char *name)
 {
     size_t n = strlen(directory) + 1 + strlen(name) + 1;
     char *path = malloc(n);
@@ -20,7 +20,7 @@ char *db_path(const char *directory, const char *name)
     return path;
 }
 
-char *db_path_trimmed(const char *path)
+char *slot__db_path_trimmed(const char *path)
 {
     size_t n = strlen(path);
     char *copy = malloc(n + 1);
@@ -33,30 +33,30 @@ char *db_path_trimmed(const char *path)
     return copy;
 }
 
-slot_status db_file_open(const struct os *os, const char *directory, const char *name, int flags,
-                         struct os_file **file, slot_error *err)
+slot_status slot__db_file_open(const struct os *os, const char *directory, const char *name,
+                               int flags, struct os_file **file, slot_error *err)
 {
-    char *path = db_path(directory, name);
+    char *path = slot__db_path(directory, name);
     slot_status status = SLOT_OK;
     os_result result;
 
     if (path == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, name, SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, name, SLOT_NO_OFFSET, NULL);
     result = os->open(os, path, flags, file);
     if (result.status == SLOT_E_NO_FILE && (flags & OS_CREATE_NEW) == 0)
-        status = error_os(err, SLOT_E_CORRUPT, result.code, name, SLOT_NO_OFFSET,
-                          "the file is missing: restore it from a backup");
+        status = slot__error_os(err, SLOT_E_CORRUPT, result.code, name, SLOT_NO_OFFSET,
+                                "the file is missing: restore it from a backup");
     else if (result.status == SLOT_E_UNSUPPORTED)
-        status =
-            error_os(err, SLOT_E_CORRUPT, result.code, name, SLOT_NO_OFFSET, "not a regular file");
+        status = slot__error_os(err, SLOT_E_CORRUPT, result.code, name, SLOT_NO_OFFSET,
+                                "not a regular file");
     else if (!os_ok(result))
-        status = error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
-                          "the file cannot be opened");
+        status = slot__error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
+                                "the file cannot be opened");
     free(path);
     return status;
 }
 
-void db_files_close(const struct os *os, struct db_files *files)
+void slot__db_files_close(const struct os *os, struct db_files *files)
 {
     struct os_file *const open[] = {files->records, files->sums,   files->deleted,
                                     files->meta,    files->shared, files->lock};
@@ -84,21 +84,22 @@ static const char *holder(uint64_t byte)
     }
 }
 
-slot_status db_lock(const struct os *os, struct os_file *lock, uint64_t byte, bool exclusive,
-                    uint32_t wait_ms, slot_error *err)
+slot_status slot__db_lock(const struct os *os, struct os_file *lock, uint64_t byte, bool exclusive,
+                          uint32_t wait_ms, slot_error *err)
 {
     struct wait wait;
     os_result result;
 
-    wait_init(&wait, os, wait_ms);
+    slot__wait_init(&wait, os, wait_ms);
     do
         result = os->lock(os, lock, byte, exclusive);
-    while (result.status == SLOT_E_BUSY && wait_more(&wait, "db_lock"));
+    while (result.status == SLOT_E_BUSY && slot__wait_more(&wait, "slot__db_lock"));
     if (result.status == SLOT_E_BUSY)
-        return error_os(err, SLOT_E_BUSY, result.code, FILE_LOCK, byte, "%s (waited %u ms)",
-                        holder(byte), wait_ms);
+        return slot__error_os(err, SLOT_E_BUSY, result.code, FILE_LOCK, byte, "%s (waited %u ms)",
+                              holder(byte), wait_ms);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_LOCK, byte,
-                        "the database cannot be locked: does this file system support locks?");
+        return slot__error_os(
+            err, result.status, result.code, FILE_LOCK, byte,
+            "the database cannot be locked: does this file system support locks?");
     return SLOT_OK;
 }

@@ -35,23 +35,23 @@ struct db_files {
 };
 
 /* The files above, each once, `lock` last; NULL ends the list. */
-extern const char *const db_file_names[];
+extern const char *const slot__db_file_names[];
 
 /* "directory/name" in fresh memory, or NULL without memory. The caller frees it. */
-char *db_path(const char *directory, const char *name);
+char *slot__db_path(const char *directory, const char *name);
 
 /* A copy of a database's path without slashes at its end, or NULL without memory. */
-char *db_path_trimmed(const char *path);
+char *slot__db_path_trimmed(const char *path);
 
 /* Open one file of a database; the error names it. */
-slot_status db_file_open(const struct os *os, const char *directory, const char *name, int flags,
-                         struct os_file **file, slot_error *err);
+slot_status slot__db_file_open(const struct os *os, const char *directory, const char *name,
+                               int flags, struct os_file **file, slot_error *err);
 
 /* Close those that are open. */
-void db_files_close(const struct os *os, struct db_files *files);
+void slot__db_files_close(const struct os *os, struct db_files *files);
 
 /* Lock a byte of an open lock file, trying again for wait_ms. SLOT_E_BUSY. */
-slot_status db_lock(const struct os *os, struct os_file *lock, uint64_t byte, bool exclusive,
-                    uint32_t wait_ms, slot_error *err);
+slot_status slot__db_lock(const struct os *os, struct os_file *lock, uint64_t byte, bool exclusive,
+                          uint32_t wait_ms, slot_error *err);
 
 #endif

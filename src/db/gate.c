@@ -7,14 +7,14 @@
 #define SLEEP_US_FIRST 50u
 #define SLEEP_US_MAX   5000u
 
-void wait_init(struct wait *wait, const struct os *os, uint32_t wait_ms)
+void slot__wait_init(struct wait *wait, const struct os *os, uint32_t wait_ms)
 {
     wait->os = os;
     wait->deadline_ms = os->clock_ms(os) + wait_ms;
     wait->sleep_us = SLEEP_US_FIRST;
 }
 
-bool wait_more(struct wait *wait, const char *where)
+bool slot__wait_more(struct wait *wait, const char *where)
 {
     if (wait->os->clock_ms(wait->os) >= wait->deadline_ms)
         return false;
@@ -43,8 +43,8 @@ static bool try_enter(struct gate *gate, bool writing)
     return false;
 }
 
-slot_status gate_enter(struct gate *gate, const struct os *os, bool writing, uint32_t wait_ms,
-                       slot_error *err)
+slot_status slot__gate_enter(struct gate *gate, const struct os *os, bool writing, uint32_t wait_ms,
+                             slot_error *err)
 {
     struct wait wait;
     bool entered = try_enter(gate, writing);
@@ -53,18 +53,19 @@ slot_status gate_enter(struct gate *gate, const struct os *os, bool writing, uin
         return SLOT_OK;
     if (writing)
         atomic_fetch_add_explicit(&gate->waiting, 1, memory_order_relaxed);
-    wait_init(&wait, os, wait_ms);
-    while (!entered && wait_more(&wait, "gate_enter"))
+    slot__wait_init(&wait, os, wait_ms);
+    while (!entered && slot__wait_more(&wait, "slot__gate_enter"))
         entered = try_enter(gate, writing);
     if (writing)
         atomic_fetch_sub_explicit(&gate->waiting, 1, memory_order_relaxed);
     if (!entered)
-        return error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
-                         "other transactions of this handle did not end within %u ms", wait_ms);
+        return slot__error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
+                               "other transactions of this handle did not end within %u ms",
+                               wait_ms);
     return SLOT_OK;
 }
 
-void gate_leave(struct gate *gate, bool writing)
+void slot__gate_leave(struct gate *gate, bool writing)
 {
     int before = atomic_fetch_add_explicit(&gate->inside, writing ? 1 : -1, memory_order_release);
 

@@ -16,10 +16,10 @@ struct wait {
     uint32_t sleep_us;
 };
 
-void wait_init(struct wait *wait, const struct os *os, uint32_t wait_ms);
+void slot__wait_init(struct wait *wait, const struct os *os, uint32_t wait_ms);
 
 /* Sleep; false when the time is over. `where` names the place for the simulator. */
-bool wait_more(struct wait *wait, const char *where);
+bool slot__wait_more(struct wait *wait, const char *where);
 
 /* All zero at the start. */
 struct gate {
@@ -28,9 +28,9 @@ struct gate {
 };
 
 /* SLOT_E_BUSY after wait_ms. */
-slot_status gate_enter(struct gate *gate, const struct os *os, bool writing, uint32_t wait_ms,
-                       slot_error *err);
+slot_status slot__gate_enter(struct gate *gate, const struct os *os, bool writing, uint32_t wait_ms,
+                             slot_error *err);
 
-void gate_leave(struct gate *gate, bool writing);
+void slot__gate_leave(struct gate *gate, bool writing);
 
 #endif

@@ -166,21 +166,21 @@ struct slot_txn {
 
 /* ---- open.c, create.c: what tests call with their own os ---- */
 
-slot_status db_create_on(const struct os *os, const char *path, const slot_schema *schema,
-                         const slot_options *options, slot_error *err);
-slot_status db_open_on(const struct os *os, const char *path, const slot_options *options,
-                       slot_db **db, slot_error *err);
-slot_status db_destroy_on(const struct os *os, const char *path, const slot_options *options,
-                          slot_error *err);
+slot_status slot__db_create_on(const struct os *os, const char *path, const slot_schema *schema,
+                               const slot_options *options, slot_error *err);
+slot_status slot__db_open_on(const struct os *os, const char *path, const slot_options *options,
+                             slot_db **db, slot_error *err);
+slot_status slot__db_destroy_on(const struct os *os, const char *path, const slot_options *options,
+                                slot_error *err);
 
 /* The options of a caller, checked, or the defaults for NULL. SLOT_E_ARG. */
-slot_status db_options(const slot_options *given, slot_options *used, slot_error *err);
+slot_status slot__db_options(const slot_options *given, slot_options *used, slot_error *err);
 
 /*
  * Whether nobody can tell if the checksums fit: meta says so, or says open and it was not this
  * handle that opened it for writing.
  */
-bool db_sums_stale(const slot_db *db, const struct meta *meta);
+bool slot__db_sums_stale(const slot_db *db, const struct meta *meta);
 
 /* ---- meta_file.c: the record of the state on disk ---- */
 
@@ -188,52 +188,52 @@ bool db_sums_stale(const slot_db *db, const struct meta *meta);
  * Write *next, with the generation after the one in force, into the slot that is not in force;
  * sync; then it is in force. After a failure the handle is poisoned.
  */
-slot_status db_meta_write(slot_db *db, struct meta *next, slot_error *err);
+slot_status slot__db_meta_write(slot_db *db, struct meta *next, slot_error *err);
 
 /* Read the slot in force. */
-slot_status db_meta_read(const struct os *os, struct os_file *file, struct meta *meta,
-                         slot_error *err);
+slot_status slot__db_meta_read(const struct os *os, struct os_file *file, struct meta *meta,
+                               slot_error *err);
 
 /* The same, into db->meta: another process may have written it. Under the checkpointer lock. */
-slot_status db_meta_refresh(slot_db *db, slot_error *err);
+slot_status slot__db_meta_refresh(slot_db *db, slot_error *err);
 
 /* ---- session.c: joining the processes that have the database open, and leaving them ---- */
 
 /*
  * Take byte 0, map `shared`. *first: nobody else has the database open; `ready` is 0 and byte 4
- * locked until session_ready or close. SLOT_E_BUSY; SLOT_E_CORRUPT.
+ * locked until slot__session_ready or close. SLOT_E_BUSY; SLOT_E_CORRUPT.
  */
-slot_status session_join(slot_db *db, bool *first, slot_error *err);
+slot_status slot__session_join(slot_db *db, bool *first, slot_error *err);
 
 /* The first: build `shared` from what meta says, and let others in. */
-slot_status session_ready(slot_db *db, slot_error *err);
+slot_status slot__session_ready(slot_db *db, slot_error *err);
 
 /* The values that a joining handle takes from `shared`: segment size, log limit. */
-slot_status session_geometry(slot_db *db, bool first, slot_error *err);
+slot_status slot__session_geometry(slot_db *db, bool first, slot_error *err);
 
 /*
  * Whether this handle is the last of its session: then bytes 0 and 4 are locked exclusively, and
  * nobody can come before it has closed.
  */
-bool session_last(slot_db *db);
+bool slot__session_last(slot_db *db);
 
 /* Direct access, alone: no session is there to be joined any more. */
-slot_status session_forget(slot_db *db, slot_error *err);
+slot_status slot__session_forget(slot_db *db, slot_error *err);
 
-void session_leave(slot_db *db);
+void slot__session_leave(slot_db *db);
 
 /* ---- reader.c: snapshots ---- */
 
 /* A transaction object with a reader slot of its own: one that was used before, or a new one. */
-slot_status reader_take(slot_db *db, slot_txn **txn, slot_error *err);
-void reader_give(slot_txn *txn);
+slot_status slot__reader_take(slot_db *db, slot_txn **txn, slot_error *err);
+void slot__reader_give(slot_txn *txn);
 
 /* Take a snapshot of now; let go of it. */
-void reader_begin(slot_txn *txn);
-void reader_end(slot_txn *txn);
+void slot__reader_begin(slot_txn *txn);
+void slot__reader_end(slot_txn *txn);
 
 /* Free all transactions, which have ended, and unlock their slots. */
-void reader_release_all(slot_db *db);
+void slot__reader_release_all(slot_db *db);
 
 /* The oldest live snapshot (or SHARED_FREE), the oldest checkpoint that a reader still needs, and
  * whose they are; slots of the dead are cleared on the way. `except`: a slot that does not count,
@@ -245,7 +245,7 @@ struct oldest_reader {
     uint64_t process;
     uint32_t readers;
 };
-struct oldest_reader reader_oldest(slot_db *db, uint32_t except);
+struct oldest_reader slot__reader_oldest(slot_db *db, uint32_t except);
 
 /* ---- version.c: where the bytes of a block are ---- */
 
@@ -253,48 +253,49 @@ struct oldest_reader reader_oldest(slot_db *db, uint32_t except);
  * Where the newest version of a block is that this transaction sees: the address of its frame, or
  * LOG_NO_ADDRESS when it is in the file (or nowhere: it is new). *lsn, when not NULL, gets its LSN.
  */
-slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
-                         slot_error *err);
+slot_status slot__version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
+                               slot_error *err);
 
 /* The same for a read transaction, as far as a quick look tells; VERSION_ASK: it does not. */
 #define VERSION_ASK (LOG_NO_ADDRESS - 1)
-uint64_t version_look(const slot_txn *txn, uint64_t key);
+uint64_t slot__version_look(const slot_txn *txn, uint64_t key);
 
 /* Whether no block of `records` has a version in the log that this transaction sees. */
-bool version_none(slot_txn *txn);
+bool slot__version_none(slot_txn *txn);
 
 /* How much of [offset, offset + n) of the records lies in blocks without a version in the log, from
  * the start. */
-slot_status version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
-                          slot_error *err);
+slot_status slot__version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
+                                slot_error *err);
 
 /* Make txn->log_pins usable for the segment of that address. */
-slot_status version_pins(slot_txn *txn, uint64_t address, slot_error *err);
+slot_status slot__version_pins(slot_txn *txn, uint64_t address, slot_error *err);
 
 /* The n bytes from `offset` of the body of the frame at `address`. Good until the next call. */
-slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
-                         struct pin **pin, const uint8_t **bytes, slot_error *err);
+slot_status slot__version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
+                               struct pin **pin, const uint8_t **bytes, slot_error *err);
 
 /* Copy them; through the file when no view can be had. */
-slot_status version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n, void *to,
-                         slot_error *err);
+slot_status slot__version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
+                               void *to, slot_error *err);
 
 /* ---- read.c ---- */
 
 /* At begin: how the transaction, which knows its `records` now, will read them. */
-void db_read_init(slot_txn *txn);
+void slot__db_read_init(slot_txn *txn);
 
 /* A write transaction may be asked for what it has appended and not yet written. */
-slot_status db_make_readable(slot_txn *txn, uint64_t end, slot_error *err);
+slot_status slot__db_make_readable(slot_txn *txn, uint64_t end, slot_error *err);
 
 /* Copy n bytes (at most a block) of `records` from `offset`, whatever the log says. */
-slot_status db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err);
+slot_status slot__db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n,
+                              slot_error *err);
 
 /* ---- write.c ---- */
 
 /* slot_write for records that may be deleted, within the record. */
-slot_status db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, const void *buf,
-                     slot_error *err);
+slot_status slot__db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
+                           const void *buf, slot_error *err);
 
 /* ---- touch.c: a block that is about to be changed, in transactional access ---- */
 
@@ -302,23 +303,23 @@ slot_status db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
  * The body of a frame of this transaction that holds the block, its newest version copied into it
  * at the first touch. Good until the next call, unless the pin is lent.
  */
-slot_status db_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **body,
-                     slot_error *err);
+slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **body,
+                           slot_error *err);
 
 /* ---- deleted.c ---- */
 
 /* SLOT_OK; SLOT_DELETED. */
-slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err);
+slot_status slot__deleted_check(slot_txn *txn, uint64_t recno, slot_error *err);
 
 /* Whether the file is as long as meta says. SLOT_E_CORRUPT: it is missing; SLOT_E_TRUNCATED. */
-slot_status deleted_check_size(slot_db *db, slot_error *err);
+slot_status slot__deleted_check_size(slot_db *db, slot_error *err);
 
 /* The file open for writing, made if need be, its name durable. Under the checkpointer lock. */
-slot_status deleted_create(slot_db *db, slot_error *err);
+slot_status slot__deleted_create(slot_db *db, slot_error *err);
 
 /* Bytes [offset, offset + n) of bitmap block `block`, as this transaction sees it. */
-slot_status deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits, uint32_t n,
-                         slot_error *err);
+slot_status slot__deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits,
+                               uint32_t n, slot_error *err);
 
 /* ---- block.c: the same in direct access; and what a block is ---- */
 
@@ -326,100 +327,100 @@ slot_status deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t
  * The entry whose view owns block `block`, its bytes checked against its checksum, its pages ready
  * to be stored to, and marked dirty. For the part of the block that exists in the file now.
  */
-slot_status db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin, slot_error *err);
+slot_status slot__db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin, slot_error *err);
 
 /* view_file.settle of `records`: renew the checksums of the view's dirty blocks. */
-slot_status db_block_settle(void *db, struct view *view, slot_error *err);
+slot_status slot__db_block_settle(void *db, struct view *view, slot_error *err);
 
 /* Bytes of block `block` that exist in `records` now. */
-uint64_t db_block_bytes(const slot_db *db, uint64_t block);
+uint64_t slot__db_block_bytes(const slot_db *db, uint64_t block);
 
 /* Bytes from `offset` to the next block boundary. */
-uint64_t db_rest_of_block(const slot_db *db, uint64_t offset);
+uint64_t slot__db_rest_of_block(const slot_db *db, uint64_t offset);
 
 /* Blocks that it takes to hold that many records. */
-uint64_t db_blocks_of(const slot_db *db, uint64_t records);
+uint64_t slot__db_blocks_of(const slot_db *db, uint64_t records);
 
 /* ---- append.c ---- */
 
 /* Write what is buffered, so that all records of the transaction are in the file, or in the log. */
-slot_status db_append_flush(slot_txn *txn, slot_error *err);
+slot_status slot__db_append_flush(slot_txn *txn, slot_error *err);
 
 /* ---- txn.c ---- */
 
 /* SLOT_OK when this transaction may change something. SLOT_E_ARG: it only reads; or its doom. */
-slot_status db_may_write(const slot_txn *txn, slot_error *err);
+slot_status slot__db_may_write(const slot_txn *txn, slot_error *err);
 
 /* ---- direct.c: transactions in direct access, and reading in read-only access ---- */
 
-slot_status direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
-slot_status direct_commit(slot_txn *txn, slot_error *err);
-void direct_abort(slot_txn *txn);
-void direct_end(slot_txn *txn);
-slot_status direct_close(slot_db *db, slot_error *err);
+slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
+slot_status slot__direct_commit(slot_txn *txn, slot_error *err);
+void slot__direct_abort(slot_txn *txn);
+void slot__direct_end(slot_txn *txn);
+slot_status slot__direct_close(slot_db *db, slot_error *err);
 
 /* ---- writer.c: the right to write ---- */
 
 /* Wait for the turn and the lock; take over what a dead writer has left. Then db->writer.head and
  * .state are those of now. */
-slot_status writer_begin(slot_db *db, slot_error *err);
+slot_status slot__writer_begin(slot_db *db, slot_error *err);
 
 /* Give both back. */
-void writer_end(slot_db *db);
+void slot__writer_end(slot_db *db);
 
 /*
  * The transaction is sealed: put it behind the pending ones, give the turn back, and return when it
  * is durable and published, or SLOT_E_UNKNOWN. With SLOT_SYNC_NORMAL it is published at once.
  */
-slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err);
+slot_status slot__writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err);
 
 /*
  * Make the log durable up to `to`, what others have stored and not flushed included. *tried: after
  * a failure with it nobody knows what is on disk; without it nothing has happened.
  */
-slot_status writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err);
+slot_status slot__writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err);
 
 /* A word that one thread of the handle has at a time. SLOT_E_BUSY with `what`. */
-slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
-                      const char *what, slot_error *err);
-void turn_give(const struct os *os, _Atomic uint32_t *turn);
+slot_status slot__turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
+                            const char *what, slot_error *err);
+void slot__turn_give(const struct os *os, _Atomic uint32_t *turn);
 
 /* The views in which this handle has appended are gone: its part of the log is like that of others,
  * and what is not durable will be stored again before a flush. */
-void writer_disown(slot_db *db);
+void slot__writer_disown(slot_db *db);
 
 /* The entry of a block in the newest pending transaction that has it. */
-bool writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry);
+bool slot__writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry);
 
 /* ---- commit.c ---- */
 
-slot_status commit_begin(slot_db *db, slot_txn **txn, slot_error *err);
-slot_status commit_now(slot_txn *txn, slot_error *err);
-void commit_abort(slot_txn *txn);
+slot_status slot__commit_begin(slot_db *db, slot_txn **txn, slot_error *err);
+slot_status slot__commit_now(slot_txn *txn, slot_error *err);
+void slot__commit_abort(slot_txn *txn);
 
 /* How many segments the log may have. */
-uint32_t db_log_limit(const slot_db *db);
+uint32_t slot__db_log_limit(const slot_db *db);
 
 /* More space in the log for this transaction: a checkpoint now, or the reason why not. */
-slot_status commit_make_room(slot_txn *txn, slot_error *err);
+slot_status slot__commit_make_room(slot_txn *txn, slot_error *err);
 
 /* ---- checkpoint.c ---- */
 
 /* Wait up to wait_ms for other checkpoints, then make one. */
-slot_status checkpoint_now(slot_db *db, uint32_t wait_ms, slot_error *err);
+slot_status slot__checkpoint_now(slot_db *db, uint32_t wait_ms, slot_error *err);
 
 /* No checkpoint is made between these two. SLOT_E_BUSY. */
-slot_status checkpoint_lock(slot_db *db, uint32_t wait_ms, slot_error *err);
-void checkpoint_unlock(slot_db *db);
+slot_status slot__checkpoint_lock(slot_db *db, uint32_t wait_ms, slot_error *err);
+void slot__checkpoint_unlock(slot_db *db);
 
 /* Say in meta that there may be a log from now on. */
-slot_status checkpoint_mark(slot_db *db, slot_error *err);
+slot_status slot__checkpoint_mark(slot_db *db, slot_error *err);
 
 /* After a commit: make one if the log has grown enough and nobody else does. */
-void checkpoint_if_due(slot_db *db);
+void slot__checkpoint_if_due(slot_db *db);
 
 /* The last one to close: everything home, the log removed, meta says clean. */
-slot_status checkpoint_close(slot_db *db, slot_error *err);
+slot_status slot__checkpoint_close(slot_db *db, slot_error *err);
 
 /* ---- home.c: from the log into `records` ---- */
 
@@ -429,42 +430,43 @@ struct home {
     struct snapshot end; /* the state that they make */
 };
 
-void home_init(struct home *home);
-void home_release(struct home *home);
+void slot__home_init(struct home *home);
+void slot__home_release(struct home *home);
 
 /* Take frame by frame what `scan` finds, up to the commit that ends at `lsn`. SLOT_E_CORRUPT when
  * there is none. */
 struct log_scan;
-slot_status home_collect(struct home *home, struct log_scan *scan, uint64_t lsn, slot_error *err);
+slot_status slot__home_collect(struct home *home, struct log_scan *scan, uint64_t lsn,
+                               slot_error *err);
 
 /* Copy all of it home: `records` and `deleted` durable first, then `sums`; then *next says so.
  * `whole_root`: compute the root from all checksums, because those on disk may be half renewed. */
-slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool whole_root,
-                      slot_error *err);
+slot_status slot__home_copy(slot_db *db, struct home *home, struct meta *next, bool whole_root,
+                            slot_error *err);
 
 /* Cut off what lies behind the last record and the last checksum. Nobody else is there. */
-slot_status home_cut(slot_db *db, slot_error *err);
+slot_status slot__home_cut(slot_db *db, slot_error *err);
 
 /* ---- recover.c ---- */
 
 /* The first opener: if the log may hold what `records` does not, bring it home. */
-slot_status recover(slot_db *db, slot_error *err);
+slot_status slot__recover(slot_db *db, slot_error *err);
 
 /* ---- errors that many places report ---- */
 
 /* SLOT_NOT_FOUND for `recno`. */
-slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err);
+slot_status slot__db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err);
 
 /* After a failed flush nobody knows what is on disk: take no more writes. Returns `status`. */
-slot_status db_poison(slot_db *db, slot_status status);
+slot_status slot__db_poison(slot_db *db, slot_status status);
 
 /* The same for all processes of the session. */
-slot_status db_poison_all(slot_db *db, slot_status status);
+slot_status slot__db_poison_all(slot_db *db, slot_status status);
 
 /* Whether a flush has failed in this handle, or in any of the session. */
-bool db_is_poisoned(const slot_db *db);
+bool slot__db_is_poisoned(const slot_db *db);
 
 /* What the first to use it after a fork gets. */
-slot_status db_check_process(const slot_db *db, slot_error *err);
+slot_status slot__db_check_process(const slot_db *db, slot_error *err);
 
 #endif

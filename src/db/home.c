@@ -41,31 +41,32 @@ struct copy {
 
 /* ---- collecting ---- */
 
-void home_init(struct home *home)
+void slot__home_init(struct home *home)
 {
     struct log_head none;
 
     memset(&none, 0, sizeof none);
     memset(home, 0, sizeof *home);
-    batch_init(&home->blocks, &none);
+    slot__batch_init(&home->blocks, &none);
 }
 
-void home_release(struct home *home)
+void slot__home_release(struct home *home)
 {
-    batch_release(&home->blocks);
+    slot__batch_release(&home->blocks);
 }
 
-slot_status home_collect(struct home *home, struct log_scan *scan, uint64_t lsn, slot_error *err)
+slot_status slot__home_collect(struct home *home, struct log_scan *scan, uint64_t lsn,
+                               slot_error *err)
 {
     struct scan_frame found;
     slot_status status = SLOT_OK;
 
     while (scan->lsn < lsn && status == SLOT_OK) {
-        status = scan_next(scan, &found, err);
+        status = slot__scan_next(scan, &found, err);
         if (status == SLOT_OK && (found.frame.flags & FRAME_BODY) != 0) {
             struct log_entry entry = {found.frame.key, found.address, found.frame.lsn, 0};
 
-            status = batch_note(&home->blocks, &entry, err);
+            status = slot__batch_note(&home->blocks, &entry, err);
         }
         if (status == SLOT_OK && (found.frame.flags & FRAME_COMMIT) != 0) {
             home->end.lsn = scan->lsn;
@@ -75,10 +76,11 @@ slot_status home_collect(struct home *home, struct log_scan *scan, uint64_t lsn,
         }
     }
     if (status == SLOT_NOT_FOUND || (status == SLOT_OK && home->end.lsn != lsn))
-        status = error_set(err, SLOT_E_CORRUPT, "log", SLOT_NO_OFFSET,
-                           "the log is damaged at position %llu, before its published end %llu: "
-                           "restore a backup",
-                           (unsigned long long)scan->lsn, (unsigned long long)lsn);
+        status =
+            slot__error_set(err, SLOT_E_CORRUPT, "log", SLOT_NO_OFFSET,
+                            "the log is damaged at position %llu, before its published end %llu: "
+                            "restore a backup",
+                            (unsigned long long)scan->lsn, (unsigned long long)lsn);
     return status;
 }
 
@@ -100,8 +102,8 @@ static slot_status write_buffer(struct copy *copy, slot_error *err)
         return SLOT_OK;
     result = db->os->write_at(db->os, copy->file, copy->start, copy->buffer, (size_t)copy->fill);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, copy->name, copy->start,
-                        "changed blocks cannot be written home: they stay in the log");
+        return slot__error_os(err, result.status, result.code, copy->name, copy->start,
+                              "changed blocks cannot be written home: they stay in the log");
     if (copy->fill >= WRITEBACK_BYTES) /* so that the sync at the end has less to wait for */
         db->os->start_writeback(db->os, copy->file, copy->start, copy->fill);
     copy->fill = 0;
@@ -165,8 +167,9 @@ static slot_status load_body(struct copy *copy, uint64_t address, uint8_t *bytes
     else
         return status;
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, log_name(log_file_of(log, address)),
-                        log_offset_of(log, address), "the log cannot be read");
+        return slot__error_os(err, result.status, result.code,
+                              slot__log_name(log_file_of(log, address)),
+                              log_offset_of(log, address), "the log cannot be read");
     return SLOT_OK;
 }
 
@@ -187,7 +190,7 @@ static slot_status copy_records(struct copy *copy, struct log_entry *entry, slot
         status = load_body(copy, entry->address, bytes, n, err);
     if (status != SLOT_OK)
         return status;
-    entry->previous = sums_of_block(db->sums.seed, entry->key, bytes, (size_t)n);
+    entry->previous = slot__sums_of_block(db->sums.seed, entry->key, bytes, (size_t)n);
     copy->fill += n;
     return SLOT_OK;
 }
@@ -197,7 +200,7 @@ static slot_status copy_deleted(struct copy *copy, const struct log_entry *entry
     slot_db *db = copy->db;
     uint64_t offset = key_block(entry->key) * BITMAP_BLOCK_BYTES;
     uint8_t *bytes = NULL;
-    slot_status status = deleted_create(db, err);
+    slot_status status = slot__deleted_create(db, err);
 
     if (status == SLOT_OK)
         status = buffer_for(copy, db->files.deleted, FILE_DELETED, offset, BITMAP_BLOCK_BYTES,
@@ -217,8 +220,9 @@ static slot_status sync_file(slot_db *db, struct os_file *file, const char *name
 
     if (os_ok(result))
         return SLOT_OK;
-    return db_poison(db, error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
-                                  "changed blocks cannot be made durable: they stay in the log"));
+    return slot__db_poison(
+        db, slot__error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
+                           "changed blocks cannot be made durable: they stay in the log"));
 }
 
 /*
@@ -283,8 +287,8 @@ static slot_status add_to_root(struct sums_file *sums, uint64_t from, uint64_t t
     for (uint64_t block = from; block < to && status == SLOT_OK; block++) {
         uint64_t sum = 0;
 
-        status = sums_get(sums, block, &sum, err);
-        sums->root += sums_root_term(block, sum);
+        status = slot__sums_get(sums, block, &sum, err);
+        sums->root += slot__sums_root_term(block, sum);
     }
     return status;
 }
@@ -299,8 +303,8 @@ static slot_status reach_last(struct sums_file *sums, uint64_t blocks, slot_erro
     if (blocks > 0 && os_ok(result) && size < blocks * SUM_BYTES)
         result = sums->os->write_at(sums->os, sums->file, at, last, sizeof last);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_SUMS, at,
-                        "checksums cannot be written");
+        return slot__error_os(err, result.status, result.code, FILE_SUMS, at,
+                              "checksums cannot be written");
     return SLOT_OK;
 }
 
@@ -313,7 +317,7 @@ static slot_status copy_sums(struct copy *copy, uint64_t old_blocks, bool whole_
 {
     slot_db *db = copy->db;
     const struct log_batch *blocks = &copy->home->blocks;
-    uint64_t new_blocks = db_blocks_of(db, copy->home->end.records);
+    uint64_t new_blocks = slot__db_blocks_of(db, copy->home->end.records);
     slot_status status = SLOT_OK;
 
     if (!whole_root)
@@ -322,14 +326,14 @@ static slot_status copy_sums(struct copy *copy, uint64_t old_blocks, bool whole_
         const struct log_entry *entry = &blocks->entries[i];
 
         if (!key_is_deleted(entry->key) && entry->key < new_blocks)
-            status = sums_set(&copy->sums, entry->key, entry->previous, err);
+            status = slot__sums_set(&copy->sums, entry->key, entry->previous, err);
     }
     if (status == SLOT_OK && whole_root) {
         copy->sums.root = 0;
         status = add_to_root(&copy->sums, 0, new_blocks, err);
     }
     if (status == SLOT_OK)
-        status = sums_write(&copy->sums, err);
+        status = slot__sums_write(&copy->sums, err);
     if (status == SLOT_OK)
         status = reach_last(&copy->sums, new_blocks, err);
     if (status == SLOT_OK)
@@ -350,23 +354,23 @@ static slot_status copy_init(struct copy *copy, slot_db *db, struct home *home,
     copy->deleted_blocks = from->deleted_blocks;
     copy->buffer = malloc((size_t)copy->capacity);
     if (copy->buffer == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    sums_init(&copy->sums, db->os, db->files.sums, 0, db->sums.seed, from->sums_root);
-    pins_init_files(&copy->pins, &db->cache, db->log.frames, db->log.segment_shift, UINT64_MAX >> 1,
-                    1);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    slot__sums_init(&copy->sums, db->os, db->files.sums, 0, db->sums.seed, from->sums_root);
+    slot__pins_init_files(&copy->pins, &db->cache, db->log.frames, db->log.segment_shift,
+                          UINT64_MAX >> 1, 1);
     return SLOT_OK;
 }
 
 static void copy_release(struct copy *copy)
 {
     if (copy->pins.cache != NULL)
-        pins_release(&copy->pins);
-    sums_release(&copy->sums);
+        slot__pins_release(&copy->pins);
+    slot__sums_release(&copy->sums);
     free(copy->buffer);
 }
 
-slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool whole_root,
-                      slot_error *err)
+slot_status slot__home_copy(slot_db *db, struct home *home, struct meta *next, bool whole_root,
+                            slot_error *err)
 {
     struct log_batch *blocks = &home->blocks;
     struct copy copy;
@@ -377,16 +381,16 @@ slot_status home_copy(slot_db *db, struct home *home, struct meta *next, bool wh
     if (status == SLOT_OK)
         status = copy_blocks(&copy, err);
     if (status == SLOT_OK)
-        status = copy_sums(&copy, db_blocks_of(db, next->records), whole_root, err);
+        status = copy_sums(&copy, slot__db_blocks_of(db, next->records), whole_root, err);
     /* A sync of another that has failed may have had these bytes in it, and told nobody else. */
-    if (status == SLOT_OK && db_is_poisoned(db))
-        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    if (status == SLOT_OK && slot__db_is_poisoned(db))
+        status = slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     if (status == SLOT_OK) {
         next->records = home->end.records;
         next->deleted = home->end.deleted;
         next->deleted_blocks = copy.deleted_blocks;
         next->sums_root = copy.sums.root;
-        status = db_meta_write(db, next, err);
+        status = slot__db_meta_write(db, next, err);
     }
     copy_release(&copy);
     return status;
@@ -405,16 +409,16 @@ static os_result cut(const struct os *os, struct os_file *file, uint64_t n)
     return os_ok(result) ? os->sync(os, file) : result;
 }
 
-slot_status home_cut(slot_db *db, slot_error *err)
+slot_status slot__home_cut(slot_db *db, slot_error *err)
 {
     os_result result;
 
-    view_drop_all(&db->cache, &db->records);
+    slot__view_drop_all(&db->cache, &db->records);
     result = cut(db->os, db->files.records, db->meta.records * db->record_size);
     if (os_ok(result))
-        result = cut(db->os, db->files.sums, db_blocks_of(db, db->meta.records) * SUM_BYTES);
+        result = cut(db->os, db->files.sums, slot__db_blocks_of(db, db->meta.records) * SUM_BYTES);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                        "the files cannot be cut to their length");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                              "the files cannot be cut to their length");
     return SLOT_OK;
 }

@@ -28,26 +28,26 @@ void slot_options_init(slot_options *options)
     options->wait_ms = WAIT_MS_DEFAULT;
 }
 
-slot_status db_options(const slot_options *given, slot_options *used, slot_error *err)
+slot_status slot__db_options(const slot_options *given, slot_options *used, slot_error *err)
 {
     slot_options_init(used);
     if (given == NULL)
         return SLOT_OK;
     if (given->size != sizeof *given)
-        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
-                         "options of %zu bytes: call slot_options_init first", given->size);
+        return slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                               "options of %zu bytes: call slot_options_init first", given->size);
     if (given->access != SLOT_TRANSACTIONAL && given->access != SLOT_DIRECT &&
         given->access != SLOT_READ_ONLY)
-        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET, "there is no access %d",
-                         (int)given->access);
+        return slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET, "there is no access %d",
+                               (int)given->access);
     if (given->sync != SLOT_SYNC_FULL && given->sync != SLOT_SYNC_NORMAL)
-        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET, "there is no sync %d",
-                         (int)given->sync);
+        return slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET, "there is no sync %d",
+                               (int)given->sync);
     if (given->log_limit_bytes > LOG_LIMIT_MAX)
-        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
-                         "a log of %llu bytes is more than the %llu there can be",
-                         (unsigned long long)given->log_limit_bytes,
-                         (unsigned long long)LOG_LIMIT_MAX);
+        return slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                               "a log of %llu bytes is more than the %llu there can be",
+                               (unsigned long long)given->log_limit_bytes,
+                               (unsigned long long)LOG_LIMIT_MAX);
     *used = *given;
     return SLOT_OK;
 }
@@ -67,16 +67,16 @@ static slot_status check_directory(const struct os *os, const char *path, slot_e
     slot_status status = SLOT_OK;
 
     if (kind == OS_KIND_NONE)
-        return error_set(err, SLOT_E_NO_FILE, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_FILE, "", SLOT_NO_OFFSET, NULL);
     if (kind != OS_KIND_DIR)
-        return error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
-                         "not a Slotfile database: it is not a directory");
-    meta = db_path(path, FILE_META);
+        return slot__error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
+                               "not a Slotfile database: it is not a directory");
+    meta = slot__db_path(path, FILE_META);
     if (meta == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     if (os->kind(os, meta) == OS_KIND_NONE)
-        status = error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
-                           "not a Slotfile database: it has no file `meta`");
+        status = slot__error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
+                                 "not a Slotfile database: it has no file `meta`");
     free(meta);
     return status;
 }
@@ -86,31 +86,35 @@ static slot_status lock_read_only(slot_db *db, slot_error *err)
 {
     const struct os *os = db->os;
     bool held = false;
-    slot_status status = db_lock(os, db->files.lock, LOCK_BYTE_RECOVERY, false, db->wait_ms, err);
+    slot_status status =
+        slot__db_lock(os, db->files.lock, LOCK_BYTE_RECOVERY, false, db->wait_ms, err);
     os_result result;
 
     if (status != SLOT_OK)
         return status;
     result = os->held(os, db->files.lock, LOCK_BYTE_ALIVE, &held);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
-                        "the database cannot be locked: does this file system support locks?");
+        return slot__error_os(
+            err, result.status, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
+            "the database cannot be locked: does this file system support locks?");
     if (held)
-        return error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
-                         "the database is in use by another process or handle, which may write: "
-                         "read it in transactional access");
+        return slot__error_set(
+            err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
+            "the database is in use by another process or handle, which may write: "
+            "read it in transactional access");
     return SLOT_OK;
 }
 
 /* Direct access is for one alone: neither openers nor readers beside it. */
 static slot_status lock_direct(slot_db *db, slot_error *err)
 {
-    slot_status status = db_lock(db->os, db->files.lock, LOCK_BYTE_ALIVE, true, db->wait_ms, err);
+    slot_status status =
+        slot__db_lock(db->os, db->files.lock, LOCK_BYTE_ALIVE, true, db->wait_ms, err);
 
     if (status == SLOT_OK)
-        status = db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms, err);
+        status = slot__db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms, err);
     if (status == SLOT_OK)
-        status = session_forget(db, err);
+        status = slot__session_forget(db, err);
     return status;
 }
 
@@ -119,7 +123,7 @@ static slot_status open_files(slot_db *db, bool *first, slot_error *err)
     const struct os *os = db->os;
     int flags = db->access != SLOT_READ_ONLY ? OS_READ | OS_WRITE : OS_READ;
     slot_status status =
-        db_file_open(os, db->path, FILE_LOCK, flags | OS_LOCKS, &db->files.lock, err);
+        slot__db_file_open(os, db->path, FILE_LOCK, flags | OS_LOCKS, &db->files.lock, err);
 
     *first = true;
     if (status == SLOT_OK && db->access == SLOT_READ_ONLY)
@@ -127,29 +131,29 @@ static slot_status open_files(slot_db *db, bool *first, slot_error *err)
     else if (status == SLOT_OK && db->access == SLOT_DIRECT)
         status = lock_direct(db, err);
     else if (status == SLOT_OK)
-        status = session_join(db, first, err);
+        status = slot__session_join(db, first, err);
     if (status == SLOT_OK)
-        status = db_file_open(os, db->path, FILE_META, flags, &db->files.meta, err);
+        status = slot__db_file_open(os, db->path, FILE_META, flags, &db->files.meta, err);
     if (status == SLOT_OK)
-        status = db_file_open(os, db->path, FILE_RECORDS, flags, &db->files.records, err);
+        status = slot__db_file_open(os, db->path, FILE_RECORDS, flags, &db->files.records, err);
     if (status == SLOT_OK)
-        status = db_file_open(os, db->path, FILE_SUMS, flags, &db->files.sums, err);
+        status = slot__db_file_open(os, db->path, FILE_SUMS, flags, &db->files.sums, err);
     return status;
 }
 
 static slot_status read_meta(slot_db *db, slot_error *err)
 {
-    slot_status status = db_meta_read(db->os, db->files.meta, &db->meta, err);
+    slot_status status = slot__db_meta_read(db->os, db->files.meta, &db->meta, err);
 
     if (status != SLOT_OK)
         return status;
     if (db->meta.attached || db->meta.data_offset != 0)
-        return error_set(err, SLOT_E_UNSUPPORTED, FILE_META, SLOT_NO_OFFSET,
-                         "the database is attached to a file, which this version cannot do");
+        return slot__error_set(err, SLOT_E_UNSUPPORTED, FILE_META, SLOT_NO_OFFSET,
+                               "the database is attached to a file, which this version cannot do");
     if (db->meta.access == META_ACCESS_TRANSACTIONAL && db->access == SLOT_READ_ONLY)
-        return error_set(err, SLOT_E_NEEDS_RECOVERY, FILE_META, SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NEEDS_RECOVERY, FILE_META, SLOT_NO_OFFSET, NULL);
     db->record_size = db->meta.record_size;
-    db->block_records = meta_block_records(db->record_size);
+    db->block_records = slot__meta_block_records(db->record_size);
     db->block_bytes = (uint64_t)db->block_records * db->record_size;
     return SLOT_OK;
 }
@@ -163,22 +167,23 @@ static slot_status read_schema_text(slot_db *db, struct os_file *file, char **te
     os_result result = db->os->size(db->os, file, &size);
 
     if (os_ok(result) && size != n)
-        return error_set(err, SLOT_E_CORRUPT, FILE_SCHEMA, min_u64(size, n),
-                         "%llu bytes long, meta says %llu", (unsigned long long)size,
-                         (unsigned long long)n);
+        return slot__error_set(err, SLOT_E_CORRUPT, FILE_SCHEMA, min_u64(size, n),
+                               "%llu bytes long, meta says %llu", (unsigned long long)size,
+                               (unsigned long long)n);
     bytes = malloc(n + 1);
     if (bytes == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, FILE_SCHEMA, SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_SCHEMA, SLOT_NO_OFFSET, NULL);
     if (os_ok(result))
         result = db->os->read_at(db->os, file, 0, bytes, n);
     if (!os_ok(result)) {
         free(bytes);
-        return error_os(err, result.status, result.code, FILE_SCHEMA, 0, "the file cannot be read");
+        return slot__error_os(err, result.status, result.code, FILE_SCHEMA, 0,
+                              "the file cannot be read");
     }
-    if (checksum(bytes, n, 0) != db->meta.schema_hash) {
+    if (slot__checksum(bytes, n, 0) != db->meta.schema_hash) {
         free(bytes);
-        return error_set(err, SLOT_E_CORRUPT, FILE_SCHEMA, 0,
-                         "its checksum is not the one in meta: restore it from a backup");
+        return slot__error_set(err, SLOT_E_CORRUPT, FILE_SCHEMA, 0,
+                               "its checksum is not the one in meta: restore it from a backup");
     }
     *text = bytes;
     return SLOT_OK;
@@ -188,7 +193,7 @@ static slot_status read_schema(slot_db *db, slot_error *err)
 {
     struct os_file *file = NULL;
     char *text = NULL;
-    slot_status status = db_file_open(db->os, db->path, FILE_SCHEMA, OS_READ, &file, err);
+    slot_status status = slot__db_file_open(db->os, db->path, FILE_SCHEMA, OS_READ, &file, err);
 
     if (status != SLOT_OK)
         return status;
@@ -204,9 +209,9 @@ static slot_status read_schema(slot_db *db, slot_error *err)
         return SLOT_E_CORRUPT;
     }
     if (status == SLOT_OK && slot_schema_record_size(db->schema) != db->record_size)
-        status = error_set(err, SLOT_E_CORRUPT, FILE_SCHEMA, 0,
-                           "record size %u in the schema, %u in meta",
-                           slot_schema_record_size(db->schema), db->record_size);
+        status = slot__error_set(err, SLOT_E_CORRUPT, FILE_SCHEMA, 0,
+                                 "record size %u in the schema, %u in meta",
+                                 slot_schema_record_size(db->schema), db->record_size);
     return status;
 }
 
@@ -217,12 +222,12 @@ static slot_status check_size(const struct os *os, struct os_file *file, const c
     os_result result = os->size(os, file, size);
 
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
-                        "the size of the file cannot be had");
+        return slot__error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
+                              "the size of the file cannot be had");
     if (*size < least)
-        return error_set(err, SLOT_E_TRUNCATED, name, *size,
-                         "%llu bytes long, meta says at least %llu: restore a backup",
-                         (unsigned long long)*size, (unsigned long long)least);
+        return slot__error_set(err, SLOT_E_TRUNCATED, name, *size,
+                               "%llu bytes long, meta says at least %llu: restore a backup",
+                               (unsigned long long)*size, (unsigned long long)least);
     return SLOT_OK;
 }
 
@@ -230,14 +235,14 @@ static slot_status check_sizes(slot_db *db, slot_error *err)
 {
     const struct meta *meta = &db->meta;
     uint64_t records_bytes, size = 0;
-    uint64_t sums_bytes = db_blocks_of(db, meta->records) * SUM_BYTES;
+    uint64_t sums_bytes = slot__db_blocks_of(db, meta->records) * SUM_BYTES;
     slot_status status;
 
-    /* Records and their size are within limits that meta_decode has checked: 2^42 times 2^20. */
+    /* slot__meta_decode has checked records and their size: at most 2^42 times 2^20. */
     if (!mul_u64(meta->records, db->record_size, &records_bytes) || records_bytes > INT64_MAX)
-        return error_set(err, SLOT_E_CORRUPT, FILE_META, SLOT_NO_OFFSET,
-                         "%llu records of %u bytes are more than any file holds",
-                         (unsigned long long)meta->records, db->record_size);
+        return slot__error_set(err, SLOT_E_CORRUPT, FILE_META, SLOT_NO_OFFSET,
+                               "%llu records of %u bytes are more than any file holds",
+                               (unsigned long long)meta->records, db->record_size);
     status = check_size(db->os, db->files.records, FILE_RECORDS, records_bytes, &size, err);
     if (status == SLOT_OK) {
         bool trusted = meta->access == META_ACCESS_CLEAN && !meta->sums_stale;
@@ -246,7 +251,7 @@ static slot_status check_sizes(slot_db *db, slot_error *err)
             check_size(db->os, db->files.sums, FILE_SUMS, trusted ? sums_bytes : 0, &size, err);
     }
     if (status == SLOT_OK)
-        status = deleted_check_size(db, err);
+        status = slot__deleted_check_size(db, err);
     if (status != SLOT_OK)
         return status;
     db->records.name = FILE_RECORDS;
@@ -254,36 +259,38 @@ static slot_status check_sizes(slot_db *db, slot_error *err)
     db->records.size = records_bytes;
     db->records.block_bytes = db->block_bytes;
     db->records.mode = db->access == SLOT_DIRECT ? OS_MAP_WRITE : OS_MAP_READ;
-    db->records.settle = db_block_settle;
+    db->records.settle = slot__db_block_settle;
     db->records.context = db;
-    sums_init(&db->sums, db->os, db->files.sums, size, sums_seed(meta->file_id), meta->sums_root);
+    slot__sums_init(&db->sums, db->os, db->files.sums, size, slot__sums_seed(meta->file_id),
+                    meta->sums_root);
     return SLOT_OK;
 }
 
 static slot_status init_cache(slot_db *db, uint64_t budget, slot_error *err)
 {
     bool in_log = db->access == SLOT_TRANSACTIONAL;
-    uint64_t frame = frame_length((uint32_t)max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
+    uint64_t frame = slot__frame_length((uint32_t)max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
 
-    return view_cache_init(&db->cache, db->os, budget != 0 ? budget : default_budget(),
-                           in_log ? frame : db->block_bytes, in_log ? SHARED_BYTES : 0,
-                           in_log ? 3 : 2, err);
+    return slot__view_cache_init(&db->cache, db->os, budget != 0 ? budget : default_budget(),
+                                 in_log ? frame : db->block_bytes, in_log ? SHARED_BYTES : 0,
+                                 in_log ? 3 : 2, err);
 }
 
 /* The log as all processes have it, and `ready` when we are the first. */
 static slot_status join_log(slot_db *db, bool first, slot_error *err)
 {
-    char *directory = db_path(db->path, DIR_LOG);
+    char *directory = slot__db_path(db->path, DIR_LOG);
     slot_status status = SLOT_OK;
 
     if (directory == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    status = session_geometry(db, first, err);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    status = slot__session_geometry(db, first, err);
     if (status == SLOT_OK)
-        status = log_init(&db->log, db->os, &db->shared, &db->cache, directory,
-                          log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes), err);
+        status = slot__log_init(
+            &db->log, db->os, &db->shared, &db->cache, directory,
+            slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes), err);
     if (status == SLOT_OK && first)
-        status = session_ready(db, err);
+        status = slot__session_ready(db, err);
     free(directory);
     return status;
 }
@@ -311,11 +318,11 @@ static slot_status open_all(slot_db *db, uint64_t budget, slot_error *err)
     if (status != SLOT_OK)
         return status;
     db->opened_cache = true;
-    db->sums_stale = db_sums_stale(db, &db->meta);
+    db->sums_stale = slot__db_sums_stale(db, &db->meta);
     describe_log(db);
     status = check_sizes(db, err);
     if (status == SLOT_OK && first && db->meta.access == META_ACCESS_TRANSACTIONAL) {
-        status = recover(db, err);
+        status = slot__recover(db, err);
         if (status == SLOT_OK)
             status = check_sizes(db, err);
     }
@@ -330,7 +337,7 @@ static slot_db *new_handle(const struct os *os, const char *path, const slot_opt
 
     if (db == NULL)
         return NULL;
-    db->path = db_path_trimmed(path);
+    db->path = slot__db_path_trimmed(path);
     if (db->path == NULL) {
         free(db);
         return NULL;
@@ -346,25 +353,25 @@ static slot_db *new_handle(const struct os *os, const char *path, const slot_opt
     db->checkpoint_bytes = used->checkpoint_bytes != 0
                                ? used->checkpoint_bytes
                                : min_u64(db->log_limit_bytes / 4, CHECKPOINT_BYTES_DEFAULT);
-    os_mutex_init(&db->stat_mutex);
-    os_mutex_init(&db->pool_mutex);
-    os_mutex_init(&db->writer.mutex);
+    slot__os_mutex_init(&db->stat_mutex);
+    slot__os_mutex_init(&db->pool_mutex);
+    slot__os_mutex_init(&db->writer.mutex);
     return db;
 }
 
 /* Everything that the handle has in memory and in the system, however far it got. */
 static void free_handle(slot_db *db)
 {
-    reader_release_all(db);
-    log_release(&db->log);
+    slot__reader_release_all(db);
+    slot__log_release(&db->log);
     if (db->opened_cache)
-        view_cache_release(&db->cache);
-    session_leave(db);
-    sums_release(&db->sums);
-    db_files_close(db->os, &db->files);
-    os_mutex_release(&db->writer.mutex);
-    os_mutex_release(&db->pool_mutex);
-    os_mutex_release(&db->stat_mutex);
+        slot__view_cache_release(&db->cache);
+    slot__session_leave(db);
+    slot__sums_release(&db->sums);
+    slot__db_files_close(db->os, &db->files);
+    slot__os_mutex_release(&db->writer.mutex);
+    slot__os_mutex_release(&db->pool_mutex);
+    slot__os_mutex_release(&db->stat_mutex);
     slot_schema_free(db->schema);
     free(db->writer.scratch);
     free(db->scratch);
@@ -372,12 +379,12 @@ static void free_handle(slot_db *db)
     free(db);
 }
 
-slot_status db_open_on(const struct os *os, const char *path, const slot_options *options,
-                       slot_db **db, slot_error *err)
+slot_status slot__db_open_on(const struct os *os, const char *path, const slot_options *options,
+                             slot_db **db, slot_error *err)
 {
     slot_options used;
     slot_db *opened = NULL;
-    slot_status status = db_options(options, &used, err);
+    slot_status status = slot__db_options(options, &used, err);
 
     if (status == SLOT_OK)
         status = check_directory(os, path, err);
@@ -385,7 +392,7 @@ slot_status db_open_on(const struct os *os, const char *path, const slot_options
         return status;
     opened = new_handle(os, path, &used);
     if (opened == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     status = open_all(opened, used.map_budget, err);
     if (status != SLOT_OK)
         free_handle(opened);
@@ -396,7 +403,7 @@ slot_status db_open_on(const struct os *os, const char *path, const slot_options
 
 slot_status slot_open(const char *path, const slot_options *options, slot_db **db, slot_error *err)
 {
-    return db_open_on(os_native(), path, options, db, err);
+    return slot__db_open_on(slot__os_native(), path, options, db, err);
 }
 
 /* ---- close ---- */
@@ -405,16 +412,16 @@ slot_status slot_open(const char *path, const slot_options *options, slot_db **d
  * has them mapped: so we let go of ours before we say that we are gone. */
 static slot_status leave(slot_db *db, slot_error *err)
 {
-    bool poisoned = db_is_poisoned(db);
+    bool poisoned = slot__db_is_poisoned(db);
     slot_status status = SLOT_OK;
 
-    view_drop_all(&db->cache, &db->records);
-    log_close_segments(&db->log);
-    writer_disown(db);
-    if (session_last(db))
-        status = checkpoint_close(db, err);
+    slot__view_drop_all(&db->cache, &db->records);
+    slot__log_close_segments(&db->log);
+    slot__writer_disown(db);
+    if (slot__session_last(db))
+        status = slot__checkpoint_close(db, err);
     if (poisoned && status == SLOT_OK)
-        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+        status = slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     return status;
 }
 
@@ -427,12 +434,12 @@ slot_status slot_close(slot_db *db, slot_error *err)
     if (db->os->process(db->os) != db->process) {
         /* The parent's. Another thread of it may have been anywhere when we were forked: its
          * memory is left as it is, its views and locks are not ours. */
-        db_files_close(db->os, &db->files);
+        slot__db_files_close(db->os, &db->files);
         return SLOT_OK;
     }
     assert(atomic_load(&db->open_count) == 0); /* all transactions have ended */
     if (db->access == SLOT_DIRECT)
-        status = direct_close(db, err);
+        status = slot__direct_close(db, err);
     else if (db->access == SLOT_TRANSACTIONAL)
         status = leave(db, err);
     free_handle(db);
@@ -446,7 +453,7 @@ const slot_schema *slot_db_schema(const slot_db *db)
     return db->schema;
 }
 
-bool db_sums_stale(const slot_db *db, const struct meta *meta)
+bool slot__db_sums_stale(const slot_db *db, const struct meta *meta)
 {
     return meta->sums_stale || (!db->marked && meta->access == META_ACCESS_DIRECT);
 }
@@ -458,7 +465,7 @@ static void stat_log(slot_db *db, slot_stat_info *info)
     uint64_t checkpoint = shared_checkpoint(&db->shared);
     uint64_t durable = shared_durable(&db->shared);
     struct snapshot now = shared_snapshot(&db->shared);
-    struct oldest_reader oldest = reader_oldest(db, SHARED_SLOTS);
+    struct oldest_reader oldest = slot__reader_oldest(db, SHARED_SLOTS);
 
     info->clean = info->clean && shared_marked(&db->shared) == 0;
     info->records = now.records;
@@ -477,7 +484,7 @@ static void stat_log(slot_db *db, slot_stat_info *info)
 
 static void stat_views(slot_db *db, slot_stat_info *info)
 {
-    struct view_counters counters = view_cache_counters(&db->cache);
+    struct view_counters counters = slot__view_cache_counters(&db->cache);
 
     info->map_budget = db->cache.budget;
     info->view_bytes = db->cache.view_size + round_up(db->block_bytes, OS_PAGE_SIZE);
@@ -491,19 +498,19 @@ static void stat_views(slot_db *db, slot_stat_info *info)
 slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
 {
     struct meta meta;
-    slot_status status = db_check_process(db, err);
+    slot_status status = slot__db_check_process(db, err);
 
     if (status != SLOT_OK)
         return status;
     if (info->size != sizeof *info)
-        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
-                         "info of %zu bytes: set its size before the call", info->size);
+        return slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                               "info of %zu bytes: set its size before the call", info->size);
     memset(info, 0, sizeof *info);
     info->size = sizeof *info;
-    os_mutex_lock(&db->stat_mutex);
+    slot__os_mutex_lock(&db->stat_mutex);
     meta = db->meta;
-    info->sums_stale = db_sums_stale(db, &meta);
-    os_mutex_unlock(&db->stat_mutex);
+    info->sums_stale = slot__db_sums_stale(db, &meta);
+    slot__os_mutex_unlock(&db->stat_mutex);
     info->records = meta.records;
     info->deleted = meta.deleted;
     info->generation = meta.generation;

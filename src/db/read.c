@@ -12,37 +12,38 @@
 #define BULK_BYTES_MIN   UINT64_C(65536) /* from here on a range is read as a scan reads */
 #define BULK_PIECE_BYTES AHEAD_PIECE_BYTES
 
-void db_read_init(slot_txn *txn)
+void slot__db_read_init(slot_txn *txn)
 {
     slot_db *db = txn->db;
     uint64_t bytes = txn->records * txn->record_size;
 
-    pins_init(&txn->pins, &db->cache, &db->records, bytes, db->record_size);
+    slot__pins_init(&txn->pins, &db->cache, &db->records, bytes, db->record_size);
     memset(&txn->ahead_scan, 0, sizeof txn->ahead_scan);
     memset(&txn->ahead_bulk, 0, sizeof txn->ahead_bulk);
-    if (txn->leases.cache == NULL && leases_wanted(&db->cache, bytes))
-        leases_init(&txn->leases, &db->cache, &db->records);
+    if (txn->leases.cache == NULL && slot__leases_wanted(&db->cache, bytes))
+        slot__leases_init(&txn->leases, &db->cache, &db->records);
 }
 
-slot_status db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err)
+slot_status slot__db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err)
 {
-    return error_set(err, SLOT_NOT_FOUND, FILE_RECORDS, SLOT_NO_OFFSET,
-                     "there is no record %llu: the database has %llu", (unsigned long long)recno,
-                     (unsigned long long)txn->records);
+    return slot__error_set(err, SLOT_NOT_FOUND, FILE_RECORDS, SLOT_NO_OFFSET,
+                           "there is no record %llu: the database has %llu",
+                           (unsigned long long)recno, (unsigned long long)txn->records);
 }
 
 /* A write transaction may ask for what it has appended and not yet written. */
-slot_status db_make_readable(slot_txn *txn, uint64_t end, slot_error *err)
+slot_status slot__db_make_readable(slot_txn *txn, uint64_t end, slot_error *err)
 {
     const struct append_buffer *append = &txn->append;
 
-    return append->fill > 0 && end > append->start ? db_append_flush(txn, err) : SLOT_OK;
+    return append->fill > 0 && end > append->start ? slot__db_append_flush(txn, err) : SLOT_OK;
 }
 
 static SLOT_COLD slot_status lost(uint64_t offset, os_result result, slot_error *err)
 {
-    return error_os(err, result.status, result.code, FILE_RECORDS, offset,
-                    "records cannot be read: was the file truncated, or is the disk failing?");
+    return slot__error_os(
+        err, result.status, result.code, FILE_RECORDS, offset,
+        "records cannot be read: was the file truncated, or is the disk failing?");
 }
 
 /* Through a view while there is one for every part of the file, and when that cannot be had through
@@ -63,13 +64,13 @@ static slot_status copy_pinned(slot_txn *txn, uint64_t offset, void *to, uint64_
     return SLOT_OK;
 }
 
-slot_status db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err)
+slot_status slot__db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n, slot_error *err)
 {
     slot_status status = SLOT_OK;
     os_result result = os_success();
 
     if (txn->leases.cache != NULL)
-        result = leases_copy(&txn->leases, offset, to, n);
+        result = slot__leases_copy(&txn->leases, offset, to, n);
     else
         status = copy_pinned(txn, offset, to, n, &result, err);
     if (status == SLOT_OK && !os_ok(result))
@@ -87,12 +88,12 @@ static slot_status copy_version(slot_txn *txn, uint64_t offset, void *to, uint64
     slot_status status = SLOT_OK;
 
     if (db->access == SLOT_TRANSACTIONAL)
-        status = version_find(txn, key_of_records(block), &address, NULL, err);
+        status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
     if (status != SLOT_OK)
         return status;
     if (address == LOG_NO_ADDRESS)
-        return db_copy_out(txn, offset, to, n, err);
-    return version_copy(txn, address, offset - block * db->block_bytes, n, to, err);
+        return slot__db_copy_out(txn, offset, to, n, err);
+    return slot__version_copy(txn, address, offset - block * db->block_bytes, n, to, err);
 }
 
 static bool all_zero(const uint8_t *bytes, uint64_t n)
@@ -111,15 +112,15 @@ static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *rec
     slot_status status;
 
     if (recno >= txn->records)
-        return db_not_found(txn, recno, err);
-    status = db_make_readable(txn, (recno + 1) * n, err);
+        return slot__db_not_found(txn, recno, err);
+    status = slot__db_make_readable(txn, (recno + 1) * n, err);
     if (status == SLOT_OK && recno < txn->plain)
-        status = db_copy_out(txn, recno * n, record, n, err);
+        status = slot__db_copy_out(txn, recno * n, record, n, err);
     else if (status == SLOT_OK)
         status = copy_version(txn, recno * n, record, n, err);
     /* Deleted records are zeros: all others need not be looked up. */
     if (status == SLOT_OK && txn->deleted > 0 && all_zero(record, n))
-        status = deleted_check(txn, recno, err);
+        status = slot__deleted_check(txn, recno, err);
     return status;
 }
 
@@ -138,7 +139,7 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
     os_result result;
 
     if (recno < txn->records && txn->deleted == 0)
-        address = version_look(txn, key_of_records(block));
+        address = slot__version_look(txn, key_of_records(block));
     if (address == VERSION_ASK)
         return get_slowly(txn, recno, record, err);
     if (address == LOG_NO_ADDRESS) {
@@ -179,13 +180,13 @@ slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n
     slot_status status;
 
     if (recno >= txn->records)
-        return db_not_found(txn, recno, err);
+        return slot__db_not_found(txn, recno, err);
     if (offset > record_size || n > record_size - offset)
-        return error_set(err, SLOT_E_ARG, FILE_RECORDS, SLOT_NO_OFFSET,
-                         "%u bytes from byte %u on are beyond the record", n, offset);
-    status = db_make_readable(txn, (recno + 1) * record_size, err);
+        return slot__error_set(err, SLOT_E_ARG, FILE_RECORDS, SLOT_NO_OFFSET,
+                               "%u bytes from byte %u on are beyond the record", n, offset);
+    status = slot__db_make_readable(txn, (recno + 1) * record_size, err);
     if (status == SLOT_OK && txn->deleted > 0)
-        status = deleted_check(txn, recno, err);
+        status = slot__deleted_check(txn, recno, err);
     if (status == SLOT_OK && n > 0)
         status = copy_version(txn, recno * record_size + offset, buf, n, err);
     return status;
@@ -203,18 +204,21 @@ static slot_status copy_piece(slot_txn *txn, uint64_t offset, uint8_t *to, uint6
     uint64_t plain = 0;
     struct view *view;
     os_result result;
-    slot_status status = version_plain(txn, offset, min_u64(left, BULK_PIECE_BYTES), &plain, err);
+    slot_status status =
+        slot__version_plain(txn, offset, min_u64(left, BULK_PIECE_BYTES), &plain, err);
 
     if (status != SLOT_OK)
         return status;
     if (plain < BULK_BYTES_MIN ||
-        pins_run(&txn->pins, PINS_BULK, offset, offset + db->record_size, &view, NULL) != SLOT_OK) {
-        *n = min_u64(left, db_rest_of_block(db, offset));
+        slot__pins_run(&txn->pins, PINS_BULK, offset, offset + db->record_size, &view, NULL) !=
+            SLOT_OK) {
+        *n = min_u64(left, slot__db_rest_of_block(db, offset));
         return copy_version(txn, offset, to, *n, err);
     }
     *n = (view->n - (offset - view->offset)) / db->record_size * db->record_size;
     *n = min_u64(plain, *n);
-    ahead_forward(&txn->ahead_bulk, db->os, db->files.records, offset, offset + *n, offset + left);
+    slot__ahead_forward(&txn->ahead_bulk, db->os, db->files.records, offset, offset + *n,
+                        offset + left);
     result = db->os->load(db->os, to, view->base + (offset - view->offset), (size_t)*n);
     return os_ok(result) ? SLOT_OK : lost(offset, result, err);
 }
@@ -227,11 +231,11 @@ slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *
     uint64_t left = count * db->record_size;
     uint8_t *to = records;
     slot_status status;
-    uint64_t n;
+    uint64_t n = 0;
 
     if (recno > txn->records || count > txn->records - recno)
-        return db_not_found(txn, max_u64(recno, txn->records), err);
-    status = db_make_readable(txn, offset + left, err);
+        return slot__db_not_found(txn, max_u64(recno, txn->records), err);
+    status = slot__db_make_readable(txn, offset + left, err);
     for (; left > 0 && status == SLOT_OK; offset += n, to += n, left -= n)
         status = copy_piece(txn, offset, to, left, &n, err);
     return status;
@@ -250,11 +254,12 @@ static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void *
     struct pin *pin = NULL;
 
     if (db->access == SLOT_TRANSACTIONAL && offset / db->record_size >= txn->plain)
-        status = version_find(txn, key_of_records(block), &address, NULL, err);
+        status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
     if (status != SLOT_OK)
         return status;
     if (address != LOG_NO_ADDRESS) {
-        status = version_body(txn, address, offset - block * db->block_bytes, n, &pin, &at, err);
+        status =
+            slot__version_body(txn, address, offset - block * db->block_bytes, n, &pin, &at, err);
         pins = &txn->log_pins;
     } else {
         status = pins_get(pins, offset, n, &pin, err);
@@ -262,7 +267,7 @@ static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void *
             at = pin->base + (offset - pin->offset);
     }
     if (status == SLOT_OK)
-        status = pins_lend(pins, pin, err);
+        status = slot__pins_lend(pins, pin, err);
     if (status == SLOT_OK) {
         txn->lent = true;
         *bytes = at;
@@ -276,10 +281,10 @@ slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_er
     slot_status status;
 
     if (recno >= txn->records)
-        return db_not_found(txn, recno, err);
-    status = db_make_readable(txn, (recno + 1) * n, err);
+        return slot__db_not_found(txn, recno, err);
+    status = slot__db_make_readable(txn, (recno + 1) * n, err);
     if (status == SLOT_OK && txn->deleted > 0)
-        status = deleted_check(txn, recno, err);
+        status = slot__deleted_check(txn, recno, err);
     if (status == SLOT_OK)
         status = lend(txn, recno * n, n, record, err);
     return status;
@@ -320,8 +325,8 @@ void slot_prefetch(slot_txn *txn, const uint64_t *recnos, size_t n)
         if (recnos[i] >= txn->records)
             continue;
         if (recnos[i] >= txn->plain && txn->db->access == SLOT_TRANSACTIONAL &&
-            version_find(txn, key_of_records(offset / txn->db->block_bytes), &address, NULL,
-                         NULL) != SLOT_OK)
+            slot__version_find(txn, key_of_records(offset / txn->db->block_bytes), &address, NULL,
+                               NULL) != SLOT_OK)
             continue;
         if (address == LOG_NO_ADDRESS) /* the log is young, and in memory */
             announce(txn, &pages, round_down(offset, OS_PAGE_SIZE),

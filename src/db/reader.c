@@ -25,12 +25,12 @@ static slot_status take_slot(slot_db *db, uint32_t *slot, slot_error *err)
             break;
     }
     if (result.status == SLOT_E_BUSY)
-        return error_set(err, SLOT_E_READERS_FULL, FILE_LOCK, SLOT_NO_OFFSET,
-                         "all %u reader slots are in use: end transactions, or close handles",
-                         (unsigned)SHARED_SLOTS);
+        return slot__error_set(err, SLOT_E_READERS_FULL, FILE_LOCK, SLOT_NO_OFFSET,
+                               "all %u reader slots are in use: end transactions, or close handles",
+                               (unsigned)SHARED_SLOTS);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_LOCK, LOCK_BYTE_SLOT + db->next_slot,
-                        "a reader slot cannot be locked");
+        return slot__error_os(err, result.status, result.code, FILE_LOCK,
+                              LOCK_BYTE_SLOT + db->next_slot, "a reader slot cannot be locked");
     *slot = db->next_slot++;
     shared_slot_open(&db->shared, *slot);
     return SLOT_OK;
@@ -69,7 +69,7 @@ static slot_status make_txn(slot_db *db, slot_txn **txn, slot_error *err)
     slot_status status;
 
     if (made == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     made->db = db;
     made->os = db->os;
     made->record_size = db->record_size;
@@ -84,41 +84,41 @@ static slot_status make_txn(slot_db *db, slot_txn **txn, slot_error *err)
     return SLOT_OK;
 }
 
-slot_status reader_take(slot_db *db, slot_txn **txn, slot_error *err)
+slot_status slot__reader_take(slot_db *db, slot_txn **txn, slot_error *err)
 {
     slot_status status = SLOT_OK;
     slot_txn *taken;
 
-    os_mutex_lock(&db->pool_mutex);
+    slot__os_mutex_lock(&db->pool_mutex);
     taken = db->idle;
     if (taken != NULL)
         db->idle = taken->next_idle;
     else
         status = make_txn(db, &taken, err);
-    os_mutex_unlock(&db->pool_mutex);
+    slot__os_mutex_unlock(&db->pool_mutex);
     if (status == SLOT_OK)
         *txn = taken;
     return status;
 }
 
-void reader_give(slot_txn *txn)
+void slot__reader_give(slot_txn *txn)
 {
     slot_db *db = txn->db;
 
-    os_mutex_lock(&db->pool_mutex);
+    slot__os_mutex_lock(&db->pool_mutex);
     txn->next_idle = db->idle;
     db->idle = txn;
-    os_mutex_unlock(&db->pool_mutex);
+    slot__os_mutex_unlock(&db->pool_mutex);
 }
 
-void reader_release_all(slot_db *db)
+void slot__reader_release_all(slot_db *db)
 {
     while (db->all != NULL) {
         slot_txn *txn = db->all;
 
         db->all = txn->next_of_all;
         db->os->unlock(db->os, db->files.lock, LOCK_BYTE_SLOT + txn->slot);
-        leases_release(&txn->leases);
+        slot__leases_release(&txn->leases);
         free(txn);
     }
     db->idle = NULL;
@@ -126,7 +126,7 @@ void reader_release_all(slot_db *db)
 
 /* ---- one snapshot ---- */
 
-void reader_begin(slot_txn *txn)
+void slot__reader_begin(slot_txn *txn)
 {
     slot_db *db = txn->db;
 
@@ -137,7 +137,7 @@ void reader_begin(slot_txn *txn)
     txn->frame_pins.cache = NULL;
 }
 
-void reader_end(slot_txn *txn)
+void slot__reader_end(slot_txn *txn)
 {
     shared_slot_end(&txn->db->shared, txn->slot);
 }
@@ -159,15 +159,15 @@ static bool clear_unless_ours(slot_db *db, uint32_t slot)
     bool found = false;
 
     /* One mutex for question and answer: a thread that takes the slot in between would lose it. */
-    os_mutex_lock(&db->pool_mutex);
+    slot__os_mutex_lock(&db->pool_mutex);
     for (const slot_txn *txn = db->all; txn != NULL && !found; txn = txn->next_of_all)
         found = txn->slot == slot;
     found = !found && clear_if_dead(db, slot);
-    os_mutex_unlock(&db->pool_mutex);
+    slot__os_mutex_unlock(&db->pool_mutex);
     return found;
 }
 
-struct oldest_reader reader_oldest(slot_db *db, uint32_t except)
+struct oldest_reader slot__reader_oldest(slot_db *db, uint32_t except)
 {
     struct oldest_reader oldest = {SHARED_FREE, SHARED_FREE, SHARED_SLOTS, 0, 0};
     uint32_t used = shared_slots_used(&db->shared);

@@ -48,8 +48,8 @@ static slot_status sync_all(slot_db *db, const struct log_scan *scan, slot_error
     for (uint32_t i = 0; i < scan->segments && os_ok(result); i++)
         result = sync_and_forget(db->os, db->log.files[scan->segment[i].file]);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                        "the files cannot be made durable before recovery");
+        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                              "the files cannot be made durable before recovery");
     return SLOT_OK;
 }
 
@@ -58,15 +58,16 @@ static slot_status find_log(slot_db *db, struct log_scan *scan, struct snapshot 
                             slot_error *err)
 {
     bool tried = false;
-    slot_status status = scan_find_end(scan, end, err);
+    slot_status status = slot__scan_find_end(scan, end, err);
 
     if (status == SLOT_OK)
-        status = scan_is_torn(scan, err);
-    if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
-        status = log_dirty_again(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
+        status = slot__scan_is_torn(scan, err);
     if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
         status =
-            log_flush(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, &tried, err);
+            slot__log_dirty_again(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
+    if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
+        status = slot__log_flush(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn,
+                                 &tried, err);
     return status;
 }
 
@@ -79,22 +80,22 @@ static slot_status bring_home(slot_db *db, const struct log_scan *found, const s
     struct home home;
     slot_status status;
 
-    home_init(&home);
+    slot__home_init(&home);
     home.end = *end;
     next.access = META_ACCESS_CLEAN;
-    status = log_next_life(&db->log, &next.checkpoint_lsn, &next.checkpoint_chain, err);
+    status = slot__log_next_life(&db->log, &next.checkpoint_lsn, &next.checkpoint_chain, err);
     if (status != SLOT_OK)
         return status;
-    status = scan_init(&scan, &db->log, &found->visited, db->meta.checkpoint_lsn,
-                       db->meta.checkpoint_chain, err);
+    status = slot__scan_init(&scan, &db->log, &found->visited, db->meta.checkpoint_lsn,
+                             db->meta.checkpoint_chain, err);
     if (status == SLOT_OK)
-        status = home_collect(&home, &scan, end->lsn, err);
-    scan_release(&scan);
+        status = slot__home_collect(&home, &scan, end->lsn, err);
+    slot__scan_release(&scan);
     if (status == SLOT_OK && end->lsn == db->meta.checkpoint_lsn)
-        status = db_meta_write(db, &next, err);
+        status = slot__db_meta_write(db, &next, err);
     else if (status == SLOT_OK)
-        status = home_copy(db, &home, &next, true, err);
-    home_release(&home);
+        status = slot__home_copy(db, &home, &next, true, err);
+    slot__home_release(&home);
     return status;
 }
 
@@ -103,7 +104,7 @@ static slot_status recover_log(slot_db *db, slot_error *err)
     struct snapshot end = {db->meta.checkpoint_lsn, db->meta.records, db->meta.deleted,
                            db->meta.checkpoint_chain};
     struct log_scan scan;
-    slot_status status = scan_init(&scan, &db->log, NULL, end.lsn, end.chain, err);
+    slot_status status = slot__scan_init(&scan, &db->log, NULL, end.lsn, end.chain, err);
 
     if (status == SLOT_OK)
         status = sync_all(db, &scan, err);
@@ -111,11 +112,11 @@ static slot_status recover_log(slot_db *db, slot_error *err)
         status = find_log(db, &scan, &end, err);
     if (status == SLOT_OK)
         status = bring_home(db, &scan, &end, err);
-    scan_release(&scan);
+    slot__scan_release(&scan);
     return status;
 }
 
-slot_status recover(slot_db *db, slot_error *err)
+slot_status slot__recover(slot_db *db, slot_error *err)
 {
     char *directory;
     uint64_t segment_bytes = 0;
@@ -123,24 +124,25 @@ slot_status recover(slot_db *db, slot_error *err)
 
     if (db->meta.access != META_ACCESS_TRANSACTIONAL)
         return SLOT_OK;
-    directory = db_path(db->path, DIR_LOG);
+    directory = slot__db_path(db->path, DIR_LOG);
     if (directory == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    status = log_probe(db->os, directory, db->meta.file_id, &segment_bytes, err);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+    status = slot__log_probe(db->os, directory, db->meta.file_id, &segment_bytes, err);
     if (status == SLOT_OK && segment_bytes == 0) /* no segment was ever begun */
-        segment_bytes = log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
+        segment_bytes = slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
     if (status == SLOT_OK) {
         db->log.recovering = true;
-        status = log_init(&db->log, db->os, &db->shared, &db->cache, directory, segment_bytes, err);
+        status = slot__log_init(&db->log, db->os, &db->shared, &db->cache, directory, segment_bytes,
+                                err);
     }
     if (status == SLOT_OK)
         status = recover_log(db, err);
-    log_release(&db->log);
+    slot__log_release(&db->log);
     db->log.recovering = false;
     if (status == SLOT_OK)
-        status = log_remove_segments(db->os, directory, err);
+        status = slot__log_remove_segments(db->os, directory, err);
     if (status == SLOT_OK)
-        status = home_cut(db, err);
+        status = slot__home_cut(db, err);
     free(directory);
     return status;
 }

@@ -32,8 +32,8 @@ static slot_status lend_records(slot_txn *txn, uint64_t offset, uint64_t n, cons
     slot_status status;
 
     if (txn->db->access == SLOT_TRANSACTIONAL && txn->log_pins.cache != NULL)
-        pins_end_run(&txn->log_pins, PINS_SCAN);
-    status = pins_run(&txn->pins, PINS_SCAN, offset, offset + txn->record_size, &view, err);
+        slot__pins_end_run(&txn->log_pins, PINS_SCAN);
+    status = slot__pins_run(&txn->pins, PINS_SCAN, offset, offset + txn->record_size, &view, err);
     if (status != SLOT_OK)
         return status;
     *bytes = view->base + (offset - view->offset);
@@ -53,17 +53,17 @@ static slot_status lend_block(slot_txn *txn, uint64_t offset, uint64_t n, const 
     uint64_t block = offset / db->block_bytes;
     uint64_t address = LOG_NO_ADDRESS, at;
     struct view *view = NULL;
-    slot_status status = version_find(txn, key_of_records(block), &address, NULL, err);
+    slot_status status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
 
     if (status != SLOT_OK)
         return status;
     if (address == LOG_NO_ADDRESS)
         return lend_records(txn, offset, n, bytes, got, err);
-    pins_end_run(&txn->pins, PINS_SCAN);
-    status = version_pins(txn, address, err);
+    slot__pins_end_run(&txn->pins, PINS_SCAN);
+    status = slot__version_pins(txn, address, err);
     at = address + FRAME_HEADER_BYTES + (offset - block * db->block_bytes);
     if (status == SLOT_OK)
-        status = pins_run(&txn->log_pins, PINS_SCAN, at, at + n, &view, err);
+        status = slot__pins_run(&txn->log_pins, PINS_SCAN, at, at + n, &view, err);
     if (status != SLOT_OK)
         return status;
     *bytes = view->base + (log_offset_of(&db->log, at) - view->offset);
@@ -81,24 +81,25 @@ static slot_status run_forward(slot_txn *txn, uint64_t recno, uint64_t end, slot
     uint64_t n = txn->record_size;
     uint64_t offset = recno * n, left = (end - recno) * n;
     uint64_t bytes = 0;
-    slot_status status = db_make_readable(txn, end * n, err);
+    slot_status status = slot__db_make_readable(txn, end * n, err);
 
     if (status == SLOT_OK)
-        status = version_plain(txn, offset, min_u64(left, longest_run(txn, offset)), &bytes, err);
+        status =
+            slot__version_plain(txn, offset, min_u64(left, longest_run(txn, offset)), &bytes, err);
     if (status != SLOT_OK)
         return status;
     if (bytes > 0)
         status = lend_records(txn, offset, bytes, &run->records, &bytes, err);
     else /* a version in the log: one block at a time */
-        status = lend_block(txn, offset, min_u64(left, db_rest_of_block(db, offset)), &run->records,
-                            &bytes, err);
+        status = lend_block(txn, offset, min_u64(left, slot__db_rest_of_block(db, offset)),
+                            &run->records, &bytes, err);
     if (status != SLOT_OK)
         return status;
     run->first = recno;
     run->count = bytes / n;
     run->step = 1;
-    ahead_forward(&txn->ahead_scan, db->os, db->files.records, offset, offset + run->count * n,
-                  end * n);
+    slot__ahead_forward(&txn->ahead_scan, db->os, db->files.records, offset,
+                        offset + run->count * n, end * n);
     return SLOT_OK;
 }
 
@@ -120,12 +121,12 @@ static slot_status plain_back(slot_txn *txn, uint64_t from, uint64_t low, uint64
     slot_status status = SLOT_OK;
     uint64_t address = LOG_NO_ADDRESS;
 
-    if (txn->db->access != SLOT_TRANSACTIONAL || version_none(txn)) {
+    if (txn->db->access != SLOT_TRANSACTIONAL || slot__version_none(txn)) {
         *start = low;
         return SLOT_OK;
     }
     while (status == SLOT_OK && block * txn->db->block_records > low) {
-        status = version_find(txn, key_of_records(block - 1), &address, NULL, err);
+        status = slot__version_find(txn, key_of_records(block - 1), &address, NULL, err);
         if (address != LOG_NO_ADDRESS)
             break;
         block--;
@@ -145,10 +146,10 @@ static slot_status run_backward(slot_txn *txn, uint64_t low, uint64_t recno, uin
     uint64_t most = longest_run(txn, (recno + 1) * n) / n;
     uint64_t least = max_u64(low, recno + 1 - min_u64(recno + 1, most));
     uint64_t from = max_u64(low, block_first), bytes = 0;
-    slot_status status = db_make_readable(txn, (recno + 1) * n, err);
+    slot_status status = slot__db_make_readable(txn, (recno + 1) * n, err);
 
     if (status == SLOT_OK)
-        status = version_plain(txn, from * n, (recno + 1 - from) * n, &bytes, err);
+        status = slot__version_plain(txn, from * n, (recno + 1 - from) * n, &bytes, err);
     if (status == SLOT_OK && bytes == 0) {
         status = lend_block(txn, from * n, (recno + 1 - from) * n, records, &bytes, err);
     } else if (status == SLOT_OK) {
@@ -158,7 +159,8 @@ static slot_status run_backward(slot_txn *txn, uint64_t low, uint64_t recno, uin
     }
     if (status != SLOT_OK)
         return status;
-    ahead_backward(&txn->ahead_scan, db->os, db->files.records, from * n, (recno + 1) * n, low * n);
+    slot__ahead_backward(&txn->ahead_scan, db->os, db->files.records, from * n, (recno + 1) * n,
+                         low * n);
     *first = from;
     return SLOT_OK;
 }
@@ -169,7 +171,7 @@ slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run
 
     end = min_u64(end, txn->records);
     if (recno >= end)
-        return db_not_found(txn, recno, err);
+        return slot__db_not_found(txn, recno, err);
     status = run_forward(txn, recno, end, run, err);
     if (status == SLOT_OK)
         txn->lent = true;
@@ -200,9 +202,9 @@ slot_status slot_cursor_init(slot_cursor *cursor, slot_txn *txn, const slot_scan
     if (options.parts == 0)
         options.parts = 1;
     if (options.part >= options.parts)
-        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
-                         "there is no part %u of %u parts: the first is 0", options.part,
-                         options.parts);
+        return slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                               "there is no part %u of %u parts: the first is 0", options.part,
+                               options.parts);
     stride = min_u64(max_u64(options.stride, 1), INT64_MAX);
     memset(cursor, 0, sizeof *cursor);
     cursor->txn = txn;
@@ -251,7 +253,7 @@ slot_status slot_cursor_next(slot_cursor *cursor, slot_run *run, slot_error *err
     slot_status status;
 
     if (cursor->left == 0)
-        return db_not_found(cursor->txn, cursor->next, err);
+        return slot__db_not_found(cursor->txn, cursor->next, err);
     status = cursor->step < 0 ? next_backward(cursor, stride, run, err)
                               : next_forward(cursor, stride, run, err);
     if (status != SLOT_OK)

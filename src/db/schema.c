@@ -9,8 +9,8 @@
 
 static slot_status no_memory(slot_error *err)
 {
-    return error_set(err, SLOT_E_NO_MEMORY, "schema", SLOT_NO_OFFSET,
-                     "no memory for a schema (free some)");
+    return slot__error_set(err, SLOT_E_NO_MEMORY, "schema", SLOT_NO_OFFSET,
+                           "no memory for a schema (free some)");
 }
 
 slot_status slot_schema_parse(const char *text, size_t n, slot_schema **schema, slot_error *err)
@@ -20,11 +20,11 @@ slot_status slot_schema_parse(const char *text, size_t n, slot_schema **schema, 
 
     if (n == 0)
         text = ""; /* it may be NULL */
-    memory = malloc(schema_decode_bound(text, n));
+    memory = malloc(slot__schema_decode_bound(text, n));
     if (memory == NULL)
         status = no_memory(err);
     else
-        status = schema_decode(text, n, memory, schema, err);
+        status = slot__schema_decode(text, n, memory, schema, err);
     if (status != SLOT_OK)
         free(memory);
     return status;
@@ -36,15 +36,15 @@ slot_status slot_schema_sized(uint32_t record_size, slot_schema **schema, slot_e
     slot_status status = SLOT_OK;
 
     if (record_size < 1 || record_size > SLOT_RECORD_SIZE_MAX)
-        status = error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
-                           "record size out of range (1 to 1048576 bytes)");
+        status = slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                                 "record size out of range (1 to 1048576 bytes)");
     if (status == SLOT_OK) {
-        memory = malloc(schema_sized_bound());
+        memory = malloc(slot__schema_sized_bound());
         if (memory == NULL)
             status = no_memory(err);
     }
     if (status == SLOT_OK)
-        *schema = schema_sized(record_size, memory);
+        *schema = slot__schema_sized(record_size, memory);
     return status;
 }
 
@@ -70,7 +70,7 @@ const slot_field *slot_schema_field(const slot_schema *schema, size_t i)
 
 const slot_field *slot_schema_find(const slot_schema *schema, const char *name, size_t n)
 {
-    return n > 0 ? schema_find(schema, name, n) : NULL; /* no name is empty; it may be NULL */
+    return n > 0 ? slot__schema_find(schema, name, n) : NULL; /* no name is empty; it may be NULL */
 }
 
 const char *slot_schema_text(const slot_schema *schema, size_t *n)

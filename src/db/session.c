@@ -19,7 +19,7 @@
 
 static slot_status shared_error(slot_error *err, os_result result, const char *what)
 {
-    return error_os(err, result.status, result.code, FILE_SHARED, SLOT_NO_OFFSET, "%s", what);
+    return slot__error_os(err, result.status, result.code, FILE_SHARED, SLOT_NO_OFFSET, "%s", what);
 }
 
 /* ---- the file ---- */
@@ -28,11 +28,11 @@ static slot_status shared_error(slot_error *err, os_result result, const char *w
 static slot_status open_shared(slot_db *db, slot_error *err)
 {
     const struct os *os = db->os;
-    char *path = db_path(db->path, FILE_SHARED);
+    char *path = slot__db_path(db->path, FILE_SHARED);
     os_result result;
 
     if (path == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, FILE_SHARED, SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_SHARED, SLOT_NO_OFFSET, NULL);
     result = os->open(os, path, OS_READ | OS_WRITE, &db->files.shared);
     if (result.status == SLOT_E_NO_FILE)
         result = os->open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &db->files.shared);
@@ -90,7 +90,7 @@ static slot_status lock_alive(slot_db *db, bool *first, slot_error *err)
     *first = os_ok(result);
     if (*first)
         return SLOT_OK;
-    return db_lock(db->os, db->files.lock, LOCK_BYTE_ALIVE, false, db->wait_ms, err);
+    return slot__db_lock(db->os, db->files.lock, LOCK_BYTE_ALIVE, false, db->wait_ms, err);
 }
 
 /* Whether the words are those of a live session of this very database. */
@@ -102,12 +102,12 @@ static bool is_ready(slot_db *db)
            shared_load(&db->shared, &words->magic, memory_order_relaxed) == SHARED_MAGIC;
 }
 
-slot_status session_join(slot_db *db, bool *first, slot_error *err)
+slot_status slot__session_join(slot_db *db, bool *first, slot_error *err)
 {
     struct wait wait;
     slot_status status;
 
-    wait_init(&wait, db->os, db->wait_ms);
+    slot__wait_init(&wait, db->os, db->wait_ms);
     for (;;) {
         status = lock_alive(db, first, err);
         if (status == SLOT_OK)
@@ -117,7 +117,8 @@ slot_status session_join(slot_db *db, bool *first, slot_error *err)
         if (*first) {
             shared_set_ready(&db->shared, 0);
             shared_set_poison(&db->shared, 0);
-            return db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms, err);
+            return slot__db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms,
+                                 err);
         }
         if (is_ready(db)) {
             db->session = shared_ready(&db->shared);
@@ -125,14 +126,14 @@ slot_status session_join(slot_db *db, bool *first, slot_error *err)
         }
         /* The first has died before it was done, or reads only and lets nobody be first. */
         db->os->unlock(db->os, db->files.lock, LOCK_BYTE_ALIVE);
-        if (!wait_more(&wait, "session_join"))
-            return error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
-                             "the database is being made ready by another process (waited %u ms)",
-                             db->wait_ms);
+        if (!slot__wait_more(&wait, "slot__session_join"))
+            return slot__error_set(
+                err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
+                "the database is being made ready by another process (waited %u ms)", db->wait_ms);
     }
 }
 
-slot_status session_geometry(slot_db *db, bool first, slot_error *err)
+slot_status slot__session_geometry(slot_db *db, bool first, slot_error *err)
 {
     struct shared *words = db->shared.words;
     uint64_t segment_bytes, limit;
@@ -145,10 +146,10 @@ slot_status session_geometry(slot_db *db, bool first, slot_error *err)
             get_u64(db->meta.file_id) ||
         shared_load(&db->shared, &words->file_id[1], memory_order_relaxed) !=
             get_u64(db->meta.file_id + 8) ||
-        segment_bytes != log_segment_bytes(limit, (uint32_t)db->block_bytes))
-        return error_set(err, SLOT_E_CORRUPT, FILE_SHARED, 0,
-                         "the shared file was changed by another program: close the database "
-                         "everywhere");
+        segment_bytes != slot__log_segment_bytes(limit, (uint32_t)db->block_bytes))
+        return slot__error_set(err, SLOT_E_CORRUPT, FILE_SHARED, 0,
+                               "the shared file was changed by another program: close the database "
+                               "everywhere");
     db->log_limit_bytes = limit;
     return SLOT_OK;
 }
@@ -158,7 +159,8 @@ static void rebuild(slot_db *db, const struct snapshot *state)
 {
     struct shared_map *map = &db->shared;
     struct shared *words = map->words;
-    uint64_t segment_bytes = log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
+    uint64_t segment_bytes =
+        slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
 
     shared_store(map, &words->magic, SHARED_MAGIC, memory_order_relaxed);
     shared_store(map, &words->file_id[0], get_u64(db->meta.file_id), memory_order_relaxed);
@@ -183,7 +185,7 @@ static void rebuild(slot_db *db, const struct snapshot *state)
     shared_publish(map, state);
 }
 
-slot_status session_ready(slot_db *db, slot_error *err)
+slot_status slot__session_ready(slot_db *db, slot_error *err)
 {
     struct snapshot state = {db->meta.checkpoint_lsn, db->meta.records, db->meta.deleted,
                              db->meta.checkpoint_chain};
@@ -201,14 +203,14 @@ slot_status session_ready(slot_db *db, slot_error *err)
     db->os->unlock(db->os, db->files.lock, LOCK_BYTE_RECOVERY);
     result = db->os->downgrade(db->os, db->files.lock, LOCK_BYTE_ALIVE);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
-                        "the lock cannot be shared with others");
+        return slot__error_os(err, result.status, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
+                              "the lock cannot be shared with others");
     return SLOT_OK;
 }
 
 /* ---- leaving ---- */
 
-bool session_last(slot_db *db)
+bool slot__session_last(slot_db *db)
 {
     const struct os *os = db->os;
     struct os_file *lock = db->files.lock;
@@ -225,10 +227,10 @@ bool session_last(slot_db *db)
     return true;
 }
 
-slot_status session_forget(slot_db *db, slot_error *err)
+slot_status slot__session_forget(slot_db *db, slot_error *err)
 {
     static const uint8_t zeros[sizeof(shared_word)];
-    char *path = db_path(db->path, FILE_SHARED);
+    char *path = slot__db_path(db->path, FILE_SHARED);
     struct os_file *file = NULL;
     os_result result = {SLOT_E_NO_MEMORY, 0};
 
@@ -245,7 +247,7 @@ slot_status session_forget(slot_db *db, slot_error *err)
     return os_ok(result) ? SLOT_OK : shared_error(err, result, "the shared file cannot be written");
 }
 
-void session_leave(slot_db *db)
+void slot__session_leave(slot_db *db)
 {
     if (db->shared.words != NULL)
         db->os->unmap(db->os, db->shared.words, SHARED_BYTES);

@@ -11,8 +11,8 @@
 
 #define SUMS_IN_PAGE (SUMS_PAGE_BYTES / SUM_BYTES)
 
-void sums_init(struct sums_file *sums, const struct os *os, struct os_file *file, uint64_t size,
-               uint64_t seed, uint64_t root)
+void slot__sums_init(struct sums_file *sums, const struct os *os, struct os_file *file,
+                     uint64_t size, uint64_t seed, uint64_t root)
 {
     memset(sums, 0, sizeof *sums);
     sums->os = os;
@@ -22,13 +22,13 @@ void sums_init(struct sums_file *sums, const struct os *os, struct os_file *file
     sums->root = root;
 }
 
-void sums_release(struct sums_file *sums)
+void slot__sums_release(struct sums_file *sums)
 {
     free(sums->pages);
     sums->pages = NULL;
 }
 
-void sums_begin(struct sums_file *sums, uint64_t first_new)
+void slot__sums_begin(struct sums_file *sums, uint64_t first_new)
 {
     sums->first_new = first_new;
     sums->appended = 0;
@@ -36,7 +36,7 @@ void sums_begin(struct sums_file *sums, uint64_t first_new)
 
 static slot_status io_error(slot_error *err, os_result result, uint64_t offset, const char *what)
 {
-    return error_os(err, result.status, result.code, FILE_SUMS, offset, "%s", what);
+    return slot__error_os(err, result.status, result.code, FILE_SUMS, offset, "%s", what);
 }
 
 static slot_status resize(struct sums_file *sums, uint64_t size, slot_error *err)
@@ -93,7 +93,7 @@ static slot_status pages_allocate(struct sums_file *sums, slot_error *err)
 {
     sums->pages = malloc(SUMS_PAGES * sizeof *sums->pages);
     if (sums->pages == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, FILE_SUMS, SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_SUMS, SLOT_NO_OFFSET, NULL);
     for (uint32_t i = 0; i < SUMS_PAGES; i++) {
         sums->pages[i].number = UINT64_MAX;
         sums->pages[i].dirty_from = sums->pages[i].dirty_to = 0;
@@ -125,7 +125,7 @@ static slot_status find(struct sums_file *sums, uint64_t block, struct sums_page
     return SLOT_OK;
 }
 
-slot_status sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err)
+slot_status slot__sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err)
 {
     struct sums_page *page;
     uint8_t *place;
@@ -144,7 +144,7 @@ static void mark_dirty(struct sums_page *page, uint32_t at)
     page->dirty_to = clean || at + SUM_BYTES > page->dirty_to ? at + SUM_BYTES : page->dirty_to;
 }
 
-slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err)
+slot_status slot__sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err)
 {
     struct sums_page *page;
     uint8_t *place;
@@ -153,7 +153,7 @@ slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_
 
     if (status != SLOT_OK)
         return status;
-    change = sums_root_term(block, sum) - sums_root_term(block, get_u64(place));
+    change = slot__sums_root_term(block, sum) - slot__sums_root_term(block, get_u64(place));
     sums->root += change;
     if (block >= sums->first_new)
         sums->appended += change;
@@ -162,7 +162,7 @@ slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_
     return SLOT_OK;
 }
 
-slot_status sums_write(struct sums_file *sums, slot_error *err)
+slot_status slot__sums_write(struct sums_file *sums, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
@@ -173,15 +173,15 @@ slot_status sums_write(struct sums_file *sums, slot_error *err)
     return status;
 }
 
-void sums_forget(struct sums_file *sums)
+void slot__sums_forget(struct sums_file *sums)
 {
     for (uint32_t i = 0; sums->pages != NULL && i < SUMS_PAGES; i++)
         sums->pages[i].number = UINT64_MAX;
 }
 
-slot_status sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err)
+slot_status slot__sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err)
 {
-    slot_status status = sums_write(sums, err);
+    slot_status status = slot__sums_write(sums, err);
 
     if (status == SLOT_OK)
         status = resize(sums, blocks * SUM_BYTES, err);
@@ -194,9 +194,9 @@ static void forget_pages(struct sums_file *sums)
     sums->pages = NULL;
 }
 
-slot_status sums_cut_appended(struct sums_file *sums, slot_error *err)
+slot_status slot__sums_cut_appended(struct sums_file *sums, slot_error *err)
 {
-    slot_status status = sums_flush(sums, sums->first_new, err);
+    slot_status status = slot__sums_flush(sums, sums->first_new, err);
 
     if (status == SLOT_OK) {
         sums->root -= sums->appended;
@@ -206,7 +206,7 @@ slot_status sums_cut_appended(struct sums_file *sums, slot_error *err)
     return status;
 }
 
-slot_status sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err)
+slot_status slot__sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err)
 {
     slot_status status;
 
@@ -218,7 +218,7 @@ slot_status sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err)
     return status;
 }
 
-slot_status sums_sync(struct sums_file *sums, slot_error *err)
+slot_status slot__sums_sync(struct sums_file *sums, slot_error *err)
 {
     os_result result;
 

@@ -30,34 +30,34 @@ struct sums_file {
 };
 
 /* `size` is the file's. Nothing is read yet. */
-void sums_init(struct sums_file *sums, const struct os *os, struct os_file *file, uint64_t size,
-               uint64_t seed, uint64_t root);
-void sums_release(struct sums_file *sums);
+void slot__sums_init(struct sums_file *sums, const struct os *os, struct os_file *file,
+                     uint64_t size, uint64_t seed, uint64_t root);
+void slot__sums_release(struct sums_file *sums);
 
 /* From here on, changes of blocks >= first_new count as appended. */
-void sums_begin(struct sums_file *sums, uint64_t first_new);
+void slot__sums_begin(struct sums_file *sums, uint64_t first_new);
 
-slot_status sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err);
+slot_status slot__sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum, slot_error *err);
 /* Also when it is the same already: a failed sync may have lost it on the disk, not in the cache.
  */
-slot_status sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err);
+slot_status slot__sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err);
 
 /* Forget what is cached, of which nothing is dirty: the file was changed otherwise. */
-void sums_forget(struct sums_file *sums);
+void slot__sums_forget(struct sums_file *sums);
 
 /* Write what is dirty, exactly that: others may be writing what lies beside it. */
-slot_status sums_write(struct sums_file *sums, slot_error *err);
+slot_status slot__sums_write(struct sums_file *sums, slot_error *err);
 
 /* Write what is dirty, and make the file exactly `blocks` checksums long, new ones 0. */
-slot_status sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err);
+slot_status slot__sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err);
 
 /* Forget the appended part: flush, then cut the file to first_new checksums. */
-slot_status sums_cut_appended(struct sums_file *sums, slot_error *err);
+slot_status slot__sums_cut_appended(struct sums_file *sums, slot_error *err);
 
 /* All checksums 0, the file `blocks` of them long. */
-slot_status sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err);
+slot_status slot__sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err);
 
 /* Make all that was flushed durable. */
-slot_status sums_sync(struct sums_file *sums, slot_error *err);
+slot_status slot__sums_sync(struct sums_file *sums, slot_error *err);
 
 #endif

@@ -36,21 +36,23 @@ static slot_status check_sum(slot_txn *txn, uint64_t block, const uint8_t *bytes
 
     if (db->sums_stale)
         return SLOT_OK;
-    status = sums_get(&db->sums, block, &expected, err);
+    status = slot__sums_get(&db->sums, block, &expected, err);
     if (status != SLOT_OK)
         return status;
-    found = sums_of_block(db->sums.seed, block, bytes, (size_t)n);
+    found = slot__sums_of_block(db->sums.seed, block, bytes, (size_t)n);
     if (found != expected)
-        return error_set(err, SLOT_E_CORRUPT, FILE_RECORDS, block * db->block_bytes,
-                         "block %llu does not fit its checksum and is not changed: run verify",
-                         (unsigned long long)block);
+        return slot__error_set(
+            err, SLOT_E_CORRUPT, FILE_RECORDS, block * db->block_bytes,
+            "block %llu does not fit its checksum and is not changed: run verify",
+            (unsigned long long)block);
     if (expected != 0)
         return SLOT_OK;
     /* A zero block may be a hole: it gets its space while we can still say no. */
     result = db->os->allocate(db->os, db->files.records, block * db->block_bytes, n);
     if (!os_ok(result) && result.status != SLOT_E_UNSUPPORTED)
-        return error_os(err, result.status, result.code, FILE_RECORDS, block * db->block_bytes,
-                        "no space for a block that was a hole: free some and try again");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS,
+                              block * db->block_bytes,
+                              "no space for a block that was a hole: free some and try again");
     return SLOT_OK;
 }
 
@@ -61,7 +63,7 @@ static slot_status load_from_records(slot_txn *txn, uint64_t block, uint8_t *bod
     slot_status status = SLOT_OK;
 
     if (n > 0) {
-        status = db_copy_out(txn, block * db->block_bytes, body, n, err);
+        status = slot__db_copy_out(txn, block * db->block_bytes, body, n, err);
         if (status == SLOT_OK)
             status = check_sum(txn, block, body, n, err);
     }
@@ -74,12 +76,12 @@ static slot_status load_from_records(slot_txn *txn, uint64_t block, uint8_t *bod
 static slot_status load_block(slot_txn *txn, uint64_t key, uint64_t address, uint8_t *body,
                               slot_error *err)
 {
-    uint32_t n = log_body_bytes(&txn->db->log, key);
+    uint32_t n = slot__log_body_bytes(&txn->db->log, key);
 
     if (address == LOG_NO_ADDRESS)
-        return key_is_deleted(key) ? deleted_read(txn, key_block(key), 0, body, n, err)
+        return key_is_deleted(key) ? slot__deleted_read(txn, key_block(key), 0, body, n, err)
                                    : load_from_records(txn, key_block(key), body, err);
-    return version_copy(txn, address, 0, n, body, err);
+    return slot__version_copy(txn, address, 0, n, body, err);
 }
 
 /* ---- space ---- */
@@ -101,8 +103,8 @@ static slot_status give_space(slot_txn *txn, uint64_t block, slot_error *err)
         result = db->os->allocate(db->os, db->files.records, start, n);
     }
     if (!os_ok(result) && result.status != SLOT_E_UNSUPPORTED)
-        return error_os(err, result.status, result.code, FILE_RECORDS, start,
-                        "no space for more records: free some and try again");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, start,
+                              "no space for more records: free some and try again");
     db->writer.records_space = start + n;
     return SLOT_OK;
 }
@@ -117,9 +119,9 @@ static slot_status frame_body(slot_txn *txn, uint64_t key, uint64_t address, str
     slot_status status;
 
     if (txn->frame_pins.cache == NULL)
-        pins_init_files(&txn->frame_pins, &txn->db->cache, log->open_frames, log->segment_shift,
-                        UINT64_MAX >> 1, 1);
-    status = pins_get(&txn->frame_pins, at, log_body_bytes(log, key), pin, err);
+        slot__pins_init_files(&txn->frame_pins, &txn->db->cache, log->open_frames,
+                              log->segment_shift, UINT64_MAX >> 1, 1);
+    status = pins_get(&txn->frame_pins, at, slot__log_body_bytes(log, key), pin, err);
     if (status == SLOT_OK)
         *body = (*pin)->base + (at - (*pin)->offset);
     return status;
@@ -130,16 +132,16 @@ static slot_status reserve(slot_txn *txn, uint64_t key, uint64_t previous, uint6
                            slot_error *err)
 {
     slot_db *db = txn->db;
-    uint32_t limit = db_log_limit(db);
-    slot_status status =
-        batch_reserve(&db->log, &db->writer.head, &txn->batch, key, previous, limit, address, err);
+    uint32_t limit = slot__db_log_limit(db);
+    slot_status status = slot__batch_reserve(&db->log, &db->writer.head, &txn->batch, key, previous,
+                                             limit, address, err);
 
     if (status != SLOT_E_LOG_FULL && status != SLOT_E_NO_SPACE)
         return status;
-    status = commit_make_room(txn, err);
+    status = slot__commit_make_room(txn, err);
     if (status == SLOT_OK)
-        status = batch_reserve(&db->log, &db->writer.head, &txn->batch, key, previous, limit,
-                               address, err);
+        status = slot__batch_reserve(&db->log, &db->writer.head, &txn->batch, key, previous, limit,
+                                     address, err);
     return status;
 }
 
@@ -154,7 +156,7 @@ static slot_status first_touch(slot_txn *txn, uint64_t key, struct pin **pin, ui
 
     /* What can fail because of what is on disk comes first: then nothing has changed. And space
      * comes after reading: it would make a file long again that somebody has cut. */
-    status = version_find(txn, key, &source, &previous, err);
+    status = slot__version_find(txn, key, &source, &previous, err);
     if (status == SLOT_OK)
         status = load_block(txn, key, source, scratch, err);
     if (status == SLOT_OK && !key_is_deleted(key))
@@ -167,10 +169,10 @@ static slot_status first_touch(slot_txn *txn, uint64_t key, struct pin **pin, ui
     txn->plain = 0; /* from now on the log is asked first */
     status = frame_body(txn, key, address, pin, body, err);
     if (status == SLOT_OK) {
-        result = db->os->store(db->os, *body, scratch, log_body_bytes(&db->log, key));
+        result = db->os->store(db->os, *body, scratch, slot__log_body_bytes(&db->log, key));
         if (!os_ok(result))
-            status = error_os(
-                err, result.status, result.code, log_name(log_file_of(&db->log, address)),
+            status = slot__error_os(
+                err, result.status, result.code, slot__log_name(log_file_of(&db->log, address)),
                 log_offset_of(&db->log, address), "the log cannot be written: was it truncated?");
     }
     if (status != SLOT_OK)
@@ -178,9 +180,10 @@ static slot_status first_touch(slot_txn *txn, uint64_t key, struct pin **pin, ui
     return status;
 }
 
-slot_status db_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **body, slot_error *err)
+slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **body,
+                           slot_error *err)
 {
-    const struct log_entry *own = batch_find(&txn->batch, key);
+    const struct log_entry *own = slot__batch_find(&txn->batch, key);
 
     if (own != NULL)
         return frame_body(txn, key, own->address, pin, body, err);

@@ -8,40 +8,40 @@
 #include "base/status.h"
 #include "db/handle.h"
 
-slot_status db_poison(slot_db *db, slot_status status)
+slot_status slot__db_poison(slot_db *db, slot_status status)
 {
     atomic_store_explicit(&db->poisoned, true, memory_order_relaxed);
     return status;
 }
 
-slot_status db_poison_all(slot_db *db, slot_status status)
+slot_status slot__db_poison_all(slot_db *db, slot_status status)
 {
     shared_set_poison(&db->shared, 1);
-    return db_poison(db, status);
+    return slot__db_poison(db, status);
 }
 
-bool db_is_poisoned(const slot_db *db)
+bool slot__db_is_poisoned(const slot_db *db)
 {
     return atomic_load_explicit(&db->poisoned, memory_order_relaxed) ||
            (db->shared.words != NULL && shared_poison(&db->shared) != 0);
 }
 
-slot_status db_check_process(const slot_db *db, slot_error *err)
+slot_status slot__db_check_process(const slot_db *db, slot_error *err)
 {
     if (db->os->process(db->os) == db->process)
         return SLOT_OK;
-    return error_set(err, SLOT_E_FORKED, "", SLOT_NO_OFFSET,
-                     "the database was opened before the fork: open it in the child");
+    return slot__error_set(err, SLOT_E_FORKED, "", SLOT_NO_OFFSET,
+                           "the database was opened before the fork: open it in the child");
 }
 
-slot_status db_may_write(const slot_txn *txn, slot_error *err)
+slot_status slot__db_may_write(const slot_txn *txn, slot_error *err)
 {
     if (!txn->writing)
-        return error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
-                         "this transaction reads only: begin one with SLOT_WRITE");
+        return slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                               "this transaction reads only: begin one with SLOT_WRITE");
     if (txn->doomed != SLOT_OK)
-        return error_set(err, txn->doomed, "", SLOT_NO_OFFSET,
-                         "an earlier write of this transaction failed: abort it");
+        return slot__error_set(err, txn->doomed, "", SLOT_NO_OFFSET,
+                               "an earlier write of this transaction failed: abort it");
     return SLOT_OK;
 }
 
@@ -49,44 +49,44 @@ slot_status db_may_write(const slot_txn *txn, slot_error *err)
 static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
 {
     slot_txn *begun = NULL;
-    slot_status status = reader_take(db, &begun, err);
+    slot_status status = slot__reader_take(db, &begun, err);
 
     if (status != SLOT_OK)
         return status;
-    reader_begin(begun);
+    slot__reader_begin(begun);
     begun->writing = false;
     begun->changed = false;
     begun->doomed = SLOT_OK;
     begun->records = begun->seen.records;
     begun->deleted = begun->seen.deleted;
     begun->plain = begun->c >= begun->seen.lsn && begun->deleted == 0 ? begun->records : 0;
-    db_read_init(begun);
+    slot__db_read_init(begun);
     *txn = begun;
     return SLOT_OK;
 }
 
 static void read_end(slot_txn *txn)
 {
-    pins_release(&txn->pins);
+    slot__pins_release(&txn->pins);
     if (txn->log_pins.cache != NULL)
-        pins_release(&txn->log_pins);
-    reader_end(txn);
-    reader_give(txn);
+        slot__pins_release(&txn->log_pins);
+    slot__reader_end(txn);
+    slot__reader_give(txn);
 }
 
 slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err)
 {
-    slot_status status = db_check_process(db, err);
+    slot_status status = slot__db_check_process(db, err);
 
     if (status != SLOT_OK)
         return status;
     if (mode == SLOT_WRITE && db->access == SLOT_READ_ONLY)
-        return error_set(err, SLOT_E_READ_ONLY, "", SLOT_NO_OFFSET,
-                         "the database was opened for reading only");
+        return slot__error_set(err, SLOT_E_READ_ONLY, "", SLOT_NO_OFFSET,
+                               "the database was opened for reading only");
     if (db->access != SLOT_TRANSACTIONAL)
-        status = direct_begin(db, mode, txn, err);
+        status = slot__direct_begin(db, mode, txn, err);
     else if (mode == SLOT_WRITE)
-        status = commit_begin(db, txn, err);
+        status = slot__commit_begin(db, txn, err);
     else
         status = read_begin(db, txn, err);
     if (status == SLOT_OK)
@@ -99,15 +99,16 @@ slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *
 static bool is_ours(slot_txn *txn)
 {
     atomic_fetch_sub_explicit(&txn->db->open_count, 1, memory_order_relaxed);
-    return db_check_process(txn->db, NULL) == SLOT_OK;
+    return slot__db_check_process(txn->db, NULL) == SLOT_OK;
 }
 
 slot_status slot_commit(slot_txn *txn, slot_error *err)
 {
     assert(txn->writing);
     if (!is_ours(txn))
-        return db_check_process(txn->db, err);
-    return txn->db->access == SLOT_TRANSACTIONAL ? commit_now(txn, err) : direct_commit(txn, err);
+        return slot__db_check_process(txn->db, err);
+    return txn->db->access == SLOT_TRANSACTIONAL ? slot__commit_now(txn, err)
+                                                 : slot__direct_commit(txn, err);
 }
 
 void slot_abort(slot_txn *txn)
@@ -118,9 +119,9 @@ void slot_abort(slot_txn *txn)
     if (!is_ours(txn))
         return;
     if (txn->db->access == SLOT_TRANSACTIONAL)
-        commit_abort(txn);
+        slot__commit_abort(txn);
     else
-        direct_abort(txn);
+        slot__direct_abort(txn);
 }
 
 void slot_end(slot_txn *txn)
@@ -133,18 +134,18 @@ void slot_end(slot_txn *txn)
     if (txn->db->access == SLOT_TRANSACTIONAL)
         read_end(txn);
     else
-        direct_end(txn);
+        slot__direct_end(txn);
 }
 
 void slot_unpin(slot_txn *txn)
 {
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
 
-    pins_unlend(&txn->pins);
+    slot__pins_unlend(&txn->pins);
     if (in_log && txn->log_pins.cache != NULL)
-        pins_unlend(&txn->log_pins);
+        slot__pins_unlend(&txn->log_pins);
     if (in_log && txn->frame_pins.cache != NULL)
-        pins_unlend(&txn->frame_pins);
+        slot__pins_unlend(&txn->frame_pins);
     txn->lent = false;
 }
 

@@ -29,19 +29,19 @@ static slot_status load_blocks(slot_txn *txn, uint64_t first, uint64_t count, ui
                           bytes, err);
 }
 
-void verify_found(struct verify *verify, const slot_finding *finding)
+void slot__verify_found(struct verify *verify, const slot_finding *finding)
 {
     verify->findings++;
     if (verify->report != NULL && !verify->report(verify->context, finding))
         verify->stopped = true;
 }
 
-void verify_found_in(struct verify *verify, const char *file, uint64_t offset, uint64_t length,
-                     const char *what)
+void slot__verify_found_in(struct verify *verify, const char *file, uint64_t offset,
+                           uint64_t length, const char *what)
 {
     slot_finding finding = {.file = file, .offset = offset, .length = length, .what = what};
 
-    verify_found(verify, &finding);
+    slot__verify_found(verify, &finding);
 }
 
 static void found_block(struct verify *verify, uint64_t block, uint64_t n, const char *what)
@@ -56,7 +56,7 @@ static void found_block(struct verify *verify, uint64_t block, uint64_t n, const
         .what = what,
     };
 
-    verify_found(verify, &finding);
+    slot__verify_found(verify, &finding);
 }
 
 /* Bytes of block `block` that the transaction's records have in it. */
@@ -74,13 +74,14 @@ static slot_status verify_meta(struct verify *verify, slot_error *err)
     os_result result = db->os->read_at(db->os, db->files.meta, 0, slots, sizeof slots);
 
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_META, 0, "the file cannot be read");
+        return slot__error_os(err, result.status, result.code, FILE_META, 0,
+                              "the file cannot be read");
     for (uint32_t i = 0; i < META_SLOTS && !verify->stopped; i++) {
         struct meta meta;
         slot_error bad;
 
-        if (meta_decode(slots + i * META_SLOT_BYTES, i, &meta, &bad) != SLOT_OK)
-            verify_found_in(verify, FILE_META, bad.offset, META_SLOT_BYTES, bad.what);
+        if (slot__meta_decode(slots + i * META_SLOT_BYTES, i, &meta, &bad) != SLOT_OK)
+            slot__verify_found_in(verify, FILE_META, bad.offset, META_SLOT_BYTES, bad.what);
     }
     return SLOT_OK;
 }
@@ -93,10 +94,11 @@ static slot_status verify_size(struct verify *verify, struct os_file *file, cons
     os_result result = db->os->size(db->os, file, &size);
 
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
-                        "the size of the file cannot be had");
+        return slot__error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
+                              "the size of the file cannot be had");
     if (size < least)
-        verify_found_in(verify, name, size, least - size, "the file is shorter than it must be");
+        slot__verify_found_in(verify, name, size, least - size,
+                              "the file is shorter than it must be");
     return SLOT_OK;
 }
 
@@ -127,7 +129,7 @@ static void verify_block(struct verify *verify, uint64_t block, const uint8_t *b
     const slot_db *db = verify->txn->db;
     uint64_t n = bytes_of(verify->txn, block);
 
-    if (sums_of_block(db->sums.seed, block, bytes, (size_t)n) != sum)
+    if (slot__sums_of_block(db->sums.seed, block, bytes, (size_t)n) != sum)
         found_block(verify, block, n, "the block does not fit its checksum");
 }
 
@@ -136,8 +138,9 @@ static bool is_in_log(struct verify *verify, uint64_t block)
 {
     uint64_t address = LOG_NO_ADDRESS;
 
-    return verify->txn->db->access == SLOT_TRANSACTIONAL && !version_none(verify->txn) &&
-           version_find(verify->txn, key_of_records(block), &address, NULL, NULL) == SLOT_OK &&
+    return verify->txn->db->access == SLOT_TRANSACTIONAL && !slot__version_none(verify->txn) &&
+           slot__version_find(verify->txn, key_of_records(block), &address, NULL, NULL) ==
+               SLOT_OK &&
            address != LOG_NO_ADDRESS;
 }
 
@@ -189,15 +192,15 @@ static slot_status read_sums(struct verify *verify, uint64_t first, uint64_t cou
         result =
             db->os->read_at(db->os, db->files.sums, first * SUM_BYTES, verify->sums, (size_t)n);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
-                        "checksums cannot be read");
+        return slot__error_os(err, result.status, result.code, FILE_SUMS, first * SUM_BYTES,
+                              "checksums cannot be read");
     return SLOT_OK;
 }
 
 static slot_status verify_blocks(struct verify *verify, slot_error *err)
 {
     const slot_db *db = verify->txn->db;
-    uint64_t blocks = db_blocks_of(db, verify->txn->records);
+    uint64_t blocks = slot__db_blocks_of(db, verify->txn->records);
     uint64_t step = chunk_blocks(db);
     slot_status status = SLOT_OK;
 
@@ -216,7 +219,7 @@ static slot_status verify_blocks(struct verify *verify, slot_error *err)
 static slot_status verify_root(struct verify *verify, slot_error *err)
 {
     const slot_db *db = verify->txn->db;
-    uint64_t blocks = db_blocks_of(db, verify->meta.records);
+    uint64_t blocks = slot__db_blocks_of(db, verify->meta.records);
     uint64_t root = 0;
     slot_status status = SLOT_OK;
 
@@ -226,11 +229,11 @@ static slot_status verify_root(struct verify *verify, slot_error *err)
 
         status = read_sums(verify, first, count, err);
         for (uint64_t i = 0; i < count && status == SLOT_OK; i++)
-            root += sums_root_term(first + i, sum_in(verify, i));
+            root += slot__sums_root_term(first + i, sum_in(verify, i));
     }
     if (status == SLOT_OK && root != verify->meta.sums_root)
-        verify_found_in(verify, FILE_SUMS, SLOT_NO_OFFSET, blocks * SUM_BYTES,
-                        "the checksums do not fit their root in meta");
+        slot__verify_found_in(verify, FILE_SUMS, SLOT_NO_OFFSET, blocks * SUM_BYTES,
+                              "the checksums do not fit their root in meta");
     return status;
 }
 
@@ -238,10 +241,11 @@ static slot_status verify_root(struct verify *verify, slot_error *err)
 static slot_status verify_deleted_size(struct verify *verify, slot_error *err)
 {
     slot_error cut;
-    slot_status status = deleted_check_size(verify->txn->db, &cut);
+    slot_status status = slot__deleted_check_size(verify->txn->db, &cut);
 
     if (status == SLOT_E_TRUNCATED || status == SLOT_E_CORRUPT)
-        verify_found_in(verify, FILE_DELETED, cut.offset, 0, "the file is shorter than it must be");
+        slot__verify_found_in(verify, FILE_DELETED, cut.offset, 0,
+                              "the file is shorter than it must be");
     else if (status != SLOT_OK && err != NULL)
         *err = cut;
     return status == SLOT_E_TRUNCATED || status == SLOT_E_CORRUPT ? SLOT_OK : status;
@@ -260,7 +264,7 @@ static slot_status verify_still(struct verify *verify, bool stale, slot_error *e
         status = verify_deleted_size(verify, err);
     if (status == SLOT_OK && !verify->stopped && !stale)
         status = verify_size(verify, db->files.sums, FILE_SUMS,
-                             db_blocks_of(db, verify->meta.records) * SUM_BYTES, err);
+                             slot__db_blocks_of(db, verify->meta.records) * SUM_BYTES, err);
     /* A killed checkpointer leaves checksums of which some are renewed: the next one settles it. */
     if (db->access == SLOT_TRANSACTIONAL && shared_settling(&db->shared) != 0)
         stale = true;
@@ -273,22 +277,22 @@ static slot_status verify_still(struct verify *verify, bool stale, slot_error *e
 static slot_status begin(struct verify *verify, slot_db *db, slot_error *err)
 {
     bool in_log = db->access == SLOT_TRANSACTIONAL;
-    slot_status status = in_log ? checkpoint_lock(db, db->wait_ms, err) : SLOT_OK;
+    slot_status status = in_log ? slot__checkpoint_lock(db, db->wait_ms, err) : SLOT_OK;
 
     if (status != SLOT_OK)
         return status;
     if (in_log)
-        status = db_meta_refresh(db, err);
+        status = slot__db_meta_refresh(db, err);
     if (status == SLOT_OK)
         status = slot_begin(db, SLOT_READ, &verify->txn, err);
     if (status == SLOT_OK) {
         verify->meta = db->meta;
         if (!in_log)
             verify->meta.sums_root = db->sums.root; /* direct access: as it is in memory */
-        status = verify_still(verify, db_sums_stale(db, &verify->meta), err);
+        status = verify_still(verify, slot__db_sums_stale(db, &verify->meta), err);
     }
     if (in_log)
-        checkpoint_unlock(db);
+        slot__checkpoint_unlock(db);
     return status;
 }
 
@@ -296,18 +300,19 @@ static slot_status verify_all(struct verify *verify, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
-    if (db_sums_stale(verify->txn->db, &verify->meta)) {
-        verify_found_in(verify, FILE_SUMS, SLOT_NO_OFFSET, 0,
-                        "the database was not closed cleanly: nobody can tell whether its records "
-                        "are whole; look at them, then rebuild the checksums");
+    if (slot__db_sums_stale(verify->txn->db, &verify->meta)) {
+        slot__verify_found_in(
+            verify, FILE_SUMS, SLOT_NO_OFFSET, 0,
+            "the database was not closed cleanly: nobody can tell whether its records "
+            "are whole; look at them, then rebuild the checksums");
         return SLOT_OK;
     }
     if (!verify->stopped)
         status = verify_blocks(verify, err);
     if (status == SLOT_OK && !verify->stopped && verify->txn->db->access == SLOT_TRANSACTIONAL)
-        status = verify_log(verify, err);
+        status = slot__verify_log(verify, err);
     if (status == SLOT_OK && !verify->stopped)
-        status = verify_deleted(verify, err);
+        status = slot__verify_deleted(verify, err);
     return status;
 }
 
@@ -317,12 +322,12 @@ slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context, slot
     slot_status status = SLOT_OK;
 
     if (verify == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     verify->report = report;
     verify->context = context;
     verify->bytes = malloc((size_t)(chunk_blocks(db) * db->block_bytes));
     if (verify->bytes == NULL)
-        status = error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        status = slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     if (status == SLOT_OK)
         status = begin(verify, db, err);
     if (status == SLOT_OK && !verify->stopped)
@@ -330,8 +335,8 @@ slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context, slot
     if (verify->txn != NULL)
         slot_end(verify->txn);
     if (status == SLOT_OK && verify->findings > 0)
-        status = error_set(err, SLOT_DAMAGED, "", SLOT_NO_OFFSET, "%llu findings",
-                           (unsigned long long)verify->findings);
+        status = slot__error_set(err, SLOT_DAMAGED, "", SLOT_NO_OFFSET, "%llu findings",
+                                 (unsigned long long)verify->findings);
     free(verify->bytes);
     free(verify);
     return status;
@@ -346,10 +351,11 @@ static slot_status sum_chunk(slot_txn *txn, uint64_t first, uint64_t count, uint
     slot_status status = load_blocks(txn, first, count, bytes, err);
 
     for (uint64_t i = 0; i < count && status == SLOT_OK; i++)
-        status = sums_set(&db->sums, first + i,
-                          sums_of_block(db->sums.seed, first + i, bytes + i * db->block_bytes,
-                                        (size_t)db_block_bytes(db, first + i)),
-                          err);
+        status = slot__sums_set(&db->sums, first + i,
+                                slot__sums_of_block(db->sums.seed, first + i,
+                                                    bytes + i * db->block_bytes,
+                                                    (size_t)slot__db_block_bytes(db, first + i)),
+                                err);
     return status;
 }
 
@@ -357,13 +363,13 @@ static slot_status sum_chunk(slot_txn *txn, uint64_t first, uint64_t count, uint
 static slot_status sum_everything(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
-    uint64_t blocks = db_blocks_of(db, txn->records);
+    uint64_t blocks = slot__db_blocks_of(db, txn->records);
     uint64_t step = chunk_blocks(db), data_at = 0;
     uint8_t *bytes = malloc((size_t)(step * db->block_bytes));
     slot_status status = SLOT_OK;
 
     if (bytes == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     for (uint64_t first = 0; first < blocks && status == SLOT_OK; first += step) {
         uint64_t count = min_u64(step, blocks - first);
         uint64_t offset = first * db->block_bytes;
@@ -379,27 +385,27 @@ static slot_status sum_everything(slot_txn *txn, slot_error *err)
 static slot_status rebuild(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
-    uint64_t blocks = db_blocks_of(db, txn->records);
+    uint64_t blocks = slot__db_blocks_of(db, txn->records);
     struct meta next = db->meta;
     slot_status status = SLOT_OK;
 
     /* From the first byte on and until the last, meta says that they cannot be trusted. */
     next.sums_stale = true;
     if (!db->meta.sums_stale)
-        status = db_meta_write(db, &next, err);
+        status = slot__db_meta_write(db, &next, err);
     if (status == SLOT_OK)
-        status = sums_clear(&db->sums, blocks, err);
+        status = slot__sums_clear(&db->sums, blocks, err);
     db->sync_needed = true; /* nobody has synced what a crash has left in the cache */
     if (status == SLOT_OK)
         status = sum_everything(txn, err);
     if (status == SLOT_OK)
-        status = sums_flush(&db->sums, blocks, err);
+        status = slot__sums_flush(&db->sums, blocks, err);
     if (status == SLOT_OK)
-        status = sums_sync(&db->sums, err);
+        status = slot__sums_sync(&db->sums, err);
     next.sums_stale = false;
     next.sums_root = db->sums.root;
     if (status == SLOT_OK)
-        status = db_meta_write(db, &next, err);
+        status = slot__db_meta_write(db, &next, err);
     return status;
 }
 
@@ -409,8 +415,8 @@ slot_status slot_rebuild_sums(slot_db *db, slot_error *err)
     slot_status committed, status = SLOT_OK;
 
     if (db->access == SLOT_TRANSACTIONAL)
-        return error_set(err, SLOT_E_UNSUPPORTED, FILE_SUMS, SLOT_NO_OFFSET,
-                         "checksums are rebuilt in direct access");
+        return slot__error_set(err, SLOT_E_UNSUPPORTED, FILE_SUMS, SLOT_NO_OFFSET,
+                               "checksums are rebuilt in direct access");
     status = slot_begin(db, SLOT_WRITE, &txn, err);
     if (status != SLOT_OK)
         return status;

@@ -23,16 +23,16 @@ struct verify {
 };
 
 /* Report a finding. */
-void verify_found(struct verify *verify, const slot_finding *finding);
+void slot__verify_found(struct verify *verify, const slot_finding *finding);
 
 /* One about a file as a whole, or a part of it that is no record's. */
-void verify_found_in(struct verify *verify, const char *file, uint64_t offset, uint64_t length,
-                     const char *what);
+void slot__verify_found_in(struct verify *verify, const char *file, uint64_t offset,
+                           uint64_t length, const char *what);
 
 /* Every frame between the checkpoint that the transaction found and its snapshot. */
-slot_status verify_log(struct verify *verify, slot_error *err);
+slot_status slot__verify_log(struct verify *verify, slot_error *err);
 
 /* As many marks as records are deleted, none beyond the end, all marked records zero. */
-slot_status verify_deleted(struct verify *verify, slot_error *err);
+slot_status slot__verify_deleted(struct verify *verify, slot_error *err);
 
 #endif

@@ -10,7 +10,7 @@
 
 #define PIECE_BYTES 512u /* of marks, looked at together */
 
-slot_status verify_log(struct verify *verify, slot_error *err)
+slot_status slot__verify_log(struct verify *verify, slot_error *err)
 {
     slot_txn *txn = verify->txn;
     struct log *log = &txn->db->log;
@@ -21,17 +21,17 @@ slot_status verify_log(struct verify *verify, slot_error *err)
 
     if (verify->meta.checkpoint_lsn >= txn->seen.lsn)
         return SLOT_OK;
-    log_live(log, verify->meta.checkpoint_lsn, txn->seen.lsn, &live);
-    status = scan_init(&scan, log, &live, verify->meta.checkpoint_lsn,
-                       verify->meta.checkpoint_chain, err);
+    slot__log_live(log, verify->meta.checkpoint_lsn, txn->seen.lsn, &live);
+    status = slot__scan_init(&scan, log, &live, verify->meta.checkpoint_lsn,
+                             verify->meta.checkpoint_chain, err);
     while (status == SLOT_OK && scan.lsn < txn->seen.lsn)
-        status = scan_next(&scan, &frame, err);
+        status = slot__scan_next(&scan, &frame, err);
     if (status == SLOT_NOT_FOUND || (status == SLOT_OK && scan.chain != txn->seen.chain)) {
-        verify_found_in(verify, DIR_LOG, SLOT_NO_OFFSET, txn->seen.lsn - scan.lsn,
-                        "the log is damaged before its published end");
+        slot__verify_found_in(verify, DIR_LOG, SLOT_NO_OFFSET, txn->seen.lsn - scan.lsn,
+                              "the log is damaged before its published end");
         status = SLOT_OK;
     }
-    scan_release(&scan);
+    slot__scan_release(&scan);
     return status;
 }
 
@@ -46,7 +46,7 @@ static void found_record(struct verify *verify, uint64_t recno, const char *what
                             .record_count = 1,
                             .what = what};
 
-    verify_found(verify, &finding);
+    slot__verify_found(verify, &finding);
 }
 
 /* A marked record: it exists, and its bytes are zeros. */
@@ -83,7 +83,7 @@ static slot_status verify_piece(struct verify *verify, uint64_t first, const uin
     return status;
 }
 
-slot_status verify_deleted(struct verify *verify, slot_error *err)
+slot_status slot__verify_deleted(struct verify *verify, slot_error *err)
 {
     slot_txn *txn = verify->txn;
     uint64_t end = round_up(txn->records, BITMAP_BLOCK_RECORDS);
@@ -93,18 +93,19 @@ slot_status verify_deleted(struct verify *verify, slot_error *err)
 
     for (uint64_t at = 0; at < end && status == SLOT_OK && !verify->stopped;
          at += PIECE_BYTES * 8) {
-        status = deleted_read(txn, at / BITMAP_BLOCK_RECORDS,
-                              (uint32_t)(at % BITMAP_BLOCK_RECORDS / 8), bits, PIECE_BYTES, err);
+        status =
+            slot__deleted_read(txn, at / BITMAP_BLOCK_RECORDS,
+                               (uint32_t)(at % BITMAP_BLOCK_RECORDS / 8), bits, PIECE_BYTES, err);
         if (status == SLOT_E_TRUNCATED) {
-            verify_found_in(verify, FILE_DELETED, SLOT_NO_OFFSET, 0,
-                            "the file is shorter than it must be");
+            slot__verify_found_in(verify, FILE_DELETED, SLOT_NO_OFFSET, 0,
+                                  "the file is shorter than it must be");
             return SLOT_OK;
         }
         if (status == SLOT_OK)
             status = verify_piece(verify, at, bits, &marks, err);
     }
     if (status == SLOT_OK && !verify->stopped && marks != txn->deleted)
-        verify_found_in(verify, FILE_DELETED, SLOT_NO_OFFSET, 0,
-                        "the number of marks is not the number of deleted records");
+        slot__verify_found_in(verify, FILE_DELETED, SLOT_NO_OFFSET, 0,
+                              "the number of marks is not the number of deleted records");
     return status;
 }

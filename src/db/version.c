@@ -12,39 +12,39 @@
 static const struct log_live *live_of(slot_txn *txn)
 {
     if (!txn->live_known) {
-        log_live(&txn->db->log, txn->c, txn->seen.lsn, &txn->live);
+        slot__log_live(&txn->db->log, txn->c, txn->seen.lsn, &txn->live);
         txn->live_known = true;
     }
     return &txn->live;
 }
 
-bool version_none(slot_txn *txn)
+bool slot__version_none(slot_txn *txn)
 {
     return txn->c >= txn->seen.lsn && txn->batch.n == 0;
 }
 
 static slot_status damaged(uint64_t address, const struct log *log, slot_error *err)
 {
-    return error_set(err, SLOT_E_CORRUPT, log_name(log_file_of(log, address)),
-                     log_offset_of(log, address),
-                     "the log does not hold what its index says: run verify");
+    return slot__error_set(err, SLOT_E_CORRUPT, slot__log_name(log_file_of(log, address)),
+                           log_offset_of(log, address),
+                           "the log does not hold what its index says: run verify");
 }
 
-slot_status version_pins(slot_txn *txn, uint64_t address, slot_error *err)
+slot_status slot__version_pins(slot_txn *txn, uint64_t address, slot_error *err)
 {
     struct log *log = &txn->db->log;
 
     if (txn->log_pins.cache == NULL)
-        pins_init_files(&txn->log_pins, &txn->db->cache, log->frames, log->segment_shift,
-                        LOG_PIN_BYTES, txn->db->record_size);
-    return log_open_segment(log, log_file_of(log, address), err);
+        slot__pins_init_files(&txn->log_pins, &txn->db->cache, log->frames, log->segment_shift,
+                              LOG_PIN_BYTES, txn->db->record_size);
+    return slot__log_open_segment(log, log_file_of(log, address), err);
 }
 
-slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
-                         struct pin **pin, const uint8_t **bytes, slot_error *err)
+slot_status slot__version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
+                               struct pin **pin, const uint8_t **bytes, slot_error *err)
 {
     uint64_t at = address + FRAME_HEADER_BYTES + offset;
-    slot_status status = version_pins(txn, address, err);
+    slot_status status = slot__version_pins(txn, address, err);
 
     if (status == SLOT_OK)
         status = pins_get(&txn->log_pins, at, n, pin, err);
@@ -53,14 +53,14 @@ slot_status version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint6
     return status;
 }
 
-slot_status version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n, void *to,
-                         slot_error *err)
+slot_status slot__version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
+                               void *to, slot_error *err)
 {
     const struct log *log = &txn->db->log;
     uint64_t at = address + FRAME_HEADER_BYTES + offset;
     const uint8_t *bytes = NULL;
     struct pin *pin;
-    slot_status status = version_body(txn, address, offset, n, &pin, &bytes, err);
+    slot_status status = slot__version_body(txn, address, offset, n, &pin, &bytes, err);
     os_result result;
 
     if (status == SLOT_OK)
@@ -71,8 +71,8 @@ slot_status version_copy(slot_txn *txn, uint64_t address, uint64_t offset, uint6
     else
         return status;
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, log_name(log_file_of(log, at)),
-                        log_offset_of(log, at), "the log cannot be read");
+        return slot__error_os(err, result.status, result.code, slot__log_name(log_file_of(log, at)),
+                              log_offset_of(log, at), "the log cannot be read");
     return SLOT_OK;
 }
 
@@ -82,11 +82,11 @@ static slot_status read_frame(slot_txn *txn, uint64_t address, uint64_t lsn, uin
 {
     uint8_t header[FRAME_HEADER_BYTES];
     slot_status status =
-        version_copy(txn, address - FRAME_HEADER_BYTES, 0, sizeof header, header, err);
+        slot__version_copy(txn, address - FRAME_HEADER_BYTES, 0, sizeof header, header, err);
 
     if (status != SLOT_OK)
         return status;
-    if (!frame_decode(header, frame) || frame->lsn != lsn || frame->key != key ||
+    if (!slot__frame_decode(header, frame) || frame->lsn != lsn || frame->key != key ||
         (frame->flags & FRAME_BODY) == 0)
         return damaged(address, &txn->db->log, err);
     return SLOT_OK;
@@ -106,7 +106,7 @@ static slot_status walk(slot_txn *txn, uint64_t key, uint64_t newest, uint64_t *
     slot_status status;
 
     while (at != 0 && at >= txn->c) {
-        *address = log_address(&txn->db->log, live_of(txn), at);
+        *address = slot__log_address(&txn->db->log, live_of(txn), at);
         if (*address == LOG_NO_ADDRESS)
             return damaged(0, &txn->db->log, err);
         if (at < txn->seen.lsn) {
@@ -123,11 +123,11 @@ static slot_status walk(slot_txn *txn, uint64_t key, uint64_t newest, uint64_t *
     return SLOT_OK;
 }
 
-slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
-                         slot_error *err)
+slot_status slot__version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
+                               slot_error *err)
 {
     const struct log_live *live;
-    const struct log_entry *own = batch_find(&txn->batch, key);
+    const struct log_entry *own = slot__batch_find(&txn->batch, key);
     struct log_entry entry;
     uint64_t found = LOG_NO_ADDRESS, version = 0;
     slot_status status = SLOT_OK;
@@ -135,7 +135,7 @@ slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_
     if (own != NULL) {
         found = own->address;
         version = own->lsn;
-    } else if (txn->writing && writer_find_pending(txn->db, key, &entry)) {
+    } else if (txn->writing && slot__writer_find_pending(txn->db, key, &entry)) {
         found = entry.address;
         version = entry.lsn;
     } else if (txn->c < txn->seen.lsn) {
@@ -143,7 +143,7 @@ slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_
         for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
             uint64_t offset = 0;
 
-            status = index_find(&txn->db->log, live->file[i], key, &offset, err);
+            status = slot__index_find(&txn->db->log, live->file[i], key, &offset, err);
             if (status == SLOT_OK && offset != 0) {
                 status = walk(txn, key, live->start[i] + offset, &found, &version, err);
                 break;
@@ -158,14 +158,14 @@ slot_status version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_
     return SLOT_OK;
 }
 
-uint64_t version_look(const slot_txn *txn, uint64_t key)
+uint64_t slot__version_look(const slot_txn *txn, uint64_t key)
 {
     const struct log_live *live = &txn->live;
     uint64_t found, offset, lsn;
 
     if (!txn->live_known || txn->writing)
         return VERSION_ASK;
-    found = index_look(&txn->db->log, live, key);
+    found = slot__index_look(&txn->db->log, live, key);
     if (found >= INDEX_ASK)
         return found == INDEX_NONE ? LOG_NO_ADDRESS : VERSION_ASK;
     offset = (uint32_t)found * (uint64_t)FRAME_UNIT;
@@ -175,23 +175,23 @@ uint64_t version_look(const slot_txn *txn, uint64_t key)
     return (uint64_t)live->file[found >> 32] << txn->db->log.segment_shift | offset;
 }
 
-slot_status version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
-                          slot_error *err)
+slot_status slot__version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint64_t *plain,
+                                slot_error *err)
 {
     slot_db *db = txn->db;
     slot_status status = SLOT_OK;
     uint64_t at = 0;
 
-    if (db->access != SLOT_TRANSACTIONAL || version_none(txn))
+    if (db->access != SLOT_TRANSACTIONAL || slot__version_none(txn))
         at = n;
     while (at < n && status == SLOT_OK) {
         uint64_t address = LOG_NO_ADDRESS;
 
-        status =
-            version_find(txn, key_of_records((offset + at) / db->block_bytes), &address, NULL, err);
+        status = slot__version_find(txn, key_of_records((offset + at) / db->block_bytes), &address,
+                                    NULL, err);
         if (address != LOG_NO_ADDRESS)
             break;
-        at += db_rest_of_block(db, offset + at);
+        at += slot__db_rest_of_block(db, offset + at);
     }
     if (status == SLOT_OK)
         *plain = min_u64(at, n);

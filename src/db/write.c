@@ -15,9 +15,9 @@ static slot_status address_direct(slot_txn *txn, uint64_t recno, struct pin **pi
     slot_status status = SLOT_OK;
 
     if (offset + db->record_size > db->records.size)
-        status = db_append_flush(txn, err);
+        status = slot__db_append_flush(txn, err);
     if (status == SLOT_OK)
-        status = db_block_touch(txn, recno / db->block_records, pin, err);
+        status = slot__db_block_touch(txn, recno / db->block_records, pin, err);
     if (status == SLOT_OK)
         *address = (*pin)->base + (offset - (*pin)->offset);
     return status;
@@ -33,9 +33,9 @@ static slot_status address_in_log(slot_txn *txn, uint64_t recno, struct pin **pi
     slot_status status = SLOT_OK;
 
     if (append->fill > 0 && (recno + 1) * db->record_size > append->start)
-        status = db_append_flush(txn, err);
+        status = slot__db_append_flush(txn, err);
     if (status == SLOT_OK)
-        status = db_touch(txn, key_of_records(recno / db->block_records), pin, &body, err);
+        status = slot__db_touch(txn, key_of_records(recno / db->block_records), pin, &body, err);
     if (status == SLOT_OK)
         *address = body + recno % db->block_records * db->record_size;
     return status;
@@ -44,19 +44,19 @@ static slot_status address_in_log(slot_txn *txn, uint64_t recno, struct pin **pi
 static slot_status address_of(slot_txn *txn, uint64_t recno, struct pin **pin, uint8_t **address,
                               slot_error *err)
 {
-    slot_status status = db_may_write(txn, err);
+    slot_status status = slot__db_may_write(txn, err);
 
     if (status != SLOT_OK)
         return status;
     if (recno >= txn->records)
-        return db_not_found(txn, recno, err);
+        return slot__db_not_found(txn, recno, err);
     return txn->db->access == SLOT_TRANSACTIONAL ? address_in_log(txn, recno, pin, address, err)
                                                  : address_direct(txn, recno, pin, address, err);
 }
 
 /* Replace n bytes from byte `offset` of the record on, deleted or not. */
-slot_status db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, const void *buf,
-                     slot_error *err)
+slot_status slot__db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
+                           const void *buf, slot_error *err)
 {
     uint8_t *address = NULL;
     struct pin *pin = NULL;
@@ -67,24 +67,24 @@ slot_status db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
         return status;
     result = txn->os->store(txn->os, address + offset, buf, n);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, FILE_RECORDS,
-                        recno * txn->record_size + offset,
-                        "a record cannot be written: was the file truncated?");
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS,
+                              recno * txn->record_size + offset,
+                              "a record cannot be written: was the file truncated?");
     return SLOT_OK;
 }
 
 slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, const void *buf,
                        slot_error *err)
 {
-    slot_status status = db_may_write(txn, err);
+    slot_status status = slot__db_may_write(txn, err);
 
     if (offset > txn->record_size || n > txn->record_size - offset)
-        return error_set(err, SLOT_E_ARG, FILE_RECORDS, SLOT_NO_OFFSET,
-                         "%u bytes from byte %u on are beyond the record", n, offset);
+        return slot__error_set(err, SLOT_E_ARG, FILE_RECORDS, SLOT_NO_OFFSET,
+                               "%u bytes from byte %u on are beyond the record", n, offset);
     if (status == SLOT_OK && txn->deleted > 0 && recno < txn->records)
-        status = deleted_check(txn, recno, err);
+        status = slot__deleted_check(txn, recno, err);
     if (status == SLOT_OK)
-        status = db_write(txn, recno, offset, n, buf, err);
+        status = slot__db_write(txn, recno, offset, n, buf, err);
     return status;
 }
 
@@ -98,14 +98,14 @@ slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
     uint8_t *address = NULL;
     struct pin *pin = NULL;
-    slot_status status = db_may_write(txn, err);
+    slot_status status = slot__db_may_write(txn, err);
 
     if (status == SLOT_OK && txn->deleted > 0 && recno < txn->records)
-        status = deleted_check(txn, recno, err);
+        status = slot__deleted_check(txn, recno, err);
     if (status == SLOT_OK)
         status = address_of(txn, recno, &pin, &address, err);
     if (status == SLOT_OK)
-        status = pins_lend(in_log ? &txn->frame_pins : &txn->pins, pin, err);
+        status = slot__pins_lend(in_log ? &txn->frame_pins : &txn->pins, pin, err);
     if (status == SLOT_OK)
         *record = address;
     return status;

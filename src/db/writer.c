@@ -40,8 +40,8 @@ static bool take_free(_Atomic uint32_t *turn)
                                                    memory_order_relaxed);
 }
 
-slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
-                      const char *what, slot_error *err)
+slot_status slot__turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
+                            const char *what, slot_error *err)
 {
     uint64_t deadline;
 
@@ -54,14 +54,14 @@ slot_status turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait
     /* Whoever has waited takes it as if others still did: one wake too many is the price. */
     while (atomic_exchange_explicit(turn, TURN_WANTED, memory_order_acquire) != TURN_FREE) {
         if (os->clock_ms(os) >= deadline)
-            return error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET, "%s (waited %u ms)", what,
-                             wait_ms);
+            return slot__error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET, "%s (waited %u ms)", what,
+                                   wait_ms);
         os->park(os, turn, TURN_WANTED, PARK_US);
     }
     return SLOT_OK;
 }
 
-void turn_give(const struct os *os, _Atomic uint32_t *turn)
+void slot__turn_give(const struct os *os, _Atomic uint32_t *turn)
 {
     if (atomic_exchange_explicit(turn, TURN_FREE, memory_order_release) == TURN_WANTED)
         os->unpark(os, turn);
@@ -99,15 +99,15 @@ static slot_status load_head(slot_db *db, slot_error *err)
     writer->records_space = 0;
     writer->sums_c = SHARED_FREE;
     writer->since_ms = db->os->clock_ms(db->os);
-    log_live(&db->log, writer->state.lsn - (writer->state.lsn > 0), writer->state.lsn, &live);
+    slot__log_live(&db->log, writer->state.lsn - (writer->state.lsn > 0), writer->state.lsn, &live);
     if (live.n == 0)
         return SLOT_OK;
-    status = log_open_segment(&db->log, live.file[0], err);
+    status = slot__log_open_segment(&db->log, live.file[0], err);
     if (status == SLOT_OK)
-        status = log_read_header(&db->log, live.file[0], &valid, &header, err);
+        status = slot__log_read_header(&db->log, live.file[0], &valid, &header, err);
     if (status == SLOT_OK && (!valid || header.start != live.start[0]))
-        status = error_set(err, SLOT_E_CORRUPT, log_name(live.file[0]), 0,
-                           "the header of the newest segment was changed by another program");
+        status = slot__error_set(err, SLOT_E_CORRUPT, slot__log_name(live.file[0]), 0,
+                                 "the header of the newest segment was changed by another program");
     if (status != SLOT_OK)
         return status;
     writer->head.file = live.file[0];
@@ -124,11 +124,11 @@ static slot_status find_end(slot_db *db, const struct log_live *live, const stru
 {
     struct snapshot last = *from;
     struct log_scan scan;
-    slot_status status = scan_init(&scan, &db->log, live, from->lsn, from->chain, err);
+    slot_status status = slot__scan_init(&scan, &db->log, live, from->lsn, from->chain, err);
 
     if (status == SLOT_OK)
-        status = scan_find_end(&scan, &last, err);
-    scan_release(&scan);
+        status = slot__scan_find_end(&scan, &last, err);
+    slot__scan_release(&scan);
     *end = last.lsn;
     return status;
 }
@@ -143,13 +143,13 @@ static slot_status adopt_frame(slot_db *db, struct log_batch *batch, const struc
     slot_status status = SLOT_OK;
 
     if ((frame->flags & FRAME_BODY) != 0)
-        status = batch_note(batch, &entry, err);
+        status = slot__batch_note(batch, &entry, err);
     if (status != SLOT_OK || (frame->flags & FRAME_COMMIT) == 0)
         return status;
-    status = batch_publish(&db->log, batch, err);
+    status = slot__batch_publish(&db->log, batch, err);
     if (status == SLOT_OK)
         shared_publish(&db->shared, &state);
-    batch_release(batch);
+    slot__batch_release(batch);
     return status;
 }
 
@@ -161,17 +161,17 @@ static slot_status adopt(slot_db *db, const struct log_live *live, const struct 
     struct log_batch batch;
     struct log_scan scan;
     struct scan_frame found;
-    slot_status status = scan_init(&scan, &db->log, live, from->lsn, from->chain, err);
+    slot_status status = slot__scan_init(&scan, &db->log, live, from->lsn, from->chain, err);
 
     memset(&none, 0, sizeof none);
-    batch_init(&batch, &none);
+    slot__batch_init(&batch, &none);
     while (status == SLOT_OK && scan.lsn < end) {
-        status = scan_next(&scan, &found, err);
+        status = slot__scan_next(&scan, &found, err);
         if (status == SLOT_OK)
             status = adopt_frame(db, &batch, &scan, &found, err);
     }
-    batch_release(&batch);
-    scan_release(&scan);
+    slot__batch_release(&batch);
+    slot__scan_release(&scan);
     return status;
 }
 
@@ -190,14 +190,14 @@ static slot_status take_over(slot_db *db, slot_error *err)
     bool tried = false;
     slot_status status;
 
-    log_live(&db->log, low, LSN_MAX, &live);
+    slot__log_live(&db->log, low, LSN_MAX, &live);
     status = find_end(db, &live, &from, &end, err);
     if (status == SLOT_OK && end > from.lsn) {
-        status = log_dirty_again(&db->log, &live, low, end, err);
+        status = slot__log_dirty_again(&db->log, &live, low, end, err);
         if (status == SLOT_OK)
-            status = log_flush(&db->log, &live, low, end, &tried, err);
+            status = slot__log_flush(&db->log, &live, low, end, &tried, err);
         if (status != SLOT_OK)
-            return tried ? db_poison_all(db, status) : status;
+            return tried ? slot__db_poison_all(db, status) : status;
         shared_raise_durable(&db->shared, end);
         status = adopt(db, &live, &from, end, err);
     }
@@ -217,7 +217,7 @@ static slot_status mark_open(slot_db *db, slot_error *err)
 
     if (shared_marked(&db->shared) != 0)
         return SLOT_OK;
-    log = db_path(db->path, DIR_LOG);
+    log = slot__db_path(db->path, DIR_LOG);
     if (log != NULL)
         result = db->os->make_dir(db->os, log);
     /* Also when it was there: whoever made it may have died before its name was durable. */
@@ -225,14 +225,14 @@ static slot_status mark_open(slot_db *db, slot_error *err)
         result = db->os->sync_dir(db->os, db->path);
     /* Segments of an earlier life, whose removal a power cut has undone. */
     if (os_ok(result))
-        status = log_remove_segments(db->os, log, err);
+        status = slot__log_remove_segments(db->os, log, err);
     free(log);
     if (status != SLOT_OK)
         return status;
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, DIR_LOG, SLOT_NO_OFFSET,
-                        "the directory of the log cannot be made");
-    status = checkpoint_mark(db, err);
+        return slot__error_os(err, result.status, result.code, DIR_LOG, SLOT_NO_OFFSET,
+                              "the directory of the log cannot be made");
+    status = slot__checkpoint_mark(db, err);
     return status;
 }
 
@@ -243,8 +243,8 @@ static slot_status settle_in(slot_db *db, slot_error *err)
     slot_status status = SLOT_OK;
     bool dead = shared_writing(&db->shared) != 0;
 
-    if (db_is_poisoned(db))
-        return error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    if (slot__db_is_poisoned(db))
+        return slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     if (dead)
         status = take_over(db, err);
     else
@@ -291,21 +291,21 @@ static slot_status wait_for_lock(slot_db *db, slot_error *err)
     const struct os *os = db->os;
     struct os_file *lock = db->files.lock;
     uint64_t deadline;
-    slot_status status = db_lock(os, lock, LOCK_BYTE_WRITER, true, 0, err);
+    slot_status status = slot__db_lock(os, lock, LOCK_BYTE_WRITER, true, 0, err);
 
     if (status != SLOT_E_BUSY)
         return status;
     deadline = os->clock_ms(os) + db->wait_ms;
     while (status == SLOT_E_BUSY && os->clock_ms(os) < deadline) {
         shared_set_wanted(&db->shared, 1);
-        status =
-            db_lock(os, lock, LOCK_BYTE_WRITER, true, (uint32_t)min_u64(db->wait_ms, TERM_MS), err);
+        status = slot__db_lock(os, lock, LOCK_BYTE_WRITER, true,
+                               (uint32_t)min_u64(db->wait_ms, TERM_MS), err);
     }
     if (status == SLOT_OK)
         shared_set_wanted(&db->shared, 0);
     else if (status == SLOT_E_BUSY)
-        status = error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_WRITER,
-                           "another process writes (waited %u ms)", db->wait_ms);
+        status = slot__error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_WRITER,
+                                 "another process writes (waited %u ms)", db->wait_ms);
     return status;
 }
 
@@ -335,63 +335,64 @@ static void drop_user(slot_db *db)
     db->os->unlock(db->os, db->files.lock, LOCK_BYTE_WRITER);
 }
 
-slot_status writer_begin(slot_db *db, slot_error *err)
+slot_status slot__writer_begin(slot_db *db, slot_error *err)
 {
     struct writer *writer = &db->writer;
     bool locked;
-    slot_status status = turn_take(db->os, &writer->turn, db->wait_ms,
-                                   "another write transaction of this handle did not end", err);
+    slot_status status =
+        slot__turn_take(db->os, &writer->turn, db->wait_ms,
+                        "another write transaction of this handle did not end", err);
 
     if (status != SLOT_OK)
         return status;
     give_way(db);
-    os_mutex_lock(&writer->mutex);
+    slot__os_mutex_lock(&writer->mutex);
     writer->users++;
     locked = writer->locked;
-    os_mutex_unlock(&writer->mutex);
+    slot__os_mutex_unlock(&writer->mutex);
     /* Nobody else of this handle can be taking the lock: we have the turn. */
     if (!locked)
         status = lock_writer(db, err);
-    else if (db_is_poisoned(db))
-        status = error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
-    os_mutex_lock(&writer->mutex);
+    else if (slot__db_is_poisoned(db))
+        status = slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    slot__os_mutex_lock(&writer->mutex);
     if (status == SLOT_OK)
         writer->locked = true;
     else
         drop_user(db);
-    os_mutex_unlock(&writer->mutex);
+    slot__os_mutex_unlock(&writer->mutex);
     if (status != SLOT_OK)
-        turn_give(db->os, &writer->turn);
+        slot__turn_give(db->os, &writer->turn);
     return status;
 }
 
-void writer_end(slot_db *db)
+void slot__writer_end(slot_db *db)
 {
-    os_mutex_lock(&db->writer.mutex);
+    slot__os_mutex_lock(&db->writer.mutex);
     drop_user(db);
-    os_mutex_unlock(&db->writer.mutex);
-    turn_give(db->os, &db->writer.turn);
+    slot__os_mutex_unlock(&db->writer.mutex);
+    slot__turn_give(db->os, &db->writer.turn);
 }
 
 /* ---- publishing ---- */
 
-bool writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry)
+bool slot__writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry)
 {
     struct writer *writer = &db->writer;
     bool found = false;
 
     if (db->sync == SLOT_SYNC_NORMAL)
         return false;
-    os_mutex_lock(&writer->mutex);
+    slot__os_mutex_lock(&writer->mutex);
     for (struct pending *pending = writer->oldest; pending != NULL; pending = pending->next) {
-        const struct log_entry *newer = batch_find(&pending->batch, key);
+        const struct log_entry *newer = slot__batch_find(&pending->batch, key);
 
         if (newer != NULL) {
             *entry = *newer;
             found = true;
         }
     }
-    os_mutex_unlock(&writer->mutex);
+    slot__os_mutex_unlock(&writer->mutex);
     return found;
 }
 
@@ -399,7 +400,7 @@ bool writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry)
 static slot_status publish(slot_db *db, const struct log_batch *batch, const struct snapshot *state,
                            slot_error *err)
 {
-    slot_status status = batch_publish(&db->log, batch, err);
+    slot_status status = slot__batch_publish(&db->log, batch, err);
 
     if (status == SLOT_OK)
         shared_publish(&db->shared, state);
@@ -421,7 +422,7 @@ static slot_status publish_pending(slot_db *db, uint64_t lsn, slot_error *err)
         writer->oldest = pending->next;
         if (writer->oldest == NULL)
             writer->newest = NULL;
-        batch_release(&pending->batch);
+        slot__batch_release(&pending->batch);
         free(pending);
         drop_user(db);
     }
@@ -439,20 +440,20 @@ static void give_up_pending(slot_db *db, slot_status status)
         struct pending *pending = writer->oldest;
 
         writer->oldest = pending->next;
-        batch_release(&pending->batch);
+        slot__batch_release(&pending->batch);
         free(pending);
         drop_user(db);
     }
     writer->newest = NULL;
 }
 
-void writer_disown(slot_db *db)
+void slot__writer_disown(slot_db *db)
 {
     atomic_store_explicit(&db->writer.own_from, 0, memory_order_relaxed);
     atomic_store_explicit(&db->writer.own_to, 0, memory_order_relaxed);
 }
 
-slot_status writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err)
+slot_status slot__writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err)
 {
     uint64_t durable = shared_durable(&db->shared);
     uint64_t own_from = atomic_load_explicit(&db->writer.own_from, memory_order_relaxed);
@@ -462,13 +463,13 @@ slot_status writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err)
 
     if (durable >= to)
         return SLOT_OK;
-    log_live(&db->log, durable, to, &live);
+    slot__log_live(&db->log, durable, to, &live);
     if (durable < own_from)
-        status = log_dirty_again(&db->log, &live, durable, min_u64(own_from, to), err);
+        status = slot__log_dirty_again(&db->log, &live, durable, min_u64(own_from, to), err);
     if (status == SLOT_OK && own_to < to)
-        status = log_dirty_again(&db->log, &live, max_u64(durable, own_to), to, err);
+        status = slot__log_dirty_again(&db->log, &live, max_u64(durable, own_to), to, err);
     if (status == SLOT_OK)
-        status = log_flush(&db->log, &live, durable, to, tried, err);
+        status = slot__log_flush(&db->log, &live, durable, to, tried, err);
     if (status == SLOT_OK)
         shared_raise_durable(&db->shared, to);
     return status;
@@ -476,9 +477,10 @@ slot_status writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err)
 
 static slot_status unknown(slot_error *err)
 {
-    return error_set(err, SLOT_E_UNKNOWN, "log", SLOT_NO_OFFSET,
-                     "the log could not be flushed or published: the next to open the database "
-                     "will see whether this transaction is in it; close all handles");
+    return slot__error_set(
+        err, SLOT_E_UNKNOWN, "log", SLOT_NO_OFFSET,
+        "the log could not be flushed or published: the next to open the database "
+        "will see whether this transaction is in it; close all handles");
 }
 
 /* The round is over: those who waited for it go on, and one of those who came later leads the next.
@@ -511,17 +513,17 @@ static void flush_for_all(slot_db *db, slot_error *err)
 
     writer->flushing = true;
     writer->flushing_to = to;
-    os_mutex_unlock(&writer->mutex);
-    status = db_is_poisoned(db) ? SLOT_E_POISONED : writer_flush(db, to, &tried, err);
-    if (status == SLOT_OK && db_is_poisoned(db)) /* somebody else's flush failed meanwhile */
+    slot__os_mutex_unlock(&writer->mutex);
+    status = slot__db_is_poisoned(db) ? SLOT_E_POISONED : slot__writer_flush(db, to, &tried, err);
+    if (status == SLOT_OK && slot__db_is_poisoned(db)) /* somebody else's flush failed meanwhile */
         status = SLOT_E_POISONED;
     if (status != SLOT_OK)
-        db_poison_all(db, status);
-    os_mutex_lock(&writer->mutex);
+        slot__db_poison_all(db, status);
+    slot__os_mutex_lock(&writer->mutex);
     if (status == SLOT_OK)
         status = publish_pending(db, to, err);
     if (status != SLOT_OK) {
-        db_poison_all(db, status);
+        slot__db_poison_all(db, status);
         to = writer->newest->state.lsn;
         give_up_pending(db, status);
     }
@@ -544,7 +546,7 @@ static void sleep_a_round(slot_db *db, uint64_t lsn)
     uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
 
     atomic_fetch_add_explicit(&writer->sleepers, 1, memory_order_relaxed);
-    os_mutex_unlock(&writer->mutex);
+    slot__os_mutex_unlock(&writer->mutex);
     db->os->park(db->os, word, seen, PARK_US);
     if (atomic_fetch_sub_explicit(&writer->sleepers, 1, memory_order_relaxed) > 1 &&
         is_finished(writer, lsn))
@@ -557,14 +559,14 @@ static slot_status wait_published(slot_db *db, uint64_t lsn, slot_error *err)
     struct writer *writer = &db->writer;
 
     while (!is_finished(writer, lsn)) {
-        os_mutex_lock(&writer->mutex);
+        slot__os_mutex_lock(&writer->mutex);
         if (writer->flushing) {
             sleep_a_round(db, lsn);
             continue;
         }
         if (!is_finished(writer, lsn))
             flush_for_all(db, err);
-        os_mutex_unlock(&writer->mutex);
+        slot__os_mutex_unlock(&writer->mutex);
     }
     return atomic_load_explicit(&writer->failed_from, memory_order_relaxed) <= lsn ? unknown(err)
                                                                                    : SLOT_OK;
@@ -583,7 +585,7 @@ static void start_writeback(slot_db *db, const struct log_head *before)
         db->os->start_writeback(db->os, db->log.files[before->file], from, to - from);
 }
 
-slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err)
+slot_status slot__writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err)
 {
     slot_db *db = txn->db;
     struct writer *writer = &db->writer;
@@ -593,27 +595,27 @@ slot_status writer_publish(slot_txn *txn, const struct snapshot *state, slot_err
     writer->state = *state;
     atomic_store_explicit(&writer->own_to, state->lsn, memory_order_relaxed);
     if (db->sync == SLOT_SYNC_NORMAL) {
-        if (db_is_poisoned(db) || publish(db, &txn->batch, state, err) != SLOT_OK) {
-            db->writer.failed = db_poison_all(db, SLOT_E_UNKNOWN);
+        if (slot__db_is_poisoned(db) || publish(db, &txn->batch, state, err) != SLOT_OK) {
+            db->writer.failed = slot__db_poison_all(db, SLOT_E_UNKNOWN);
             status = unknown(err);
         }
         start_writeback(db, &txn->batch.before);
-        batch_release(&txn->batch);
-        writer_end(db);
+        slot__batch_release(&txn->batch);
+        slot__writer_end(db);
         return status;
     }
     txn->pending = NULL;
     pending->batch = txn->batch;
     pending->state = *state;
     pending->next = NULL;
-    batch_init(&txn->batch, &writer->head);
-    os_mutex_lock(&writer->mutex);
+    slot__batch_init(&txn->batch, &writer->head);
+    slot__os_mutex_lock(&writer->mutex);
     if (writer->newest != NULL)
         writer->newest->next = pending;
     else
         writer->oldest = pending;
     writer->newest = pending; /* it is the user from now on */
-    os_mutex_unlock(&writer->mutex);
-    turn_give(db->os, &writer->turn);
+    slot__os_mutex_unlock(&writer->mutex);
+    slot__turn_give(db->os, &writer->turn);
     return wait_published(db, state->lsn, err);
 }

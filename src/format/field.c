@@ -36,7 +36,7 @@ static const struct field_type types[] = {
     [SLOT_PAD] = {"pad", 0, 0},
 };
 
-const struct field_type *field_type(slot_type type)
+const struct field_type *slot__field_type(slot_type type)
 {
     return type >= SLOT_U8 && type <= SLOT_PAD ? &types[type] : NULL;
 }
@@ -343,7 +343,7 @@ static const char *parse_bytes(const char *text, size_t n, uint8_t *p, size_t si
 static const char *parse_f32(const char *text, size_t n, uint64_t *value)
 {
     uint32_t bits = 0;
-    const char *reason = f32_parse(text, n, &bits);
+    const char *reason = slot__f32_parse(text, n, &bits);
 
     *value = bits;
     return reason;
@@ -352,7 +352,7 @@ static const char *parse_f32(const char *text, size_t n, uint64_t *value)
 static const char *parse_date(const char *text, size_t n, uint64_t *value)
 {
     int32_t days = 0;
-    const char *reason = date_parse(text, n, &days);
+    const char *reason = slot__date_parse(text, n, &days);
 
     *value = (uint32_t)days;
     return reason;
@@ -361,7 +361,7 @@ static const char *parse_date(const char *text, size_t n, uint64_t *value)
 static const char *parse_timestamp(const char *text, size_t n, uint64_t *value)
 {
     int64_t microseconds = 0;
-    const char *reason = timestamp_parse(text, n, &microseconds);
+    const char *reason = slot__timestamp_parse(text, n, &microseconds);
 
     *value = (uint64_t)microseconds;
     return reason;
@@ -380,7 +380,7 @@ static const char *parse_number(const slot_field *field, const char *text, size_
     case SLOT_F32:
         return parse_f32(text, n, value);
     case SLOT_F64:
-        return f64_parse(text, n, value);
+        return slot__f64_parse(text, n, value);
     case SLOT_BOOL:
         return parse_bool(text, n, value);
     case SLOT_DATE:
@@ -455,7 +455,7 @@ slot_status slot_field_parse(const slot_field *field, const char *text, size_t n
 
 size_t slot_field_text_max(const slot_field *field)
 {
-    const struct field_type *type = field_type(field->type);
+    const struct field_type *type = slot__field_type(field->type);
     size_t n = type != NULL ? type->text_max : 0;
 
     if (field->type == SLOT_TEXT)
@@ -523,15 +523,15 @@ static size_t format_number(const slot_field *field, const uint8_t *p, char *tex
     case SLOT_I64:
         return format_signed(text, get_i64(p));
     case SLOT_F32:
-        return f32_format(get_u32(p), text);
+        return slot__f32_format(get_u32(p), text);
     case SLOT_F64:
-        return f64_format(get_u64(p), text);
+        return slot__f64_format(get_u64(p), text);
     case SLOT_BOOL:
         return format_bool(text, p[0]);
     case SLOT_DATE:
-        return date_format((int32_t)get_u32(p), text);
+        return slot__date_format((int32_t)get_u32(p), text);
     case SLOT_TIMESTAMP:
-        return timestamp_format(get_i64(p), text);
+        return slot__timestamp_format(get_i64(p), text);
     default:
         return format_decimal(text, get_i64(p), field->scale);
     }

@@ -16,6 +16,6 @@ struct field_type {
 };
 
 /* The entry of a type, static; NULL when there is no such type. */
-const struct field_type *field_type(slot_type type);
+const struct field_type *slot__field_type(slot_type type);
 
 #endif

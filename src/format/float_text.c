@@ -77,18 +77,18 @@ static uint64_t shortest(uint64_t m, int e, const struct binary *format, int *e1
     /* Numbers down to half the distance below belong to this one: a quarter at a power of two. */
     bool close_below = m == UINT64_C(1) << (format->mantissa_bits - 1) && e > format->exponent_min;
     bool ends_belong = m % 2 == 0; /* ties go to the even mantissa */
-    int up = format->digits - 1 - floor_log10_pow2(bit_length(m) - 1 + e);
+    int up = format->digits - 1 - slot__floor_log10_pow2(slot__bit_length(m) - 1 + e);
     int power;
     bool exact;
-    uint64_t low = scale_u64(4 * m - (close_below ? 1 : 2), e - 2, up, &exact);
+    uint64_t low = slot__scale_u64(4 * m - (close_below ? 1 : 2), e - 2, up, &exact);
     uint64_t high;
     uint64_t twice;
     uint64_t result;
 
     low += !(exact && ends_belong);
-    high = scale_u64(2 * m + 1, e - 1, up, &exact);
+    high = slot__scale_u64(2 * m + 1, e - 1, up, &exact);
     high -= exact && !ends_belong;
-    twice = scale_u64(m, e + 1, up, &exact);
+    twice = slot__scale_u64(m, e + 1, up, &exact);
     result = shortest_between(low, high, twice, exact, &power);
     *e10 = power - up;
     return result;
@@ -196,12 +196,12 @@ static size_t format_bits(uint64_t bits, const struct binary *format, char *text
     return n;
 }
 
-size_t f64_format(uint64_t bits, char *text)
+size_t slot__f64_format(uint64_t bits, char *text)
 {
     return format_bits(bits, &binary64, text);
 }
 
-size_t f32_format(uint32_t bits, char *text)
+size_t slot__f32_format(uint32_t bits, char *text)
 {
     return format_bits(bits, &binary32, text);
 }
@@ -289,12 +289,12 @@ static int64_t big_read(struct big *b, const struct decimal *d)
     int64_t n = 0;
     bool more = false;
 
-    big_set(b, 0);
+    slot__big_set(b, 0);
     for (const char *p = d->first; p < d->end; p++) {
         if (*p == '.')
             continue;
         if (n < DIGITS_KEPT) {
-            big_multiply(b, 10, (uint32_t)(*p - '0'));
+            slot__big_multiply(b, 10, (uint32_t)(*p - '0'));
             n++;
         } else if (*p != '0') {
             more = true;
@@ -302,7 +302,7 @@ static int64_t big_read(struct big *b, const struct decimal *d)
         }
     }
     if (more) {
-        big_multiply(b, 10, 1);
+        slot__big_multiply(b, 10, 1);
         n++;
     }
     return n;
@@ -314,7 +314,7 @@ static int64_t big_read(struct big *b, const struct decimal *d)
  */
 static uint64_t round_bits(uint64_t m, int e, bool exact, const struct binary *format)
 {
-    int spare = 64 - bit_length(m);
+    int spare = 64 - slot__bit_length(m);
     int drop = 64 - format->mantissa_bits;
     uint64_t kept = 0;
     uint64_t rest;
@@ -352,14 +352,14 @@ static uint64_t decimal_bits(const struct decimal *d, const struct binary *forma
 
     if (d->fits) {
         e10 = (int)d->e10;
-        e2 = 62 - bit_length(d->value) - floor_log2_pow10(e10);
-        m = scale_u64(d->value, e2, e10, &exact);
+        e2 = 62 - slot__bit_length(d->value) - slot__floor_log2_pow10(e10);
+        m = slot__scale_u64(d->value, e2, e10, &exact);
     } else {
         struct big big;
 
         e10 = (int)(d->e10 + d->digits - big_read(&big, d));
-        e2 = 62 - big_bit_length(&big) - floor_log2_pow10(e10);
-        m = scale_big(&big, e2, e10, &exact);
+        e2 = 62 - slot__big_bit_length(&big) - slot__floor_log2_pow10(e10);
+        m = slot__scale_big(&big, e2, e10, &exact);
     }
     return round_bits(m, -e2, exact, format);
 }
@@ -436,12 +436,12 @@ static const char *parse_bits(const char *text, size_t n, const struct binary *f
     return reason;
 }
 
-const char *f64_parse(const char *text, size_t n, uint64_t *bits)
+const char *slot__f64_parse(const char *text, size_t n, uint64_t *bits)
 {
     return parse_bits(text, n, &binary64, bits);
 }
 
-const char *f32_parse(const char *text, size_t n, uint32_t *bits)
+const char *slot__f32_parse(const char *text, size_t n, uint32_t *bits)
 {
     uint64_t result = 0;
     const char *reason = parse_bits(text, n, &binary32, &result);

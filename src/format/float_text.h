@@ -23,15 +23,15 @@
 #define F32_TEXT_MAX 18u /* -16777216000000000 */
 
 /* Write the text, at most F64_TEXT_MAX (F32_TEXT_MAX) bytes without a NUL; returns its length. */
-size_t f64_format(uint64_t bits, char *text);
-size_t f32_format(uint32_t bits, char *text);
+size_t slot__f64_format(uint64_t bits, char *text);
+size_t slot__f32_format(uint32_t bits, char *text);
 
 /*
  * Read [sign] digits [. digits] [e [sign] digits], or inf and nan as above; all n bytes. Returns
  * NULL, or a static reason why they are no number: also when it is too large, or is not zero but so
  * small that it would become zero. *bits is written on NULL only.
  */
-const char *f64_parse(const char *text, size_t n, uint64_t *bits);
-const char *f32_parse(const char *text, size_t n, uint32_t *bits);
+const char *slot__f64_parse(const char *text, size_t n, uint64_t *bits);
+const char *slot__f32_parse(const char *text, size_t n, uint32_t *bits);
 
 #endif

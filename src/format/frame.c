@@ -15,7 +15,7 @@
 
 static const uint8_t segment_magic[8] = {'S', 'L', 'O', 'T', 'S', 'E', 'G', 'M'};
 
-void segment_header_encode(const struct segment_header *header, uint8_t *bytes)
+void slot__segment_header_encode(const struct segment_header *header, uint8_t *bytes)
 {
     memset(bytes, 0, SEGMENT_HEADER_BYTES);
     memcpy(bytes, segment_magic, sizeof segment_magic);
@@ -27,16 +27,16 @@ void segment_header_encode(const struct segment_header *header, uint8_t *bytes)
     put_u32(bytes + 48, header->generation);
     put_u32(bytes + 52, header->record_size);
     put_u64(bytes + 56, header->segment_bytes);
-    put_u64(bytes + CHECKSUM_AT, checksum(bytes, CHECKSUM_AT, 0));
+    put_u64(bytes + CHECKSUM_AT, slot__checksum(bytes, CHECKSUM_AT, 0));
 }
 
-bool segment_header_decode(const uint8_t *bytes, struct segment_header *header)
+bool slot__segment_header_decode(const uint8_t *bytes, struct segment_header *header)
 {
     struct segment_header read;
 
     if (memcmp(bytes, segment_magic, sizeof segment_magic) != 0 ||
         get_u32(bytes + 8) != SEGMENT_VERSION || get_u32(bytes + 12) != SEGMENT_HEADER_BYTES ||
-        get_u64(bytes + CHECKSUM_AT) != checksum(bytes, CHECKSUM_AT, 0))
+        get_u64(bytes + CHECKSUM_AT) != slot__checksum(bytes, CHECKSUM_AT, 0))
         return false;
     memcpy(read.file_id, bytes + 16, FRAME_FILE_ID_BYTES);
     read.start = get_u64(bytes + 32);
@@ -52,12 +52,12 @@ bool segment_header_decode(const uint8_t *bytes, struct segment_header *header)
     return true;
 }
 
-uint32_t frame_length(uint32_t body_bytes)
+uint32_t slot__frame_length(uint32_t body_bytes)
 {
     return (uint32_t)round_up((uint64_t)FRAME_HEADER_BYTES + body_bytes, FRAME_UNIT);
 }
 
-uint32_t frame_commit_length(uint64_t offset, uint32_t body_bytes)
+uint32_t slot__frame_commit_length(uint64_t offset, uint32_t body_bytes)
 {
     uint64_t end = round_up(offset + FRAME_HEADER_BYTES + body_bytes, FRAME_COMMIT_UNIT);
 
@@ -74,10 +74,10 @@ static uint32_t header_check(const uint8_t *bytes)
     memcpy(copy, bytes, sizeof copy);
     put_u16(copy + 46, 0);
     put_u16(copy + 54, 0);
-    return (uint32_t)checksum(copy, sizeof copy, 0);
+    return (uint32_t)slot__checksum(copy, sizeof copy, 0);
 }
 
-void frame_encode(const struct frame *frame, uint8_t *bytes)
+void slot__frame_encode(const struct frame *frame, uint8_t *bytes)
 {
     uint32_t check;
     uint64_t undurable = frame->lsn > frame->durable ? frame->lsn - frame->durable : 0;
@@ -97,7 +97,7 @@ void frame_encode(const struct frame *frame, uint8_t *bytes)
     put_u64(bytes + CHAIN_AT, frame->chain);
 }
 
-bool frame_decode(const uint8_t *bytes, struct frame *frame)
+bool slot__frame_decode(const uint8_t *bytes, struct frame *frame)
 {
     uint64_t block = get_u64(bytes + 16);
     uint32_t undurable = get_u32(bytes + 32);
@@ -130,9 +130,9 @@ bool frame_decode(const uint8_t *bytes, struct frame *frame)
     return true;
 }
 
-uint64_t frame_chain(uint64_t before, const uint8_t *header, const void *body, size_t n)
+uint64_t slot__frame_chain(uint64_t before, const uint8_t *header, const void *body, size_t n)
 {
-    uint64_t chain = checksum(header, CHAIN_AT, before);
+    uint64_t chain = slot__checksum(header, CHAIN_AT, before);
 
-    return n > 0 ? checksum(body, n, chain) : chain;
+    return n > 0 ? slot__checksum(body, n, chain) : chain;
 }

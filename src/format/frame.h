@@ -26,10 +26,11 @@
  * Frame header
  *        0    8 lsn            of its first byte
  *        8    8 previous       LSN of the frame with the version before of the same block; 0: none
- *       16    8 block          bits 0..42 its number, bit 43: 0 records, 1 deleted; bits 56..:
- * flags 24    4 generation     of the segment 28    4 length         bytes to the next frame, a
- * multiple of 64 32    4 undurable      64-byte units from the durable LSN at writing to lsn;
- * saturates 36    4 direct_blocks  FRAME_COMMIT: new blocks that were written to `records` itself
+ *       16    8 block          bits 0..42 its number, bit 43: 0 records, 1 deleted; from 56: flags
+ *       24    4 generation     of the segment
+ *       28    4 length         bytes to the next frame, a multiple of 64
+ *       32    4 undurable      64-byte units from the durable LSN at writing to lsn; saturates
+ *       36    4 direct_blocks  FRAME_COMMIT: new blocks that were written to `records` itself
  *       40    6 records        FRAME_COMMIT: number of records, deleted ones included; else 0
  *       46    2 check, low     of bytes 0..55 without the check: low 32 bits of their xxh3-64, so
  *       48    6 deleted        FRAME_COMMIT: how many of them are deleted; else 0
@@ -106,26 +107,26 @@ struct frame {
     uint64_t chain;
 };
 
-void segment_header_encode(const struct segment_header *header, uint8_t *bytes);
+void slot__segment_header_encode(const struct segment_header *header, uint8_t *bytes);
 
 /* Whether the SEGMENT_HEADER_BYTES bytes are a header, as it was written. */
-bool segment_header_decode(const uint8_t *bytes, struct segment_header *header);
+bool slot__segment_header_decode(const uint8_t *bytes, struct segment_header *header);
 
 /* Bytes from a frame's header to the next frame, without the padding behind a commit. */
-uint32_t frame_length(uint32_t body_bytes);
+uint32_t slot__frame_length(uint32_t body_bytes);
 
 /* The length of a frame that ends a transaction, at `offset` of its segment. */
-uint32_t frame_commit_length(uint64_t offset, uint32_t body_bytes);
+uint32_t slot__frame_commit_length(uint64_t offset, uint32_t body_bytes);
 
 /* The 64 bytes that stand for *frame, its chain value included. */
-void frame_encode(const struct frame *frame, uint8_t *bytes);
+void slot__frame_encode(const struct frame *frame, uint8_t *bytes);
 
 /*
  * The frame whose header these 64 bytes are, or false when they are not one that was written whole.
  */
-bool frame_decode(const uint8_t *bytes, struct frame *frame);
+bool slot__frame_decode(const uint8_t *bytes, struct frame *frame);
 
 /* The chain value of an encoded frame (which does not depend on the value in it); n may be 0. */
-uint64_t frame_chain(uint64_t before, const uint8_t *header, const void *body, size_t n);
+uint64_t slot__frame_chain(uint64_t before, const uint8_t *header, const void *body, size_t n);
 
 #endif

@@ -41,13 +41,13 @@ _Static_assert(AT_CHECKSUM + 8 == META_SLOT_BYTES, "the checksum ends the slot")
 
 static const char magic[8] = {'S', 'L', 'O', 'T', 'M', 'E', 'T', 'A'};
 
-uint32_t meta_block_records(uint32_t record_size)
+uint32_t slot__meta_block_records(uint32_t record_size)
 {
     assert(record_size > 0);
     return record_size > 4096 ? 1 : 4096 / record_size;
 }
 
-void meta_encode(const struct meta *meta, uint8_t *slot)
+void slot__meta_encode(const struct meta *meta, uint8_t *slot)
 {
     memset(slot, 0, META_SLOT_BYTES);
     memcpy(slot + AT_MAGIC, magic, sizeof magic);
@@ -69,26 +69,26 @@ void meta_encode(const struct meta *meta, uint8_t *slot)
     put_u32(slot + AT_ATTACHED, meta->attached ? 1 : 0);
     put_u32(slot + AT_SUMS_STALE, meta->sums_stale ? 1 : 0);
     put_u64(slot + AT_SUMS_ROOT, meta->sums_root);
-    put_u64(slot + AT_CHECKSUM, checksum(slot, AT_CHECKSUM, 0));
+    put_u64(slot + AT_CHECKSUM, slot__checksum(slot, AT_CHECKSUM, 0));
 }
 
 /* Whether the slot is one of ours, of this version, and as it was written. */
 static slot_status check_frame(const uint8_t *slot, uint64_t base, slot_error *err)
 {
     if (memcmp(slot + AT_MAGIC, magic, sizeof magic) != 0)
-        return error_set(err, SLOT_E_NOT_SLOTFILE, "meta", base + AT_MAGIC,
-                         "not a Slotfile database: the slot does not begin with SLOTMETA");
+        return slot__error_set(err, SLOT_E_NOT_SLOTFILE, "meta", base + AT_MAGIC,
+                               "not a Slotfile database: the slot does not begin with SLOTMETA");
     if (get_u32(slot + AT_VERSION) != META_VERSION)
-        return error_set(err, SLOT_E_VERSION, "meta", base + AT_VERSION,
-                         "format version %u, this program knows %u: use a newer program",
-                         get_u32(slot + AT_VERSION), META_VERSION);
+        return slot__error_set(err, SLOT_E_VERSION, "meta", base + AT_VERSION,
+                               "format version %u, this program knows %u: use a newer program",
+                               get_u32(slot + AT_VERSION), META_VERSION);
     if (get_u32(slot + AT_SLOT_BYTES) != META_SLOT_BYTES)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_SLOT_BYTES,
-                         "slot size %u instead of %u", get_u32(slot + AT_SLOT_BYTES),
-                         META_SLOT_BYTES);
-    if (get_u64(slot + AT_CHECKSUM) != checksum(slot, AT_CHECKSUM, 0))
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_CHECKSUM,
-                         "the slot's checksum does not fit its bytes");
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_SLOT_BYTES,
+                               "slot size %u instead of %u", get_u32(slot + AT_SLOT_BYTES),
+                               META_SLOT_BYTES);
+    if (get_u64(slot + AT_CHECKSUM) != slot__checksum(slot, AT_CHECKSUM, 0))
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_CHECKSUM,
+                               "the slot's checksum does not fit its bytes");
     return SLOT_OK;
 }
 
@@ -113,29 +113,30 @@ static slot_status check_fields(const uint8_t *slot, uint32_t index, slot_error 
     uint32_t record_size = get_u32(slot + AT_RECORD_SIZE);
 
     if (get_u64(slot + AT_FEATURES) != 0)
-        return error_set(err, SLOT_E_VERSION, "meta", base + AT_FEATURES,
-                         "feature bits %#llx are not known: use a newer program",
-                         (unsigned long long)get_u64(slot + AT_FEATURES));
+        return slot__error_set(err, SLOT_E_VERSION, "meta", base + AT_FEATURES,
+                               "feature bits %#llx are not known: use a newer program",
+                               (unsigned long long)get_u64(slot + AT_FEATURES));
     if (all_zero(slot + AT_FILE_ID, META_FILE_ID_BYTES))
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_FILE_ID, "the file id is zero");
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_FILE_ID,
+                               "the file id is zero");
     if (get_u64(slot + AT_GENERATION) < META_GENERATION_MIN ||
         get_u64(slot + AT_GENERATION) % META_SLOTS != index)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_GENERATION,
-                         "generation %llu cannot be in slot %u",
-                         (unsigned long long)get_u64(slot + AT_GENERATION), index);
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_GENERATION,
+                               "generation %llu cannot be in slot %u",
+                               (unsigned long long)get_u64(slot + AT_GENERATION), index);
     if (record_size == 0 || record_size > SLOT_RECORD_SIZE_MAX)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_RECORD_SIZE,
-                         "record size %u is not within 1 and %u", record_size,
-                         SLOT_RECORD_SIZE_MAX);
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_RECORD_SIZE,
+                               "record size %u is not within 1 and %u", record_size,
+                               SLOT_RECORD_SIZE_MAX);
     for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
         if (get_u32(slot + small[i].at) > small[i].max)
-            return error_set(err, SLOT_E_CORRUPT, "meta", base + small[i].at,
-                             "%s is %u, more than %u", small[i].name, get_u32(slot + small[i].at),
-                             small[i].max);
+            return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + small[i].at,
+                                   "%s is %u, more than %u", small[i].name,
+                                   get_u32(slot + small[i].at), small[i].max);
     }
     if (!all_zero(slot + AT_RESERVED, AT_CHECKSUM - AT_RESERVED))
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_RESERVED,
-                         "reserved bytes are not zero");
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_RESERVED,
+                               "reserved bytes are not zero");
     return SLOT_OK;
 }
 
@@ -146,35 +147,36 @@ static slot_status check_counts(const uint8_t *slot, uint64_t base, slot_error *
     uint64_t deleted = get_u64(slot + AT_DELETED);
 
     if (records > SLOT_RECORDS_MAX)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_RECORDS,
-                         "%llu records are more than the format allows",
-                         (unsigned long long)records);
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_RECORDS,
+                               "%llu records are more than the format allows",
+                               (unsigned long long)records);
     if (deleted > records)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_DELETED,
-                         "%llu of %llu records are deleted", (unsigned long long)deleted,
-                         (unsigned long long)records);
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_DELETED,
+                               "%llu of %llu records are deleted", (unsigned long long)deleted,
+                               (unsigned long long)records);
     if (get_u64(slot + AT_DELETED_BLOCKS) > records / 32768 + 1)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_DELETED_BLOCKS,
-                         "%llu blocks of deletion marks are too many for %llu records",
-                         (unsigned long long)get_u64(slot + AT_DELETED_BLOCKS),
-                         (unsigned long long)records);
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_DELETED_BLOCKS,
+                               "%llu blocks of deletion marks are too many for %llu records",
+                               (unsigned long long)get_u64(slot + AT_DELETED_BLOCKS),
+                               (unsigned long long)records);
     if (get_u64(slot + AT_CHECKPOINT_LSN) > LSN_MAX ||
         get_u64(slot + AT_CHECKPOINT_LSN) % FRAME_UNIT != 0)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_CHECKPOINT_LSN,
-                         "%llu is not a position in any log",
-                         (unsigned long long)get_u64(slot + AT_CHECKPOINT_LSN));
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_CHECKPOINT_LSN,
+                               "%llu is not a position in any log",
+                               (unsigned long long)get_u64(slot + AT_CHECKPOINT_LSN));
     if (get_u64(slot + AT_SCHEMA_BYTES) > META_SCHEMA_BYTES_MAX)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_SCHEMA_BYTES,
-                         "a schema of %llu bytes is larger than any",
-                         (unsigned long long)get_u64(slot + AT_SCHEMA_BYTES));
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_SCHEMA_BYTES,
+                               "a schema of %llu bytes is larger than any",
+                               (unsigned long long)get_u64(slot + AT_SCHEMA_BYTES));
     if (get_u64(slot + AT_DATA_OFFSET) > INT64_MAX / 2)
-        return error_set(err, SLOT_E_CORRUPT, "meta", base + AT_DATA_OFFSET,
-                         "data offset %llu is beyond any file",
-                         (unsigned long long)get_u64(slot + AT_DATA_OFFSET));
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", base + AT_DATA_OFFSET,
+                               "data offset %llu is beyond any file",
+                               (unsigned long long)get_u64(slot + AT_DATA_OFFSET));
     return SLOT_OK;
 }
 
-slot_status meta_decode(const uint8_t *slot, uint32_t index, struct meta *meta, slot_error *err)
+slot_status slot__meta_decode(const uint8_t *slot, uint32_t index, struct meta *meta,
+                              slot_error *err)
 {
     uint64_t base = (uint64_t)index * META_SLOT_BYTES;
     slot_status status = check_frame(slot, base, err);
@@ -204,14 +206,15 @@ slot_status meta_decode(const uint8_t *slot, uint32_t index, struct meta *meta, 
     return SLOT_OK;
 }
 
-slot_status meta_pick(const uint8_t *slots, struct meta *meta, slot_error *err)
+slot_status slot__meta_pick(const uint8_t *slots, struct meta *meta, slot_error *err)
 {
     struct meta found[META_SLOTS];
     slot_error errors[META_SLOTS];
     bool valid[META_SLOTS];
 
     for (uint32_t i = 0; i < META_SLOTS; i++)
-        valid[i] = meta_decode(slots + i * META_SLOT_BYTES, i, &found[i], &errors[i]) == SLOT_OK;
+        valid[i] =
+            slot__meta_decode(slots + i * META_SLOT_BYTES, i, &found[i], &errors[i]) == SLOT_OK;
     if (!valid[0] && !valid[1]) {
         if (err != NULL)
             *err = errors[0];
@@ -221,8 +224,8 @@ slot_status meta_pick(const uint8_t *slots, struct meta *meta, slot_error *err)
         (memcmp(found[0].file_id, found[1].file_id, META_FILE_ID_BYTES) != 0 ||
          found[0].record_size != found[1].record_size ||
          found[0].schema_hash != found[1].schema_hash))
-        return error_set(err, SLOT_E_CORRUPT, "meta", AT_FILE_ID,
-                         "the two slots belong to different databases: restore a backup");
+        return slot__error_set(err, SLOT_E_CORRUPT, "meta", AT_FILE_ID,
+                               "the two slots belong to different databases: restore a backup");
     if (valid[0] && (!valid[1] || found[0].generation > found[1].generation))
         *meta = found[0];
     else

@@ -62,22 +62,23 @@ struct meta {
 };
 
 /* Records in a block of that record size: the R of the design, max(1, floor(4096 / size)). */
-uint32_t meta_block_records(uint32_t record_size);
+uint32_t slot__meta_block_records(uint32_t record_size);
 
 /* The slot of META_SLOT_BYTES bytes that stands for *meta. */
-void meta_encode(const struct meta *meta, uint8_t *slot);
+void slot__meta_encode(const struct meta *meta, uint8_t *slot);
 
 /*
  * Decode slot number `index` (0, 1). SLOT_E_NOT_SLOTFILE (magic), SLOT_E_VERSION (version,
  * features), SLOT_E_CORRUPT (all else), with the offset in the file `meta`.
  */
-slot_status meta_decode(const uint8_t *slot, uint32_t index, struct meta *meta, slot_error *err);
+slot_status slot__meta_decode(const uint8_t *slot, uint32_t index, struct meta *meta,
+                              slot_error *err);
 
 /*
  * Which of the two slots (META_SLOTS * META_SLOT_BYTES bytes) is in force: the newest valid one.
  * When neither is valid, the error of slot 0; when both are but belong to different databases,
  * SLOT_E_CORRUPT.
  */
-slot_status meta_pick(const uint8_t *slots, struct meta *meta, slot_error *err);
+slot_status slot__meta_pick(const uint8_t *slots, struct meta *meta, slot_error *err);
 
 #endif

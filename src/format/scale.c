@@ -40,7 +40,7 @@ static const uint64_t pow5[POW5_64_MAX + 1] = {
     7450580596923828125u,
 };
 
-int bit_length(uint64_t v)
+int slot__bit_length(uint64_t v)
 {
 #if defined(__GNUC__)
     return v == 0 ? 0 : 64 - __builtin_clzll(v);
@@ -65,12 +65,12 @@ static int floor_scaled(int a, int factor, int shift)
     return (int)(product >= 0 ? product / unit : -((-product + unit - 1) / unit));
 }
 
-int floor_log2_pow10(int e10)
+int slot__floor_log2_pow10(int e10)
 {
     return floor_scaled(e10, 217706, 16);
 }
 
-int floor_log10_pow2(int e2)
+int slot__floor_log10_pow2(int e2)
 {
     return floor_scaled(e2, 78913, 18);
 }
@@ -119,7 +119,7 @@ static void multiply(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low)
  */
 static uint64_t divide(uint64_t high, uint64_t low, uint64_t d, uint64_t *remainder)
 {
-    int align = 64 - bit_length(d);
+    int align = 64 - slot__bit_length(d);
     uint64_t quotient = 0;
 
     d <<= align;
@@ -181,7 +181,7 @@ static uint64_t scale_small(uint64_t x, int e2, int e10, bool *exact)
  * Integers of a fixed size
  * ------------------------------------------------------------------------------------------- */
 
-void big_set(struct big *b, uint64_t v)
+void slot__big_set(struct big *b, uint64_t v)
 {
     b->n = 0;
     for (; v != 0; v >>= 32)
@@ -189,7 +189,7 @@ void big_set(struct big *b, uint64_t v)
 }
 
 /* b = b * factor + more */
-void big_multiply(struct big *b, uint32_t factor, uint32_t more)
+void slot__big_multiply(struct big *b, uint32_t factor, uint32_t more)
 {
     uint64_t carry = more;
 
@@ -207,13 +207,13 @@ void big_multiply(struct big *b, uint32_t factor, uint32_t more)
 static void big_multiply_pow5(struct big *b, int e)
 {
     for (; e >= 13; e -= 13)
-        big_multiply(b, 1220703125, 0); /* 5^13, the last below 2^32 */
-    big_multiply(b, (uint32_t)pow5[e], 0);
+        slot__big_multiply(b, 1220703125, 0); /* 5^13, the last below 2^32 */
+    slot__big_multiply(b, (uint32_t)pow5[e], 0);
 }
 
-int big_bit_length(const struct big *b)
+int slot__big_bit_length(const struct big *b)
 {
-    return b->n == 0 ? 0 : 32 * (b->n - 1) + bit_length(b->limb[b->n - 1]);
+    return b->n == 0 ? 0 : 32 * (b->n - 1) + slot__bit_length(b->limb[b->n - 1]);
 }
 
 static void big_shift_left(struct big *b, int shift)
@@ -320,7 +320,7 @@ static uint64_t big_divide(struct big *a, const struct big *d, bool *exact)
 }
 
 /* As scale_small for any exponents; x is used up. */
-uint64_t scale_big(struct big *x, int e2, int e10, bool *exact)
+uint64_t slot__scale_big(struct big *x, int e2, int e10, bool *exact)
 {
     int shift = e2 + e10;
     uint64_t result;
@@ -329,13 +329,13 @@ uint64_t scale_big(struct big *x, int e2, int e10, bool *exact)
         struct big divisor;
         int align;
 
-        big_set(&divisor, 1);
+        slot__big_set(&divisor, 1);
         big_multiply_pow5(&divisor, -e10);
         if (shift >= 0)
             big_shift_left(x, shift);
         else
             big_shift_left(&divisor, -shift);
-        align = (32 - big_bit_length(&divisor) % 32) % 32;
+        align = (32 - slot__big_bit_length(&divisor) % 32) % 32;
         big_shift_left(&divisor, align);
         big_shift_left(x, align);
         result = big_divide(x, &divisor, exact);
@@ -347,7 +347,7 @@ uint64_t scale_big(struct big *x, int e2, int e10, bool *exact)
     return result;
 }
 
-uint64_t scale_u64(uint64_t x, int e2, int e10, bool *exact)
+uint64_t slot__scale_u64(uint64_t x, int e2, int e10, bool *exact)
 {
     struct big big;
     uint64_t result;
@@ -355,8 +355,8 @@ uint64_t scale_u64(uint64_t x, int e2, int e10, bool *exact)
     if (e10 >= -POW5_64_MAX && e10 <= POW5_64_MAX) {
         result = scale_small(x, e2, e10, exact);
     } else {
-        big_set(&big, x);
-        result = scale_big(&big, e2, e10, exact);
+        slot__big_set(&big, x);
+        result = slot__scale_big(&big, e2, e10, exact);
     }
     return result;
 }

@@ -23,22 +23,24 @@ struct big {
     uint32_t limb[BIG_LIMBS];
 };
 
-void big_set(struct big *b, uint64_t v);
+void slot__big_set(struct big *b, uint64_t v);
 
 /* b * factor + more. */
-void big_multiply(struct big *b, uint32_t factor, uint32_t more);
+void slot__big_multiply(struct big *b, uint32_t factor, uint32_t more);
 
 /* Bits without leading zeros; 0 has none. */
-int big_bit_length(const struct big *b);
-int bit_length(uint64_t v);
+int slot__big_bit_length(const struct big *b);
+int slot__bit_length(uint64_t v);
 
 /* floor(log2(10^e10)) and floor(log10(2^e2)), for all exponents of numbers. */
-int floor_log2_pow10(int e10);
-int floor_log10_pow2(int e2);
+int slot__floor_log2_pow10(int e10);
+int slot__floor_log10_pow2(int e2);
 
-/* floor(x * 2^e2 * 10^e10), which must be below 2^64; *exact: nothing was cut off. scale_big uses
- * *x up. */
-uint64_t scale_u64(uint64_t x, int e2, int e10, bool *exact);
-uint64_t scale_big(struct big *x, int e2, int e10, bool *exact);
+/*
+ * floor(x * 2^e2 * 10^e10), which must be below 2^64; *exact: nothing was cut off. slot__scale_big
+ * uses *x up.
+ */
+uint64_t slot__scale_u64(uint64_t x, int e2, int e10, bool *exact);
+uint64_t slot__scale_big(struct big *x, int e2, int e10, bool *exact);
 
 #endif

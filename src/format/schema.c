@@ -84,7 +84,7 @@ static void lay_out(struct reader *r, void *memory, size_t fields)
     r->schema = schema;
 }
 
-size_t schema_decode_bound(const char *text, size_t n)
+size_t slot__schema_decode_bound(const char *text, size_t n)
 {
     return memory_bytes(n, fields_max(text, n));
 }
@@ -107,7 +107,7 @@ static char *put_decimal(char *p, uint64_t value)
 /* OFFSET TYPE NAME and the newline. */
 static char *put_field(char *p, const slot_field *field)
 {
-    const struct field_type *type = field_type(field->type);
+    const struct field_type *type = slot__field_type(field->type);
     bool bracket = type->bytes == 0 || field->type == SLOT_DECIMAL;
 
     p = put_decimal(p, field->offset);
@@ -193,7 +193,7 @@ static void sort_names(struct slot_schema *schema)
     }
 }
 
-const slot_field *schema_find(const struct slot_schema *schema, const char *name, size_t n)
+const slot_field *slot__schema_find(const struct slot_schema *schema, const char *name, size_t n)
 {
     const slot_field *found = NULL;
     size_t low = 0;
@@ -220,7 +220,7 @@ const slot_field *schema_find(const struct slot_schema *schema, const char *name
 
 static slot_status refuse(struct reader *r, size_t at, const char *what)
 {
-    return error_set(r->err, SLOT_E_SCHEMA, "schema", at, "%s", what);
+    return slot__error_set(r->err, SLOT_E_SCHEMA, "schema", at, "%s", what);
 }
 
 static bool at_end(const struct reader *r)
@@ -256,7 +256,7 @@ static bool type_of_word(const char *word, size_t n, slot_type *type)
     bool found = false;
 
     for (slot_type t = SLOT_U8; !found && t <= SLOT_PAD; t++) {
-        const char *known = field_type(t)->word;
+        const char *known = slot__field_type(t)->word;
 
         found = strlen(known) == n && memcmp(known, word, n) == 0;
         if (found)
@@ -311,7 +311,7 @@ static slot_status read_type(struct reader *r, slot_field *field)
                         "no such type (u8 u16 u32 u64 i8 i16 i32 i64 f32 f64 bool text[N] bytes[N] "
                         "date timestamp decimal[S] pad[N])");
     if (status == SLOT_OK) {
-        field->size = field_type(field->type)->bytes;
+        field->size = slot__field_type(field->type)->bytes;
         field->scale = 0;
         if (field->size == 0 || field->type == SLOT_DECIMAL)
             status = read_bracket(r, field);
@@ -348,7 +348,7 @@ static slot_status check_name(struct reader *r, const struct name *name)
 {
     const char *text = r->text + name->at;
     size_t n = name->bytes;
-    size_t valid = utf8_valid_bytes(text, n);
+    size_t valid = slot__utf8_valid_bytes(text, n);
     size_t control = find_control(text, n);
     slot_status status = SLOT_OK;
 
@@ -658,8 +658,8 @@ static slot_status check_canonical(struct reader *r)
  * The interface
  * ------------------------------------------------------------------------------------------- */
 
-slot_status schema_decode(const char *text, size_t n, void *memory, struct slot_schema **schema,
-                          slot_error *err)
+slot_status slot__schema_decode(const char *text, size_t n, void *memory,
+                                struct slot_schema **schema, slot_error *err)
 {
     struct reader r = {.text = text, .n = n, .err = err};
     bool file_form = starts_with(&r, file_form_mark, sizeof file_form_mark - 1);
@@ -681,12 +681,12 @@ slot_status schema_decode(const char *text, size_t n, void *memory, struct slot_
     return status;
 }
 
-size_t schema_sized_bound(void)
+size_t slot__schema_sized_bound(void)
 {
     return memory_bytes(0, 0);
 }
 
-struct slot_schema *schema_sized(uint32_t record_size, void *memory)
+struct slot_schema *slot__schema_sized(uint32_t record_size, void *memory)
 {
     struct reader r = {.n = 0};
 

@@ -37,23 +37,23 @@ struct slot_schema {
     size_t text_bytes; /* without the NUL */
 };
 
-/* Bytes of memory that schema_decode needs for this text, whatever is in it: under 3 MiB.
+/* Bytes of memory that slot__schema_decode needs for this text, whatever is in it: under 3 MiB.
  */
-size_t schema_decode_bound(const char *text, size_t n);
+size_t slot__schema_decode_bound(const char *text, size_t n);
 
 /*
  * Make a schema from either form in `memory`, which is aligned as malloc does and has
- * schema_decode_bound bytes; *schema points to its beginning. Returns SLOT_OK, or SLOT_E_SCHEMA
- * with the offset in the text, file "schema".
+ * slot__schema_decode_bound bytes; *schema points to its beginning. Returns SLOT_OK, or
+ * SLOT_E_SCHEMA with the offset in the text, file "schema".
  */
-slot_status schema_decode(const char *text, size_t n, void *memory, struct slot_schema **schema,
-                          slot_error *err);
+slot_status slot__schema_decode(const char *text, size_t n, void *memory,
+                                struct slot_schema **schema, slot_error *err);
 
 /* The same for a schema without fields, of 1 .. SLOT_RECORD_SIZE_MAX bytes. */
-size_t schema_sized_bound(void);
-struct slot_schema *schema_sized(uint32_t record_size, void *memory);
+size_t slot__schema_sized_bound(void);
+struct slot_schema *slot__schema_sized(uint32_t record_size, void *memory);
 
 /* The field of that name, or NULL. */
-const slot_field *schema_find(const struct slot_schema *schema, const char *name, size_t n);
+const slot_field *slot__schema_find(const struct slot_schema *schema, const char *name, size_t n);
 
 #endif

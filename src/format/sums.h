@@ -18,12 +18,12 @@
 #define SUM_BYTES 8u
 
 /* The seed that all blocks of one database share; file_id has META_FILE_ID_BYTES bytes. */
-uint64_t sums_seed(const uint8_t *file_id);
+uint64_t slot__sums_seed(const uint8_t *file_id);
 
 /* The checksum of block `block`, n > 0 bytes. */
-uint64_t sums_of_block(uint64_t seed, uint64_t block, const void *bytes, size_t n);
+uint64_t slot__sums_of_block(uint64_t seed, uint64_t block, const void *bytes, size_t n);
 
 /* What a block with that checksum adds to the root; 0 for a zero block. */
-uint64_t sums_root_term(uint64_t block, uint64_t sum);
+uint64_t slot__sums_root_term(uint64_t block, uint64_t sum);
 
 #endif

@@ -74,7 +74,7 @@ static uint32_t days_of_month(int32_t year, uint32_t month)
  * Writing
  * ------------------------------------------------------------------------------------------- */
 
-size_t date_format(int32_t days, char *text)
+size_t slot__date_format(int32_t days, char *text)
 {
     struct civil date = civil_from_days(days);
     uint32_t year = (uint32_t)(date.year < 0 ? -date.year : date.year);
@@ -94,14 +94,14 @@ size_t date_format(int32_t days, char *text)
     return n + 6;
 }
 
-size_t timestamp_format(int64_t microseconds, char *text)
+size_t slot__timestamp_format(int64_t microseconds, char *text)
 {
     int64_t days = microseconds / DAY - (microseconds % DAY < 0);
     /* Modulo 2^64, because days * DAY alone may be below INT64_MIN. */
     uint64_t rest = (uint64_t)microseconds - (uint64_t)days * (uint64_t)DAY;
     uint32_t seconds = (uint32_t)(rest / (uint64_t)SECOND);
     uint32_t fraction = (uint32_t)(rest % (uint64_t)SECOND);
-    size_t n = date_format((int32_t)days, text);
+    size_t n = slot__date_format((int32_t)days, text);
 
     text[n] = 'T';
     digits_write_n(text + n + 1, seconds / 3600, 2);
@@ -252,7 +252,7 @@ static const char *read_time(const char *p, const char *end, int64_t *microsecon
     return reason;
 }
 
-const char *date_parse(const char *text, size_t n, int32_t *days)
+const char *slot__date_parse(const char *text, size_t n, int32_t *days)
 {
     const char *end = text + n;
     const char *p = text;
@@ -272,7 +272,7 @@ const char *date_parse(const char *text, size_t n, int32_t *days)
     return reason;
 }
 
-const char *timestamp_parse(const char *text, size_t n, int64_t *microseconds)
+const char *slot__timestamp_parse(const char *text, size_t n, int64_t *microseconds)
 {
     const char *end = text + n;
     const char *p = text;

@@ -19,14 +19,14 @@
 
 /* Write the text, at most the maximum of bytes without a NUL; returns its length. A timestamp has
  * no fraction when that is zero, else 6 digits of it. */
-size_t date_format(int32_t days, char *text);
-size_t timestamp_format(int64_t microseconds, char *text);
+size_t slot__date_format(int32_t days, char *text);
+size_t slot__timestamp_format(int64_t microseconds, char *text);
 
 /*
  * Read all n bytes. A timestamp may have a blank for the T and 1 .. 6 digits of a fraction. Returns
  * NULL, or a static reason; the number is written on NULL only.
  */
-const char *date_parse(const char *text, size_t n, int32_t *days);
-const char *timestamp_parse(const char *text, size_t n, int64_t *microseconds);
+const char *slot__date_parse(const char *text, size_t n, int32_t *days);
+const char *slot__timestamp_parse(const char *text, size_t n, int64_t *microseconds);
 
 #endif

@@ -39,7 +39,7 @@ static size_t character_bytes(const uint8_t *p, size_t left)
     return n;
 }
 
-size_t utf8_valid_bytes(const char *text, size_t n)
+size_t slot__utf8_valid_bytes(const char *text, size_t n)
 {
     const uint8_t *p = (const uint8_t *)text;
     size_t at = 0;

@@ -9,11 +9,11 @@
 #include <stddef.h>
 
 /* The length in bytes of the longest valid beginning of the n bytes: n when all are valid. */
-size_t utf8_valid_bytes(const char *text, size_t n);
+size_t slot__utf8_valid_bytes(const char *text, size_t n);
 
 static inline bool utf8_valid(const char *text, size_t n)
 {
-    return utf8_valid_bytes(text, n) == n;
+    return slot__utf8_valid_bytes(text, n) == n;
 }
 
 #endif

@@ -8,13 +8,13 @@
 
 #define LSN_LAST (LSN_MAX - (UINT64_C(1) << 40)) /* nothing begins behind this */
 
-void batch_init(struct log_batch *batch, const struct log_head *head)
+void slot__batch_init(struct log_batch *batch, const struct log_head *head)
 {
     memset(batch, 0, sizeof *batch);
     batch->before = *head;
 }
 
-void batch_release(struct log_batch *batch)
+void slot__batch_release(struct log_batch *batch)
 {
     free(batch->entries);
     free(batch->table);
@@ -35,7 +35,7 @@ static uint32_t *place_of(const struct log_batch *batch, uint64_t key)
     return &batch->table[i];
 }
 
-const struct log_entry *batch_find(const struct log_batch *batch, uint64_t key)
+const struct log_entry *slot__batch_find(const struct log_batch *batch, uint64_t key)
 {
     uint32_t number = batch->n == 0 ? 0 : *place_of(batch, key);
 
@@ -57,7 +57,7 @@ static slot_status grow(struct log_batch *batch, slot_error *err)
     table = calloc((size_t)capacity * 2, sizeof *table);
     if (entries == NULL || table == NULL) {
         free(table);
-        return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
     }
     free(batch->table);
     batch->table = table;
@@ -68,7 +68,8 @@ static slot_status grow(struct log_batch *batch, slot_error *err)
     return SLOT_OK;
 }
 
-slot_status batch_note(struct log_batch *batch, const struct log_entry *entry, slot_error *err)
+slot_status slot__batch_note(struct log_batch *batch, const struct log_entry *entry,
+                             slot_error *err)
 {
     slot_status status = grow(batch, err);
     uint32_t *place;
@@ -95,8 +96,8 @@ static slot_status random_generation(struct log *log, uint32_t *generation, slot
         result = log->os->random(log->os, generation, sizeof *generation);
     while (os_ok(result) && *generation == 0);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
-                        "the system gives no random numbers");
+        return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+                              "the system gives no random numbers");
     return SLOT_OK;
 }
 
@@ -113,8 +114,8 @@ static slot_status find_free(struct log *log, uint32_t limit_segments, uint32_t 
             found = i;
     }
     if (used >= limit_segments || found == LOG_SEGMENTS)
-        return error_set(err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
-                         "all %u segments of the log are in use", used);
+        return slot__error_set(err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
+                               "all %u segments of the log are in use", used);
     *file = found;
     return SLOT_OK;
 }
@@ -132,13 +133,13 @@ static slot_status begin_segment(struct log *log, struct log_head *head, struct 
         return status;
     /* Loads of `segment` above come before all stores into what is reused. */
     atomic_thread_fence(memory_order_release);
-    status = log_open_segment(log, begun.file, err);
+    status = slot__log_open_segment(log, begun.file, err);
     if (status == SLOT_E_NO_FILE) /* only then: others may have it open */
-        status = log_create_segment(log, begun.file, err);
+        status = slot__log_create_segment(log, begun.file, err);
     if (status == SLOT_OK)
-        status = log_name_segment(log, begun.file, err);
+        status = slot__log_name_segment(log, begun.file, err);
     if (status == SLOT_OK)
-        status = index_clear(log, begun.file, err);
+        status = slot__index_clear(log, begun.file, err);
     if (status != SLOT_OK)
         return status;
     shared_set_segment(log->shared, begun.file, begun.start);
@@ -159,13 +160,13 @@ static slot_status reserve_bytes(struct log *log, struct log_head *head, struct 
     slot_status status = SLOT_OK;
 
     if (head->reserved > LSN_LAST)
-        return error_set(err, SLOT_E_LIMIT, "log", SLOT_NO_OFFSET,
-                         "no log positions are left: export and import the database");
+        return slot__error_set(err, SLOT_E_LIMIT, "log", SLOT_NO_OFFSET,
+                               "no log positions are left: export and import the database");
     if (!fits)
         status = begin_segment(log, head, batch, limit_segments, err);
     if (status == SLOT_OK)
-        status = log_populate(log, head->file, head->reserved - head->start,
-                              head->reserved - head->start + n, err);
+        status = slot__log_populate(log, head->file, head->reserved - head->start,
+                                    head->reserved - head->start + n, err);
     return status;
 }
 
@@ -174,11 +175,11 @@ static uint64_t head_address(const struct log *log, const struct log_head *head,
     return (uint64_t)head->file << log->segment_shift | (lsn - head->start);
 }
 
-slot_status batch_reserve(struct log *log, struct log_head *head, struct log_batch *batch,
-                          uint64_t key, uint64_t previous, uint32_t limit_segments,
-                          uint64_t *address, slot_error *err)
+slot_status slot__batch_reserve(struct log *log, struct log_head *head, struct log_batch *batch,
+                                uint64_t key, uint64_t previous, uint32_t limit_segments,
+                                uint64_t *address, slot_error *err)
 {
-    uint32_t length = frame_length(log_body_bytes(log, key));
+    uint32_t length = slot__frame_length(slot__log_body_bytes(log, key));
     struct log_entry entry = {.key = key, .previous = previous};
     slot_status status = grow(batch, err);
 
@@ -190,7 +191,7 @@ slot_status batch_reserve(struct log *log, struct log_head *head, struct log_bat
     entry.address = head_address(log, head, entry.lsn);
     head->reserved += length;
     *address = entry.address;
-    return batch_note(batch, &entry, err);
+    return slot__batch_note(batch, &entry, err);
 }
 
 /* ---- sealing ---- */
@@ -208,7 +209,7 @@ struct sealing {
 static void let_go(struct sealing *sealing)
 {
     if (sealing->view != NULL)
-        view_unpin(sealing->log->cache, sealing->view);
+        slot__view_unpin(sealing->log->cache, sealing->view);
     sealing->view = NULL;
 }
 
@@ -225,8 +226,8 @@ static slot_status reach(struct sealing *sealing, uint64_t address, uint64_t n, 
     if (view == NULL || view->file != file || offset < view->offset ||
         offset + n > view->offset + view->n) {
         let_go(sealing);
-        status =
-            view_acquire(log->cache, file, offset, offset + n, VIEW_SINGLE, &sealing->view, err);
+        status = slot__view_acquire(log->cache, file, offset, offset + n, VIEW_SINGLE,
+                                    &sealing->view, err);
     }
     if (status == SLOT_OK)
         *bytes = sealing->view->base + (offset - sealing->view->offset);
@@ -235,8 +236,8 @@ static slot_status reach(struct sealing *sealing, uint64_t address, uint64_t n, 
 
 static slot_status lost(uint64_t offset, uint32_t file, os_result result, slot_error *err)
 {
-    return error_os(err, result.status, result.code, log_name(file), offset,
-                    "the log cannot be written: was it truncated, or is the disk failing?");
+    return slot__error_os(err, result.status, result.code, slot__log_name(file), offset,
+                          "the log cannot be written: was it truncated, or is the disk failing?");
 }
 
 /* Store n bytes at an address and mark all of `marked` bytes from there for the flush. */
@@ -254,7 +255,7 @@ static slot_status store(struct sealing *sealing, uint64_t address, const uint8_
     result = log->os->store(log->os, bytes, from, n);
     if (!os_ok(result))
         return lost(offset, log_file_of(log, address), result, err);
-    view_mark_range(log->cache, sealing->view, offset, marked);
+    slot__view_mark_range(log->cache, sealing->view, offset, marked);
     return SLOT_OK;
 }
 
@@ -271,7 +272,7 @@ static slot_status seal_segment(struct sealing *sealing, const struct log_begun 
     uint8_t bytes[SEGMENT_HEADER_BYTES];
 
     memcpy(header.file_id, log->file_id, sizeof header.file_id);
-    segment_header_encode(&header, bytes);
+    slot__segment_header_encode(&header, bytes);
     sealing->generation = begun->generation;
     return store(sealing, (uint64_t)begun->file << log->segment_shift, bytes, sizeof bytes,
                  sizeof bytes, err);
@@ -282,7 +283,7 @@ static slot_status seal_frame(struct sealing *sealing, struct frame *frame, uint
                               uint8_t *scratch, slot_error *err)
 {
     struct log *log = sealing->log;
-    uint32_t n = (frame->flags & FRAME_BODY) != 0 ? log_body_bytes(log, frame->key) : 0;
+    uint32_t n = (frame->flags & FRAME_BODY) != 0 ? slot__log_body_bytes(log, frame->key) : 0;
     uint8_t header[FRAME_HEADER_BYTES];
     uint8_t *bytes = NULL;
     slot_status status = SLOT_OK;
@@ -298,9 +299,9 @@ static slot_status seal_frame(struct sealing *sealing, struct frame *frame, uint
         return status;
     frame->generation = sealing->generation;
     frame->durable = sealing->durable;
-    frame_encode(frame, header);
-    frame->chain = frame_chain(sealing->chain, header, scratch, n);
-    frame_encode(frame, header);
+    slot__frame_encode(frame, header);
+    frame->chain = slot__frame_chain(sealing->chain, header, scratch, n);
+    slot__frame_encode(frame, header);
     sealing->chain = frame->chain;
     return store(sealing, address, header, sizeof header, FRAME_HEADER_BYTES + n, err);
 }
@@ -313,12 +314,12 @@ static slot_status seal_entry(struct sealing *sealing, const struct log_batch *b
     const struct log_entry *entry = &batch->entries[i];
     struct log *log = sealing->log;
     bool last = i + 1 == batch->n;
-    struct frame frame = {.lsn = entry->lsn,
-                          .previous = entry->previous,
-                          .key = entry->key,
-                          .flags = last ? FRAME_BODY | FRAME_COMMIT : FRAME_BODY,
-                          .length =
-                              last ? last_length : frame_length(log_body_bytes(log, entry->key))};
+    struct frame frame = {
+        .lsn = entry->lsn,
+        .previous = entry->previous,
+        .key = entry->key,
+        .flags = last ? FRAME_BODY | FRAME_COMMIT : FRAME_BODY,
+        .length = last ? last_length : slot__frame_length(slot__log_body_bytes(log, entry->key))};
     slot_status status = SLOT_OK;
 
     if (last) {
@@ -354,9 +355,9 @@ static slot_status seal_empty(struct sealing *sealing, const struct log_head *he
     return status;
 }
 
-slot_status batch_seal(struct log *log, struct log_head *head, struct log_batch *batch,
-                       const struct log_commit *commit, uint32_t limit_segments, uint8_t *scratch,
-                       slot_error *err)
+slot_status slot__batch_seal(struct log *log, struct log_head *head, struct log_batch *batch,
+                             const struct log_commit *commit, uint32_t limit_segments,
+                             uint8_t *scratch, slot_error *err)
 {
     struct sealing sealing = {.log = log,
                               .chain = head->chain,
@@ -371,9 +372,9 @@ slot_status batch_seal(struct log *log, struct log_head *head, struct log_batch 
         last = head->reserved;
     } else {
         last = batch->entries[batch->n - 1].lsn;
-        body = log_body_bytes(log, batch->entries[batch->n - 1].key);
+        body = slot__log_body_bytes(log, batch->entries[batch->n - 1].key);
     }
-    length = frame_commit_length(last - head->start, body);
+    length = slot__frame_commit_length(last - head->start, body);
     if (status == SLOT_OK && batch->n == 0)
         status = seal_empty(&sealing, head, batch, commit, last, length, err);
     for (uint32_t i = 0; i < batch->n && status == SLOT_OK; i++)
@@ -388,20 +389,20 @@ slot_status batch_seal(struct log *log, struct log_head *head, struct log_batch 
 
 /* ---- afterwards ---- */
 
-slot_status batch_publish(struct log *log, const struct log_batch *batch, slot_error *err)
+slot_status slot__batch_publish(struct log *log, const struct log_batch *batch, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
     for (uint32_t i = 0; i < batch->n && status == SLOT_OK; i++) {
         const struct log_entry *entry = &batch->entries[i];
 
-        status = index_insert(log, log_file_of(log, entry->address), entry->key,
-                              log_offset_of(log, entry->address), err);
+        status = slot__index_insert(log, log_file_of(log, entry->address), entry->key,
+                                    log_offset_of(log, entry->address), err);
     }
     return status;
 }
 
-void batch_forget(struct log *log, struct log_head *head, struct log_batch *batch)
+void slot__batch_forget(struct log *log, struct log_head *head, struct log_batch *batch)
 {
     for (uint32_t i = 0; i < batch->begun_n; i++)
         shared_set_segment(log->shared, batch->begun[i].file, SHARED_FREE);

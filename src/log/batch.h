@@ -56,11 +56,11 @@ struct log_commit {
     uint32_t direct_blocks;
 };
 
-void batch_init(struct log_batch *batch, const struct log_head *head);
-void batch_release(struct log_batch *batch);
+void slot__batch_init(struct log_batch *batch, const struct log_head *head);
+void slot__batch_release(struct log_batch *batch);
 
 /* The entry of a block, or NULL. Good until the next reserve. */
-const struct log_entry *batch_find(const struct log_batch *batch, uint64_t key);
+const struct log_entry *slot__batch_find(const struct log_batch *batch, uint64_t key);
 
 /*
  * Space for another block, which is not in the batch yet; *address is that of its frame header, the
@@ -68,28 +68,29 @@ const struct log_entry *batch_find(const struct log_batch *batch, uint64_t key);
  * `limit_segments` are in use; SLOT_E_LIMIT at the end of all LSNs; SLOT_E_NO_SPACE;
  * SLOT_E_NO_MEMORY; SLOT_E_IO. Then nothing changed.
  */
-slot_status batch_reserve(struct log *log, struct log_head *head, struct log_batch *batch,
-                          uint64_t key, uint64_t previous, uint32_t limit_segments,
-                          uint64_t *address, slot_error *err);
+slot_status slot__batch_reserve(struct log *log, struct log_head *head, struct log_batch *batch,
+                                uint64_t key, uint64_t previous, uint32_t limit_segments,
+                                uint64_t *address, slot_error *err);
 
 /*
  * Write all headers, those of begun segments first. `scratch` has room for the largest body. After
  * SLOT_OK the head is behind the transaction; else it has to be forgotten. Errors as reserve;
  * SLOT_E_LOST.
  */
-slot_status batch_seal(struct log *log, struct log_head *head, struct log_batch *batch,
-                       const struct log_commit *commit, uint32_t limit_segments, uint8_t *scratch,
-                       slot_error *err);
+slot_status slot__batch_seal(struct log *log, struct log_head *head, struct log_batch *batch,
+                             const struct log_commit *commit, uint32_t limit_segments,
+                             uint8_t *scratch, slot_error *err);
 
 /* Index words of all blocks. */
-slot_status batch_publish(struct log *log, const struct log_batch *batch, slot_error *err);
+slot_status slot__batch_publish(struct log *log, const struct log_batch *batch, slot_error *err);
 
 /* Put the head back, free the begun segments. */
-void batch_forget(struct log *log, struct log_head *head, struct log_batch *batch);
+void slot__batch_forget(struct log *log, struct log_head *head, struct log_batch *batch);
 
 /* Note an entry that is in the log already, in place of an older one of its block.
  * SLOT_E_NO_MEMORY.
  */
-slot_status batch_note(struct log_batch *batch, const struct log_entry *entry, slot_error *err);
+slot_status slot__batch_note(struct log_batch *batch, const struct log_entry *entry,
+                             slot_error *err);
 
 #endif

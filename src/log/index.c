@@ -30,21 +30,21 @@ static slot_status index_view(struct log *log, uint32_t i, uint32_t place, struc
                               slot_error *err)
 {
     uint64_t at = (uint64_t)place * sizeof(shared_word);
-    slot_status status = log_open_segment(log, i, err);
+    slot_status status = slot__log_open_segment(log, i, err);
 
     if (status != SLOT_OK)
         return status;
     *view = log->index_views[i];
     if (*view == NULL)
-        status = view_acquire(log->cache, &log->index[i], at, at + sizeof(shared_word), VIEW_SINGLE,
-                              view, err);
+        status = slot__view_acquire(log->cache, &log->index[i], at, at + sizeof(shared_word),
+                                    VIEW_SINGLE, view, err);
     return status;
 }
 
 static void let_go(struct log *log, uint32_t i, struct view *view)
 {
     if (view != NULL && view != log->index_views[i])
-        view_unpin(log->cache, view);
+        slot__view_unpin(log->cache, view);
 }
 
 static shared_word *word_at(const struct view *view, uint32_t place)
@@ -62,8 +62,8 @@ static bool in_view(const struct view *view, uint32_t place)
 
 static slot_status full(uint32_t i, slot_error *err)
 {
-    return error_set(err, SLOT_E_CORRUPT, log_name(i), SLOT_NO_OFFSET,
-                     "the index of the segment is full: another program has changed it");
+    return slot__error_set(err, SLOT_E_CORRUPT, slot__log_name(i), SLOT_NO_OFFSET,
+                           "the index of the segment is full: another program has changed it");
 }
 
 /*
@@ -115,11 +115,12 @@ static slot_status search_file(struct log *log, uint32_t i, uint64_t key, uint64
     }
     if (os_ok(result))
         return full(i, err);
-    return error_os(err, result.status, result.code, log_name(i), SLOT_NO_OFFSET,
-                    "the index of the segment cannot be read");
+    return slot__error_os(err, result.status, result.code, slot__log_name(i), SLOT_NO_OFFSET,
+                          "the index of the segment cannot be read");
 }
 
-slot_status index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset, slot_error *err)
+slot_status slot__index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset,
+                             slot_error *err)
 {
     shared_word *word;
     struct view *view = NULL;
@@ -158,7 +159,7 @@ static inline uint64_t closest(shared_word *words, uint64_t wanted, uint64_t *le
  * There is no branch on what is found: where the processor takes the wrong one it cannot go on with
  * the record after this before the word has come from memory, and that is what a get costs.
  */
-uint64_t index_look(const struct log *log, const struct log_live *live, uint64_t key)
+uint64_t slot__index_look(const struct log *log, const struct log_live *live, uint64_t key)
 {
     uint32_t place = first_place(log, key);
     uint64_t found = INDEX_NONE, told = 1;
@@ -193,13 +194,13 @@ static slot_status insert_through_file(struct log *log, uint32_t i, uint64_t key
         return status;
     result = log->os->write_at(log->os, log->index_files[i], at, &word, sizeof word);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, log_name(i), SLOT_NO_OFFSET,
-                        "the index of the segment cannot be written");
+        return slot__error_os(err, result.status, result.code, slot__log_name(i), SLOT_NO_OFFSET,
+                              "the index of the segment cannot be written");
     return SLOT_OK;
 }
 
-slot_status index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
-                         slot_error *err)
+slot_status slot__index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
+                               slot_error *err)
 {
     shared_word *word;
     struct view *view;
@@ -215,7 +216,7 @@ slot_status index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t off
     return SLOT_OK;
 }
 
-slot_status index_clear(struct log *log, uint32_t i, slot_error *err)
+slot_status slot__index_clear(struct log *log, uint32_t i, slot_error *err)
 {
     struct view *view = NULL;
     slot_status status = SLOT_OK;

@@ -19,7 +19,7 @@ static const char *const names[] = {ROW("log/0"), ROW("log/1"), ROW("log/2"), RO
                                     ROW("log/4"), ROW("log/5"), ROW("log/6")};
 #undef ROW
 
-const char *log_name(uint32_t i)
+const char *slot__log_name(uint32_t i)
 {
     return i < LOG_SEGMENTS ? names[i] : "log";
 }
@@ -38,7 +38,7 @@ static char *segment_path(const char *directory, uint32_t i, const char *suffix)
     return path;
 }
 
-uint64_t log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes)
+uint64_t slot__log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes)
 {
     uint64_t least = SEGMENT_HEADER_BYTES + 4 * (uint64_t)round_up(block_bytes + 64u, 4096);
     uint64_t bytes = LOG_SEGMENT_BYTES_MIN;
@@ -50,23 +50,23 @@ uint64_t log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes)
     return bytes;
 }
 
-uint32_t log_body_bytes(const struct log *log, uint64_t key)
+uint32_t slot__log_body_bytes(const struct log *log, uint64_t key)
 {
     return key_is_deleted(key) ? BITMAP_BLOCK_BYTES : log->block_bytes;
 }
 
-uint32_t log_frame_max(const struct log *log)
+uint32_t slot__log_frame_max(const struct log *log)
 {
     uint32_t body = log->block_bytes > BITMAP_BLOCK_BYTES ? log->block_bytes : BITMAP_BLOCK_BYTES;
 
-    return frame_length(body);
+    return slot__frame_length(body);
 }
 
 /* Twice as many words as frames fit, so that a search ends soon. */
 static uint32_t words_for(const struct log *log)
 {
     uint32_t body = log->block_bytes < BITMAP_BLOCK_BYTES ? log->block_bytes : BITMAP_BLOCK_BYTES;
-    uint64_t frames = log->segment_bytes / frame_length(body);
+    uint64_t frames = log->segment_bytes / slot__frame_length(body);
     uint32_t words = 512; /* a page */
 
     while (words < 2 * frames)
@@ -76,9 +76,9 @@ static uint32_t words_for(const struct log *log)
 
 /* ---- init and release ---- */
 
-slot_status log_init(struct log *log, const struct os *os, struct shared_map *shared,
-                     struct view_cache *cache, const char *directory, uint64_t segment_bytes,
-                     slot_error *err)
+slot_status slot__log_init(struct log *log, const struct os *os, struct shared_map *shared,
+                           struct view_cache *cache, const char *directory, uint64_t segment_bytes,
+                           slot_error *err)
 {
     log->os = os;
     log->shared = shared;
@@ -91,21 +91,21 @@ slot_status log_init(struct log *log, const struct os *os, struct shared_map *sh
     log->index_words = words_for(log);
     log->directory = malloc(strlen(directory) + 1);
     if (log->directory == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
     memcpy(log->directory, directory, strlen(directory) + 1);
-    os_mutex_init(&log->mutex);
+    slot__os_mutex_init(&log->mutex);
     return SLOT_OK;
 }
 
 static void close_segment(struct log *log, uint32_t i)
 {
     if (log->index_views[i] != NULL)
-        view_unpin(log->cache, log->index_views[i]);
+        slot__view_unpin(log->cache, log->index_views[i]);
     log->index_views[i] = NULL;
     atomic_store_explicit(&log->index_at[i], NULL, memory_order_relaxed);
-    view_drop_all(log->cache, &log->frames[i]);
-    view_drop_all(log->cache, &log->open_frames[i]);
-    view_drop_all(log->cache, &log->index[i]);
+    slot__view_drop_all(log->cache, &log->frames[i]);
+    slot__view_drop_all(log->cache, &log->open_frames[i]);
+    slot__view_drop_all(log->cache, &log->index[i]);
     if (log->index_files[i] != NULL)
         log->os->close(log->os, log->index_files[i]);
     if (log->files[i] != NULL)
@@ -114,18 +114,18 @@ static void close_segment(struct log *log, uint32_t i)
     atomic_store_explicit(&log->opened[i], false, memory_order_relaxed);
 }
 
-void log_close_segments(struct log *log)
+void slot__log_close_segments(struct log *log)
 {
     for (uint32_t i = 0; i < LOG_SEGMENTS; i++)
         close_segment(log, i);
 }
 
-void log_release(struct log *log)
+void slot__log_release(struct log *log)
 {
     if (log->directory == NULL)
         return;
-    log_close_segments(log);
-    os_mutex_release(&log->mutex);
+    slot__log_close_segments(log);
+    slot__os_mutex_release(&log->mutex);
     free(log->directory);
     log->directory = NULL;
 }
@@ -134,7 +134,8 @@ void log_release(struct log *log)
 
 static slot_status file_error(slot_error *err, os_result result, uint32_t i, const char *what)
 {
-    return error_os(err, result.status, result.code, log_name(i), SLOT_NO_OFFSET, "%s", what);
+    return slot__error_os(err, result.status, result.code, slot__log_name(i), SLOT_NO_OFFSET, "%s",
+                          what);
 }
 
 static slot_status open_file(struct log *log, uint32_t i, const char *suffix, int flags,
@@ -144,7 +145,7 @@ static slot_status open_file(struct log *log, uint32_t i, const char *suffix, in
     os_result result;
 
     if (path == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, log_name(i), SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, slot__log_name(i), SLOT_NO_OFFSET, NULL);
     result = log->os->open(log->os, path, flags, file);
     free(path);
     if (!os_ok(result))
@@ -156,10 +157,10 @@ static slot_status open_file(struct log *log, uint32_t i, const char *suffix, in
 
 static void describe(struct log *log, uint32_t i)
 {
-    const struct view_file frames = {.name = log_name(i),
+    const struct view_file frames = {.name = slot__log_name(i),
                                      .file = log->files[i],
                                      .size = log->segment_bytes,
-                                     .block_bytes = log_frame_max(log)};
+                                     .block_bytes = slot__log_frame_max(log)};
 
     log->frames[i] = log->open_frames[i] = log->index[i] = frames;
     log->frames[i].mode = OS_MAP_READ;
@@ -182,9 +183,10 @@ static slot_status check_size(struct log *log, uint32_t i, slot_error *err)
         return file_error(err, result, i, "the size of the segment cannot be had");
     if (size < log->segment_bytes ||
         (!log->recovering && index_size < log->index_words * sizeof(shared_word)))
-        return error_set(err, SLOT_E_TRUNCATED, log_name(i), size,
-                         "the segment has %llu bytes, must have %llu: another program has cut it",
-                         (unsigned long long)size, (unsigned long long)log->segment_bytes);
+        return slot__error_set(
+            err, SLOT_E_TRUNCATED, slot__log_name(i), size,
+            "the segment has %llu bytes, must have %llu: another program has cut it",
+            (unsigned long long)size, (unsigned long long)log->segment_bytes);
     return SLOT_OK;
 }
 
@@ -194,8 +196,8 @@ static void keep_index(struct log *log, uint32_t i)
     uint64_t bytes = (uint64_t)log->index_words * sizeof(shared_word);
 
     if (bytes * LOG_SEGMENTS <= log->cache->budget / 8 && bytes <= log->cache->view_size)
-        (void)view_acquire(log->cache, &log->index[i], 0, bytes, VIEW_SINGLE, &log->index_views[i],
-                           NULL);
+        (void)slot__view_acquire(log->cache, &log->index[i], 0, bytes, VIEW_SINGLE,
+                                 &log->index_views[i], NULL);
     if (log->index_views[i] != NULL)
         atomic_store_explicit(&log->index_at[i], (shared_word *)(void *)log->index_views[i]->base,
                               memory_order_release);
@@ -221,16 +223,16 @@ static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
     return SLOT_OK;
 }
 
-slot_status log_open_segment(struct log *log, uint32_t i, slot_error *err)
+slot_status slot__log_open_segment(struct log *log, uint32_t i, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
     if (atomic_load_explicit(&log->opened[i], memory_order_acquire))
         return SLOT_OK;
-    os_mutex_lock(&log->mutex);
+    slot__os_mutex_lock(&log->mutex);
     if (!atomic_load_explicit(&log->opened[i], memory_order_relaxed))
         status = open_locked(log, i, err);
-    os_mutex_unlock(&log->mutex);
+    slot__os_mutex_unlock(&log->mutex);
     return status;
 }
 
@@ -284,12 +286,13 @@ static slot_status populate_piece(struct log *log, uint32_t i, uint64_t from, ui
     if (log->unsynced)
         result = write_zeros(os, log->files[i], from, to);
     else
-        status = view_acquire(log->cache, &log->open_frames[i], from, to, VIEW_SINGLE, &view, err);
+        status =
+            slot__view_acquire(log->cache, &log->open_frames[i], from, to, VIEW_SINGLE, &view, err);
     if (status != SLOT_OK && status != SLOT_E_BUDGET && status != SLOT_E_NO_MEMORY)
         return status;
     if (view != NULL) {
         result = os->populate(os, view->base + (from - view->offset), (size_t)(to - from), true);
-        view_unpin(log->cache, view);
+        slot__view_unpin(log->cache, view);
     }
     if (!os_ok(result))
         return file_error(err, result, i, "there is no space for another part of the log");
@@ -297,7 +300,8 @@ static slot_status populate_piece(struct log *log, uint32_t i, uint64_t from, ui
     return SLOT_OK;
 }
 
-slot_status log_populate(struct log *log, uint32_t i, uint64_t at, uint64_t end, slot_error *err)
+slot_status slot__log_populate(struct log *log, uint32_t i, uint64_t at, uint64_t end,
+                               slot_error *err)
 {
     uint64_t most = min_u64(log->segment_bytes, log->cache->view_size);
     uint64_t piece = min_u64(log->piece_bytes, most);
@@ -335,13 +339,13 @@ static os_result probe_file(const struct os *os, const char *path, bool *valid,
     if (os_ok(result))
         result = os->read_at(os, file, 0, bytes, sizeof bytes);
     if (os_ok(result))
-        *valid = segment_header_decode(bytes, header);
+        *valid = slot__segment_header_decode(bytes, header);
     os->close(os, file);
     return result;
 }
 
-slot_status log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
-                      uint64_t *segment_bytes, slot_error *err)
+slot_status slot__log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
+                            uint64_t *segment_bytes, slot_error *err)
 {
     uint64_t legal = 0, found = 0;
 
@@ -357,10 +361,11 @@ slot_status log_probe(const struct os *os, const char *directory, const uint8_t 
         free(path);
         if (result.status == SLOT_E_TRUNCATED ||
             (os_ok(result) && size != 0 && !is_segment_size(size)))
-            return error_set(err, SLOT_E_TRUNCATED, log_name(i), size,
-                             "no segment has %llu bytes: another program has cut it; restore a "
-                             "backup",
-                             (unsigned long long)size);
+            return slot__error_set(
+                err, SLOT_E_TRUNCATED, slot__log_name(i), size,
+                "no segment has %llu bytes: another program has cut it; restore a "
+                "backup",
+                (unsigned long long)size);
         if (!os_ok(result))
             return file_error(err, result, i, "the segment cannot be read");
         if (valid && memcmp(header.file_id, file_id, sizeof header.file_id) == 0)
@@ -373,7 +378,7 @@ slot_status log_probe(const struct os *os, const char *directory, const uint8_t 
     return SLOT_OK;
 }
 
-slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err)
+slot_status slot__log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err)
 {
     uint64_t next = *lsn, seed = 0;
     slot_status status = SLOT_OK;
@@ -399,8 +404,8 @@ slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_
         return status;
     result = log->os->random(log->os, &seed, sizeof seed);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
-                        "the system gives no random numbers");
+        return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+                              "the system gives no random numbers");
     *lsn = round_up(next, FRAME_COMMIT_UNIT);
     *chain = seed;
     return SLOT_OK;
@@ -435,7 +440,7 @@ static slot_status finish_file(struct log *log, uint32_t i, slot_error *err)
                          : file_error(err, result, i, "a new segment cannot be given its name");
 }
 
-slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err)
+slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *err)
 {
     const struct os *os = log->os;
     os_result ignored = os_success();
@@ -451,7 +456,7 @@ slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err)
     if (status == SLOT_OK)
         status = finish_file(log, i, err);
     if (status == SLOT_OK)
-        status = log_open_segment(log, i, err);
+        status = slot__log_open_segment(log, i, err);
     if (status == SLOT_OK)
         log->populated[i] = 0;
     if (status != SLOT_OK) {
@@ -463,7 +468,7 @@ slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err)
     return status;
 }
 
-slot_status log_name_segment(struct log *log, uint32_t i, slot_error *err)
+slot_status slot__log_name_segment(struct log *log, uint32_t i, slot_error *err)
 {
     os_result result;
 
@@ -483,7 +488,7 @@ static bool any_name(void *context, const char *name)
     return false;
 }
 
-slot_status log_remove_segments(const struct os *os, const char *directory, slot_error *err)
+slot_status slot__log_remove_segments(const struct os *os, const char *directory, slot_error *err)
 {
     bool any = false;
     os_result result = os->list(os, directory, any_name, &any);
@@ -496,14 +501,14 @@ slot_status log_remove_segments(const struct os *os, const char *directory, slot
         remove_one(os, directory, i, INDEX, &result);
     }
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
-                        "segments of the log cannot be removed");
+        return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+                              "segments of the log cannot be removed");
     return SLOT_OK;
 }
 
 /* ---- which segments hold what ---- */
 
-void live_insert(struct log_live *live, uint32_t file, uint64_t start)
+void slot__live_insert(struct log_live *live, uint32_t file, uint64_t start)
 {
     uint32_t at = live->n++;
 
@@ -515,7 +520,7 @@ void live_insert(struct log_live *live, uint32_t file, uint64_t start)
     live->file[at] = file;
 }
 
-void log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *live)
+void slot__log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *live)
 {
     live->n = 0;
     if (c >= s)
@@ -524,7 +529,7 @@ void log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *li
         uint64_t start = shared_segment(log->shared, i);
 
         if (start < s)
-            live_insert(live, i, start);
+            slot__live_insert(live, i, start);
     }
     /* A segment ends where the next one starts: the last one that starts at or below c is the
      * oldest that holds anything above it. */
@@ -534,7 +539,7 @@ void log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *li
     }
 }
 
-uint64_t log_address(const struct log *log, const struct log_live *live, uint64_t lsn)
+uint64_t slot__log_address(const struct log *log, const struct log_live *live, uint64_t lsn)
 {
     for (uint32_t i = 0; i < live->n; i++) {
         if (live->start[i] < lsn) {

@@ -42,7 +42,7 @@ struct log {
     uint32_t segment_shift;
     uint32_t index_words;
     bool recovering;       /* indexes mean nothing, and segments may be half made */
-    bool unsynced;         /* commits do not wait for the disk: see log_populate */
+    bool unsynced;         /* commits do not wait for the disk: see slot__log_populate */
     uint64_t piece_bytes;  /* populated at a time: 1 MiB; tests make it smaller */
     struct os_mutex mutex; /* opening of segment files */
     _Atomic bool opened[LOG_SEGMENTS];
@@ -67,32 +67,32 @@ struct log_live {
 /* ---- log.c ---- */
 
 /* The segment size for a log of at most that many bytes: a power of two. */
-uint64_t log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes);
+uint64_t slot__log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes);
 
 /* `shared` is mapped and has segment_bytes; strings are copied. SLOT_E_NO_MEMORY. */
-slot_status log_init(struct log *log, const struct os *os, struct shared_map *shared,
-                     struct view_cache *cache, const char *directory, uint64_t segment_bytes,
-                     slot_error *err);
+slot_status slot__log_init(struct log *log, const struct os *os, struct shared_map *shared,
+                           struct view_cache *cache, const char *directory, uint64_t segment_bytes,
+                           slot_error *err);
 
 /* Close what is open. No view of the log is pinned any more, but those of indexes. */
-void log_release(struct log *log);
+void slot__log_release(struct log *log);
 
 /* Close all segment files; they are opened again when somebody needs them. Nobody else uses them.
  */
-void log_close_segments(struct log *log);
+void slot__log_close_segments(struct log *log);
 
 /* Bytes of the body of a frame for that block. */
-uint32_t log_body_bytes(const struct log *log, uint64_t key);
+uint32_t slot__log_body_bytes(const struct log *log, uint64_t key);
 
 /* The longest frame that there can be, header included. */
-uint32_t log_frame_max(const struct log *log);
+uint32_t slot__log_frame_max(const struct log *log);
 
 /* Open segment file `i`, which exists, unless it is open. Any thread. */
-slot_status log_open_segment(struct log *log, uint32_t i, slot_error *err);
+slot_status slot__log_open_segment(struct log *log, uint32_t i, slot_error *err);
 
 /* Make segment file `i` and its index, with space on disk for all of it; durable but for its name.
  */
-slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err);
+slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *err);
 
 /*
  * Give the pages of segment `i` their place on the disk, piece by piece, from byte `at`, where the
@@ -101,36 +101,37 @@ slot_status log_create_segment(struct log *log, uint32_t i, slot_error *err);
  * one by one (DESIGN.md 5.5). When commits do not wait for the disk, all is written in one piece,
  * which the system keeps in one piece: a quarter of the faults, and many pages to a write.
  */
-slot_status log_populate(struct log *log, uint32_t i, uint64_t at, uint64_t end, slot_error *err);
+slot_status slot__log_populate(struct log *log, uint32_t i, uint64_t at, uint64_t end,
+                               slot_error *err);
 
 /*
  * The size of the segments that are in the directory, of this database; 0: there are none. For
  * recovery: those who made them may have had other options. SLOT_E_TRUNCATED: one has a size that
  * none has; SLOT_E_IO; SLOT_E_NO_MEMORY.
  */
-slot_status log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
-                      uint64_t *segment_bytes, slot_error *err);
+slot_status slot__log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
+                            uint64_t *segment_bytes, slot_error *err);
 
 /*
  * Where the log of a next life begins: behind every position that segments on disk can hold, with a
  * chain value that none of their frames can continue. *lsn is the end of this life's log on entry.
  */
-slot_status log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err);
+slot_status slot__log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err);
 
 /* Add a segment to a list that is ordered by start, newest first. */
-void live_insert(struct log_live *live, uint32_t file, uint64_t start);
+void slot__live_insert(struct log_live *live, uint32_t file, uint64_t start);
 
 /* Before frames go into segment `i`: whoever made it may have died before its name was durable. */
-slot_status log_name_segment(struct log *log, uint32_t i, slot_error *err);
+slot_status slot__log_name_segment(struct log *log, uint32_t i, slot_error *err);
 
 /* Remove all segment files. None is open. */
-slot_status log_remove_segments(const struct os *os, const char *directory, slot_error *err);
+slot_status slot__log_remove_segments(const struct os *os, const char *directory, slot_error *err);
 
 /* The segments between c and s, from the words in `shared`. */
-void log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *live);
+void slot__log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *live);
 
 /* Where LSN `lsn` is, or LOG_NO_ADDRESS when no segment of `live` holds it. */
-uint64_t log_address(const struct log *log, const struct log_live *live, uint64_t lsn);
+uint64_t slot__log_address(const struct log *log, const struct log_live *live, uint64_t lsn);
 
 static inline uint32_t log_file_of(const struct log *log, uint64_t address)
 {
@@ -143,28 +144,28 @@ static inline uint64_t log_offset_of(const struct log *log, uint64_t address)
 }
 
 /* "log/07", for messages; static. */
-const char *log_name(uint32_t i);
+const char *slot__log_name(uint32_t i);
 
 /* ---- index.c ---- */
 
 /* All words of the index of segment `i` zero: before its first frame. */
-slot_status index_clear(struct log *log, uint32_t i, slot_error *err);
+slot_status slot__index_clear(struct log *log, uint32_t i, slot_error *err);
 
 /* From now on the frame at `offset` is the newest of this block in segment `i`. */
-slot_status index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
-                         slot_error *err);
+slot_status slot__index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
+                               slot_error *err);
 
 /* Offset of the newest frame of the block in segment `i`; 0: there is none. */
-slot_status index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset,
-                       slot_error *err);
+slot_status slot__index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset,
+                             slot_error *err);
 
 /*
  * The same for all segments of `live` at once, by a look at the first words where the block may be:
  * the number of the newest that has it, in bits 32 and above, and the offset / FRAME_UNIT. NONE: no
- * segment has it. ASK: these words do not tell, or an index is not mapped: index_find does.
+ * segment has it. ASK: these words do not tell, or an index is not mapped: slot__index_find does.
  */
 #define INDEX_NONE UINT64_MAX
 #define INDEX_ASK  (UINT64_MAX - 1)
-uint64_t index_look(const struct log *log, const struct log_live *live, uint64_t key);
+uint64_t slot__index_look(const struct log *log, const struct log_live *live, uint64_t key);
 
 #endif

@@ -10,14 +10,14 @@
 
 static slot_status read_error(slot_error *err, uint32_t file, uint64_t offset, os_result result)
 {
-    return error_os(err, result.status, result.code, log_name(file), offset,
-                    "the log cannot be read");
+    return slot__error_os(err, result.status, result.code, slot__log_name(file), offset,
+                          "the log cannot be read");
 }
 
 /* ---- which segments take part ---- */
 
-slot_status log_read_header(struct log *log, uint32_t i, bool *valid, struct segment_header *header,
-                            slot_error *err)
+slot_status slot__log_read_header(struct log *log, uint32_t i, bool *valid,
+                                  struct segment_header *header, slot_error *err)
 {
     uint8_t bytes[SEGMENT_HEADER_BYTES];
     os_result result = log->os->read_at(log->os, log->files[i], 0, bytes, sizeof bytes);
@@ -25,7 +25,7 @@ slot_status log_read_header(struct log *log, uint32_t i, bool *valid, struct seg
     *valid = false;
     if (!os_ok(result))
         return read_error(err, i, 0, result);
-    if (segment_header_decode(bytes, header))
+    if (slot__segment_header_decode(bytes, header))
         *valid = memcmp(header->file_id, log->file_id, sizeof header->file_id) == 0 &&
                  header->record_size == log->record_size &&
                  header->segment_bytes == log->segment_bytes;
@@ -47,7 +47,7 @@ static slot_status guess_header(struct log *log, uint32_t i, bool *guessed,
     *guessed = false;
     if (!os_ok(result))
         return read_error(err, i, SEGMENT_HEADER_BYTES, result);
-    if (frame_decode(bytes, &frame) && frame.lsn >= SEGMENT_HEADER_BYTES) {
+    if (slot__frame_decode(bytes, &frame) && frame.lsn >= SEGMENT_HEADER_BYTES) {
         memset(header, 0, sizeof *header);
         header->start = frame.lsn - SEGMENT_HEADER_BYTES;
         header->generation = frame.generation;
@@ -60,10 +60,10 @@ static slot_status add_segment(struct log_scan *scan, uint32_t i, slot_error *er
 {
     struct scan_segment *segment = &scan->segment[scan->segments];
     bool valid = false;
-    slot_status status = log_open_segment(scan->log, i, err);
+    slot_status status = slot__log_open_segment(scan->log, i, err);
 
     if (status == SLOT_OK)
-        status = log_read_header(scan->log, i, &valid, &segment->header, err);
+        status = slot__log_read_header(scan->log, i, &valid, &segment->header, err);
     segment->damaged = !valid;
     if (status == SLOT_OK && !valid)
         status = guess_header(scan->log, i, &valid, &segment->header, err);
@@ -74,8 +74,8 @@ static slot_status add_segment(struct log_scan *scan, uint32_t i, slot_error *er
     return status;
 }
 
-slot_status scan_init(struct log_scan *scan, struct log *log, const struct log_live *live,
-                      uint64_t lsn, uint64_t chain, slot_error *err)
+slot_status slot__scan_init(struct log_scan *scan, struct log *log, const struct log_live *live,
+                            uint64_t lsn, uint64_t chain, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
@@ -84,10 +84,10 @@ slot_status scan_init(struct log_scan *scan, struct log *log, const struct log_l
     scan->lsn = lsn;
     scan->chain = chain;
     scan->ahead_file = LOG_SEGMENTS;
-    scan->ahead_size = max_u64(min_u64(AHEAD_BYTES, log->segment_bytes), log_frame_max(log));
+    scan->ahead_size = max_u64(min_u64(AHEAD_BYTES, log->segment_bytes), slot__log_frame_max(log));
     scan->ahead = malloc((size_t)scan->ahead_size);
     if (scan->ahead == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
     for (uint32_t i = 0; i < (live != NULL ? live->n : LOG_SEGMENTS) && status == SLOT_OK; i++) {
         status = add_segment(scan, live != NULL ? live->file[i] : i, err);
         if (live == NULL && status == SLOT_E_NO_FILE)
@@ -96,7 +96,7 @@ slot_status scan_init(struct log_scan *scan, struct log *log, const struct log_l
     return status;
 }
 
-void scan_release(struct log_scan *scan)
+void slot__scan_release(struct log_scan *scan)
 {
     free(scan->ahead);
     scan->ahead = NULL;
@@ -133,12 +133,13 @@ static slot_status look(struct log_scan *scan, uint32_t file, uint64_t offset, u
 static bool fits(const struct log *log, const struct scan_segment *segment, uint64_t offset,
                  const struct frame *frame)
 {
-    uint32_t body = (frame->flags & FRAME_BODY) != 0 ? log_body_bytes(log, frame->key) : 0;
+    uint32_t body = (frame->flags & FRAME_BODY) != 0 ? slot__log_body_bytes(log, frame->key) : 0;
     bool commit = (frame->flags & FRAME_COMMIT) != 0;
 
     return frame->lsn == segment->header.start + offset &&
            frame->generation == segment->header.generation &&
-           frame->length == (commit ? frame_commit_length(offset, body) : frame_length(body)) &&
+           frame->length ==
+               (commit ? slot__frame_commit_length(offset, body) : slot__frame_length(body)) &&
            frame->length <= log->segment_bytes - offset;
 }
 
@@ -157,13 +158,13 @@ static slot_status try_frame(struct log_scan *scan, const struct scan_segment *s
     status = look(scan, segment->file, offset, FRAME_HEADER_BYTES, &bytes, err);
     if (status != SLOT_OK)
         return status;
-    if (!frame_decode(bytes, &frame) || !fits(log, segment, offset, &frame))
+    if (!slot__frame_decode(bytes, &frame) || !fits(log, segment, offset, &frame))
         return SLOT_NOT_FOUND;
-    body = (frame.flags & FRAME_BODY) != 0 ? log_body_bytes(log, frame.key) : 0;
+    body = (frame.flags & FRAME_BODY) != 0 ? slot__log_body_bytes(log, frame.key) : 0;
     status = look(scan, segment->file, offset, FRAME_HEADER_BYTES + (uint64_t)body, &bytes, err);
     if (status != SLOT_OK)
         return status;
-    if (frame_chain(scan->chain, bytes, bytes + FRAME_HEADER_BYTES, body) != frame.chain)
+    if (slot__frame_chain(scan->chain, bytes, bytes + FRAME_HEADER_BYTES, body) != frame.chain)
         return SLOT_NOT_FOUND;
     found->frame = frame;
     found->address = (uint64_t)segment->file << log->segment_shift | offset;
@@ -246,7 +247,7 @@ static slot_status choose_branch(struct log_scan *scan, const struct scan_segmen
 
     scan->looking = true;
     scan->in = in;
-    while (!whole && (status = scan_next(scan, found, err)) == SLOT_OK)
+    while (!whole && (status = slot__scan_next(scan, found, err)) == SLOT_OK)
         whole = (found->frame.flags & FRAME_COMMIT) != 0;
     scan->looking = false;
     scan->in = in;
@@ -258,7 +259,7 @@ static slot_status choose_branch(struct log_scan *scan, const struct scan_segmen
     return whole ? try_here(scan, found, err) : SLOT_NOT_FOUND;
 }
 
-slot_status scan_next(struct log_scan *scan, struct scan_frame *found, slot_error *err)
+slot_status slot__scan_next(struct log_scan *scan, struct scan_frame *found, slot_error *err)
 {
     const struct scan_segment *before = scan->in;
     slot_status status;
@@ -272,19 +273,19 @@ slot_status scan_next(struct log_scan *scan, struct scan_frame *found, slot_erro
         uint32_t file = scan->in->file;
 
         if (scan->visited.n == 0 || scan->visited.file[0] != file)
-            live_insert(&scan->visited, file, scan->in->header.start);
+            slot__live_insert(&scan->visited, file, scan->in->header.start);
         scan->lsn = found->frame.lsn + found->frame.length;
         scan->chain = found->frame.chain;
     }
     return status;
 }
 
-slot_status scan_find_end(struct log_scan *scan, struct snapshot *end, slot_error *err)
+slot_status slot__scan_find_end(struct log_scan *scan, struct snapshot *end, slot_error *err)
 {
     struct scan_frame found;
     slot_status status;
 
-    while ((status = scan_next(scan, &found, err)) == SLOT_OK) {
+    while ((status = slot__scan_next(scan, &found, err)) == SLOT_OK) {
         if ((found.frame.flags & FRAME_COMMIT) != 0) {
             const struct snapshot state = {scan->lsn, found.frame.records, found.frame.deleted,
                                            scan->chain};
@@ -313,10 +314,10 @@ static slot_status search_durable(struct log_scan *scan, const struct scan_segme
         struct frame frame;
 
         status = look(scan, segment->file, offset, FRAME_HEADER_BYTES, &bytes, err);
-        if (status == SLOT_OK && frame_decode(bytes, &frame) &&
+        if (status == SLOT_OK && slot__frame_decode(bytes, &frame) &&
             fits(log, segment, offset, &frame) && frame.durable > scan->lsn)
-            status = error_set(
-                err, SLOT_E_CORRUPT, log_name(segment->file), offset,
+            status = slot__error_set(
+                err, SLOT_E_CORRUPT, slot__log_name(segment->file), offset,
                 "a frame behind damage at log position %llu says that it was durable up to %llu: "
                 "acknowledged transactions would be lost; restore a backup",
                 (unsigned long long)scan->lsn, (unsigned long long)frame.durable);
@@ -324,7 +325,7 @@ static slot_status search_durable(struct log_scan *scan, const struct scan_segme
     return status;
 }
 
-slot_status scan_is_torn(struct log_scan *scan, slot_error *err)
+slot_status slot__scan_is_torn(struct log_scan *scan, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
@@ -370,20 +371,20 @@ static bool part_of(const struct log *log, const struct log_live *live, uint32_t
     return *offset < *end;
 }
 
-slot_status log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
-                            uint64_t to, slot_error *err)
+slot_status slot__log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
+                                  uint64_t to, slot_error *err)
 {
     uint8_t *buffer = malloc((size_t)log->piece_bytes);
     slot_status status = SLOT_OK;
 
     if (buffer == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
     for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
         uint64_t offset, end;
 
         if (!part_of(log, live, i, from, to, &offset, &end))
             continue;
-        status = log_open_segment(log, live->file[i], err);
+        status = slot__log_open_segment(log, live->file[i], err);
         if (status == SLOT_OK && offset > 0) /* its header may not be durable either */
             status = write_again(log, live->file[i], 0, SEGMENT_HEADER_BYTES, buffer, err);
         if (status == SLOT_OK)
@@ -402,20 +403,20 @@ static slot_status open_parts(struct log *log, const struct log_live *live, uint
 
     for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
         if (part_of(log, live, i, from, to, &offset, &end))
-            status = log_open_segment(log, live->file[i], err);
+            status = slot__log_open_segment(log, live->file[i], err);
     }
     return status;
 }
 
-slot_status log_flush(struct log *log, const struct log_live *live, uint64_t from, uint64_t to,
-                      bool *tried, slot_error *err)
+slot_status slot__log_flush(struct log *log, const struct log_live *live, uint64_t from,
+                            uint64_t to, bool *tried, slot_error *err)
 {
     slot_status status = open_parts(log, live, from, to, err);
 
     if (status != SLOT_OK)
         return status;
     *tried = true;
-    status = view_flush_all(log->cache, err);
+    status = slot__view_flush_all(log->cache, err);
     for (uint32_t i = live->n; i-- > 0 && status == SLOT_OK;) {
         uint64_t offset, end;
         os_result result;
@@ -424,9 +425,9 @@ slot_status log_flush(struct log *log, const struct log_live *live, uint64_t fro
             continue;
         result = log->os->sync(log->os, log->files[live->file[i]]);
         if (!os_ok(result))
-            status =
-                error_os(err, result.status, result.code, log_name(live->file[i]), SLOT_NO_OFFSET,
-                         "the log cannot be made durable: it is unknown what is on disk");
+            status = slot__error_os(
+                err, result.status, result.code, slot__log_name(live->file[i]), SLOT_NO_OFFSET,
+                "the log cannot be made durable: it is unknown what is on disk");
     }
     return status;
 }

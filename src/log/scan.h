@@ -4,7 +4,7 @@
  *
  * The scan starts behind a place whose chain value is known and goes on as long as header, lengths,
  * generation and chain fit. Where they do not, the log ends: at a torn tail, or at damage; see
- * scan_is_torn. Reads through the file, not through views, a few frames at once.
+ * slot__scan_is_torn. Reads through the file, not through views, a few frames at once.
  */
 #ifndef SLOT_LOG_SCAN_H
 #define SLOT_LOG_SCAN_H
@@ -42,41 +42,41 @@ struct scan_frame {
 
 /*
  * Start behind `lsn`. `live` NULL: all segment files that are there take part (recovery); else
- * those of `live`. SLOT_E_NO_MEMORY; SLOT_E_IO. scan_release in any case.
+ * those of `live`. SLOT_E_NO_MEMORY; SLOT_E_IO. slot__scan_release in any case.
  */
-slot_status scan_init(struct log_scan *scan, struct log *log, const struct log_live *live,
-                      uint64_t lsn, uint64_t chain, slot_error *err);
-void scan_release(struct log_scan *scan);
+slot_status slot__scan_init(struct log_scan *scan, struct log *log, const struct log_live *live,
+                            uint64_t lsn, uint64_t chain, slot_error *err);
+void slot__scan_release(struct log_scan *scan);
 
 /* The header of segment file `i`, open; *valid: it is one, of this database and this log. */
-slot_status log_read_header(struct log *log, uint32_t i, bool *valid, struct segment_header *header,
-                            slot_error *err);
+slot_status slot__log_read_header(struct log *log, uint32_t i, bool *valid,
+                                  struct segment_header *header, slot_error *err);
 
 /* The next frame. SLOT_NOT_FOUND: nothing that fits follows; SLOT_E_IO. */
-slot_status scan_next(struct log_scan *scan, struct scan_frame *found, slot_error *err);
+slot_status slot__scan_next(struct log_scan *scan, struct scan_frame *found, slot_error *err);
 
 /* Read on to the last commit; *end gets the state that it makes, as it was when there is none.
  * The scan stands behind the last frame that fits. */
-slot_status scan_find_end(struct log_scan *scan, struct snapshot *end, slot_error *err);
+slot_status slot__scan_find_end(struct log_scan *scan, struct snapshot *end, slot_error *err);
 
 /*
  * Whether what lies behind the end of the scan can be the rest of a torn write: SLOT_OK. When some
  * frame there says that the log was durable beyond that end, it cannot: SLOT_E_CORRUPT, because
  * acknowledged transactions are behind the damage.
  */
-slot_status scan_is_torn(struct log_scan *scan, slot_error *err);
+slot_status slot__scan_is_torn(struct log_scan *scan, slot_error *err);
 
 /*
  * Write the bytes of the log in (from, to] once more, as they are, with the headers of their
  * segments: so that a sync covers bytes that another process stored, or whose flush has failed
  * without our knowledge (PROTOCOL.md section 6).
  */
-slot_status log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
-                            uint64_t to, slot_error *err);
+slot_status slot__log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
+                                  uint64_t to, slot_error *err);
 
 /* Make the log durable in (from, to]. *tried: some flush or sync was called; a failure without it
  * has changed nothing. */
-slot_status log_flush(struct log *log, const struct log_live *live, uint64_t from, uint64_t to,
-                      bool *tried, slot_error *err);
+slot_status slot__log_flush(struct log *log, const struct log_live *live, uint64_t from,
+                            uint64_t to, bool *tried, slot_error *err);
 
 #endif

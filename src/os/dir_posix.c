@@ -11,22 +11,22 @@
 
 #include "os/posix.h"
 
-os_result os_dir_make(const struct os *os, const char *path)
+os_result slot__os_dir_make(const struct os *os, const char *path)
 {
     (void)os;
-    return mkdir(path, 0777) == 0 ? os_success() : os_posix_result(errno);
+    return mkdir(path, 0777) == 0 ? os_success() : slot__os_posix_result(errno);
 }
 
-os_result os_dir_remove(const struct os *os, const char *path)
+os_result slot__os_dir_remove(const struct os *os, const char *path)
 {
     (void)os;
-    return rmdir(path) == 0 ? os_success() : os_posix_result(errno);
+    return rmdir(path) == 0 ? os_success() : slot__os_posix_result(errno);
 }
 
-os_result os_dir_remove_file(const struct os *os, const char *path)
+os_result slot__os_dir_remove_file(const struct os *os, const char *path)
 {
     (void)os;
-    return unlink(path) == 0 ? os_success() : os_posix_result(errno);
+    return unlink(path) == 0 ? os_success() : slot__os_posix_result(errno);
 }
 
 /* Without a rename that refuses: look first. Another process may come between. */
@@ -41,7 +41,7 @@ static int rename_after_look(const char *from, const char *to)
     return rename(from, to);
 }
 
-os_result os_dir_rename_new(const struct os *os, const char *from, const char *to)
+os_result slot__os_dir_rename_new(const struct os *os, const char *from, const char *to)
 {
     int failed;
 
@@ -53,30 +53,30 @@ os_result os_dir_rename_new(const struct os *os, const char *from, const char *t
 #else
     failed = rename_after_look(from, to);
 #endif
-    return failed == 0 ? os_success() : os_posix_result(errno);
+    return failed == 0 ? os_success() : slot__os_posix_result(errno);
 }
 
-os_result os_dir_sync(const struct os *os, const char *path)
+os_result slot__os_dir_sync(const struct os *os, const char *path)
 {
     os_result result = os_success();
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)os;
     if (fd < 0)
-        return os_posix_result(errno);
+        return slot__os_posix_result(errno);
     while (fsync(fd) != 0) {
         if (errno == EINTR)
             continue;
         /* EINVAL: this file system cannot sync directories, and has no need to. */
         if (errno != EINVAL)
-            result = os_posix_result(errno);
+            result = slot__os_posix_result(errno);
         break;
     }
     close(fd);
     return result;
 }
 
-os_result os_dir_list(const struct os *os, const char *path, os_name_fn fn, void *context)
+os_result slot__os_dir_list(const struct os *os, const char *path, os_name_fn fn, void *context)
 {
     os_result result = os_success();
     struct dirent *entry;
@@ -84,13 +84,13 @@ os_result os_dir_list(const struct os *os, const char *path, os_name_fn fn, void
 
     (void)os;
     if (dir == NULL)
-        return os_posix_result(errno);
+        return slot__os_posix_result(errno);
     for (;;) {
         errno = 0;
         entry = readdir(dir);
         if (entry == NULL) {
             if (errno != 0)
-                result = os_posix_result(errno);
+                result = slot__os_posix_result(errno);
             break;
         }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
@@ -102,7 +102,7 @@ os_result os_dir_list(const struct os *os, const char *path, os_name_fn fn, void
     return result;
 }
 
-os_kind os_dir_kind(const struct os *os, const char *path)
+os_kind slot__os_dir_kind(const struct os *os, const char *path)
 {
     struct stat st;
 

@@ -11,8 +11,8 @@
 /* Apply a function of the system that takes nothing but a path. */
 static os_result on_path(const char *path, BOOL(WINAPI *call)(const wchar_t *))
 {
-    wchar_t *wide = os_win32_path(path);
-    os_result result = wide != NULL && call(wide) ? os_success() : os_win32_last();
+    wchar_t *wide = slot__os_win32_path(path);
+    os_result result = wide != NULL && call(wide) ? os_success() : slot__os_win32_last();
 
     free(wide);
     return result;
@@ -23,33 +23,33 @@ static BOOL WINAPI create_directory(const wchar_t *path)
     return CreateDirectoryW(path, NULL);
 }
 
-os_result os_dir_make(const struct os *os, const char *path)
+os_result slot__os_dir_make(const struct os *os, const char *path)
 {
     (void)os;
     return on_path(path, create_directory);
 }
 
-os_result os_dir_remove(const struct os *os, const char *path)
+os_result slot__os_dir_remove(const struct os *os, const char *path)
 {
     (void)os;
     return on_path(path, RemoveDirectoryW);
 }
 
-os_result os_dir_remove_file(const struct os *os, const char *path)
+os_result slot__os_dir_remove_file(const struct os *os, const char *path)
 {
     (void)os;
     return on_path(path, DeleteFileW);
 }
 
-os_result os_dir_rename_new(const struct os *os, const char *from, const char *to)
+os_result slot__os_dir_rename_new(const struct os *os, const char *from, const char *to)
 {
-    wchar_t *wide_from = os_win32_path(from);
-    wchar_t *wide_to = wide_from == NULL ? NULL : os_win32_path(to);
+    wchar_t *wide_from = slot__os_win32_path(from);
+    wchar_t *wide_to = wide_from == NULL ? NULL : slot__os_win32_path(to);
     os_result result = os_success();
 
     (void)os;
     if (wide_to == NULL || !MoveFileExW(wide_from, wide_to, MOVEFILE_WRITE_THROUGH))
-        result = os_win32_last();
+        result = slot__os_win32_last();
     free(wide_from);
     free(wide_to);
     return result;
@@ -65,19 +65,19 @@ static bool cannot_flush_directory(DWORD code)
            code == ERROR_NOT_SUPPORTED;
 }
 
-os_result os_dir_sync(const struct os *os, const char *path)
+os_result slot__os_dir_sync(const struct os *os, const char *path)
 {
-    wchar_t *wide = os_win32_path(path);
+    wchar_t *wide = slot__os_win32_path(path);
     os_result result = os_success();
     HANDLE dir;
 
     (void)os;
     if (wide == NULL)
-        return os_win32_last();
+        return slot__os_win32_last();
     dir = CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, SHARE_ALL, NULL, OPEN_EXISTING,
                       FILE_FLAG_BACKUP_SEMANTICS, NULL);
     if (dir == INVALID_HANDLE_VALUE || !FlushFileBuffers(dir))
-        result = os_win32_last();
+        result = slot__os_win32_last();
     if (cannot_flush_directory((DWORD)result.code))
         result = os_success();
     if (dir != INVALID_HANDLE_VALUE)
@@ -100,7 +100,7 @@ static wchar_t *everything_in(const char *path)
     }
     memcpy(pattern, path, n);
     memcpy(pattern + n, all, sizeof all);
-    wide = os_win32_path(pattern);
+    wide = slot__os_win32_path(pattern);
     free(pattern);
     return wide;
 }
@@ -117,7 +117,7 @@ static bool tell_name(const wchar_t *wide, os_name_fn fn, void *context)
     return n <= 0 || fn(context, name);
 }
 
-os_result os_dir_list(const struct os *os, const char *path, os_name_fn fn, void *context)
+os_result slot__os_dir_list(const struct os *os, const char *path, os_name_fn fn, void *context)
 {
     wchar_t *pattern = everything_in(path);
     os_result result = os_success();
@@ -126,16 +126,16 @@ os_result os_dir_list(const struct os *os, const char *path, os_name_fn fn, void
 
     (void)os;
     if (pattern == NULL)
-        return os_win32_last();
+        return slot__os_win32_last();
     search = FindFirstFileW(pattern, &found);
     if (search == INVALID_HANDLE_VALUE) {
-        result = os_win32_last();
+        result = slot__os_win32_last();
         goto done;
     }
     while (tell_name(found.cFileName, fn, context)) {
         if (!FindNextFileW(search, &found)) {
             if (GetLastError() != ERROR_NO_MORE_FILES)
-                result = os_win32_last();
+                result = slot__os_win32_last();
             break;
         }
     }
@@ -155,19 +155,19 @@ static os_kind kind_of_handle(HANDLE handle)
     return (info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? OS_KIND_DIR : OS_KIND_FILE;
 }
 
-os_kind os_dir_kind(const struct os *os, const char *path)
+os_kind slot__os_dir_kind(const struct os *os, const char *path)
 {
-    wchar_t *wide = os_win32_path(path);
+    wchar_t *wide = slot__os_win32_path(path);
     os_kind kind;
     HANDLE handle;
 
     (void)os;
     if (wide == NULL)
-        return os_win32_last().status == SLOT_E_NO_FILE ? OS_KIND_NONE : OS_KIND_OTHER;
+        return slot__os_win32_last().status == SLOT_E_NO_FILE ? OS_KIND_NONE : OS_KIND_OTHER;
     /* Opened for nothing, so that links are followed: GetFileAttributesW would stop at them. */
     handle = CreateFileW(wide, 0, SHARE_ALL, NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
     if (handle == INVALID_HANDLE_VALUE) {
-        kind = os_win32_last().status == SLOT_E_NO_FILE ? OS_KIND_NONE : OS_KIND_OTHER;
+        kind = slot__os_win32_last().status == SLOT_E_NO_FILE ? OS_KIND_NONE : OS_KIND_OTHER;
     } else {
         kind = kind_of_handle(handle);
         CloseHandle(handle);

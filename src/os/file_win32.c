@@ -17,7 +17,7 @@
 /* From this length on, with room for a name of the old 8.3 form, a path needs the prefix. */
 #define PATH_CHARS_SHORT 247
 
-os_result os_win32_result(DWORD code)
+os_result slot__os_win32_result(DWORD code)
 {
     os_result result = {SLOT_E_IO, (int)code};
 
@@ -71,14 +71,14 @@ os_result os_win32_result(DWORD code)
     return result;
 }
 
-os_result os_win32_last(void)
+os_result slot__os_win32_last(void)
 {
     DWORD code = GetLastError();
 
-    return os_win32_result(code != ERROR_SUCCESS ? code : ERROR_GEN_FAILURE);
+    return slot__os_win32_result(code != ERROR_SUCCESS ? code : ERROR_GEN_FAILURE);
 }
 
-OVERLAPPED os_win32_at(uint64_t offset)
+OVERLAPPED slot__os_win32_at(uint64_t offset)
 {
     OVERLAPPED at;
 
@@ -123,7 +123,7 @@ static wchar_t *with_prefix(const wchar_t *path)
     return full;
 }
 
-wchar_t *os_win32_path(const char *path)
+wchar_t *slot__os_win32_path(const char *path)
 {
     int chars = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
     wchar_t *wide = chars <= 0 ? NULL : wide_alloc((size_t)chars);
@@ -149,24 +149,26 @@ static os_result check_regular(HANDLE handle)
     if (GetFileType(handle) != FILE_TYPE_DISK)
         return (os_result){SLOT_E_UNSUPPORTED, 0};
     if (!GetFileInformationByHandleEx(handle, FileBasicInfo, &info, sizeof info))
-        return os_win32_last();
+        return slot__os_win32_last();
     if ((info.FileAttributes & strange) != 0)
         return (os_result){SLOT_E_UNSUPPORTED, 0};
     return os_success();
 }
 
-os_result os_file_open(const struct os *os, const char *path, int flags, struct os_file **file)
+os_result slot__os_file_open(const struct os *os, const char *path, int flags,
+                             struct os_file **file)
 {
     const DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
     DWORD access = (flags & OS_WRITE) != 0 ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ;
     DWORD how = (flags & OS_CREATE_NEW) != 0 ? CREATE_NEW : OPEN_EXISTING;
     struct os_file *opened = malloc(sizeof *opened);
-    wchar_t *wide = os_win32_path(path);
+    wchar_t *wide = slot__os_win32_path(path);
     os_result result = os_success();
 
     (void)os;
     if (wide == NULL || opened == NULL) {
-        result = wide == NULL ? os_win32_last() : os_win32_result(ERROR_NOT_ENOUGH_MEMORY);
+        result =
+            wide == NULL ? slot__os_win32_last() : slot__os_win32_result(ERROR_NOT_ENOUGH_MEMORY);
         goto done;
     }
     /* A link is opened itself, and with BACKUP_SEMANTICS a directory can be: both are then
@@ -175,7 +177,7 @@ os_result os_file_open(const struct os *os, const char *path, int flags, struct 
         wide, access, share, NULL, how,
         FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS, NULL);
     if (opened->handle == INVALID_HANDLE_VALUE) {
-        result = os_win32_last();
+        result = slot__os_win32_last();
         goto done;
     }
     result = check_regular(opened->handle);
@@ -191,34 +193,34 @@ done:
     return result;
 }
 
-void os_file_close(const struct os *os, struct os_file *file)
+void slot__os_file_close(const struct os *os, struct os_file *file)
 {
     (void)os;
     CloseHandle(file->handle);
     free(file);
 }
 
-os_result os_file_size(const struct os *os, struct os_file *file, uint64_t *size)
+os_result slot__os_file_size(const struct os *os, struct os_file *file, uint64_t *size)
 {
     LARGE_INTEGER now;
 
     (void)os;
     if (!GetFileSizeEx(file->handle, &now))
-        return os_win32_last();
+        return slot__os_win32_last();
     *size = (uint64_t)now.QuadPart;
     return os_success();
 }
 
-os_result os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
+os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
 {
     FILE_END_OF_FILE_INFO end;
 
     (void)os;
     if (size > INT64_MAX)
-        return os_win32_result(ERROR_FILE_TOO_LARGE);
+        return slot__os_win32_result(ERROR_FILE_TOO_LARGE);
     end.EndOfFile.QuadPart = (LONGLONG)size;
     if (!SetFileInformationByHandle(file->handle, FileEndOfFileInfo, &end, sizeof end))
-        return os_win32_last();
+        return slot__os_win32_last();
     return os_success();
 }
 
@@ -226,7 +228,8 @@ os_result os_file_resize(const struct os *os, struct os_file *file, uint64_t siz
  * A file that is neither sparse nor compressed owns the clusters of all its bytes, so to grow it is
  * to allocate. Not FileAllocationInfo: it cuts a file that somebody else made longer meanwhile.
  */
-os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+os_result slot__os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset,
+                                 uint64_t n)
 {
     const DWORD holes = FILE_ATTRIBUTE_SPARSE_FILE | FILE_ATTRIBUTE_COMPRESSED;
     FILE_BASIC_INFO info;
@@ -234,31 +237,31 @@ os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t o
     os_result result;
 
     if (offset > INT64_MAX || n > INT64_MAX - offset)
-        return os_win32_result(ERROR_FILE_TOO_LARGE);
+        return slot__os_win32_result(ERROR_FILE_TOO_LARGE);
     if (!GetFileInformationByHandleEx(file->handle, FileBasicInfo, &info, sizeof info))
-        return os_win32_last();
+        return slot__os_win32_last();
     if ((info.FileAttributes & holes) != 0)
-        return os_win32_result(ERROR_NOT_SUPPORTED);
-    result = os_file_size(os, file, &size);
+        return slot__os_win32_result(ERROR_NOT_SUPPORTED);
+    result = slot__os_file_size(os, file, &size);
     if (!os_ok(result) || n == 0 || offset + n <= size)
         return result;
-    return os_file_resize(os, file, offset + n);
+    return slot__os_file_resize(os, file, offset + n);
 }
 
-os_result os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset, void *buf,
-                          size_t n)
+os_result slot__os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset,
+                                void *buf, size_t n)
 {
     uint8_t *to = buf;
 
     (void)os;
     while (n > 0) {
-        OVERLAPPED at = os_win32_at(offset);
+        OVERLAPPED at = slot__os_win32_at(offset);
         DWORD got = 0;
 
         if (!ReadFile(file->handle, to, (DWORD)(n < IO_BYTES_MAX ? n : IO_BYTES_MAX), &got, &at)) {
             if (GetLastError() == ERROR_HANDLE_EOF)
                 return (os_result){SLOT_E_TRUNCATED, 0};
-            return os_win32_last();
+            return slot__os_win32_last();
         }
         if (got == 0)
             return (os_result){SLOT_E_TRUNCATED, 0};
@@ -269,20 +272,20 @@ os_result os_file_read_at(const struct os *os, struct os_file *file, uint64_t of
     return os_success();
 }
 
-os_result os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
-                           const void *buf, size_t n)
+os_result slot__os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
+                                 const void *buf, size_t n)
 {
     const uint8_t *from = buf;
 
     (void)os;
     while (n > 0) {
-        OVERLAPPED at = os_win32_at(offset);
+        OVERLAPPED at = slot__os_win32_at(offset);
         DWORD put = 0;
 
         if (!WriteFile(file->handle, from, (DWORD)(n < IO_BYTES_MAX ? n : IO_BYTES_MAX), &put, &at))
-            return os_win32_last();
+            return slot__os_win32_last();
         if (put == 0)
-            return os_win32_result(ERROR_WRITE_FAULT);
+            return slot__os_win32_result(ERROR_WRITE_FAULT);
         from += put;
         offset += put;
         n -= put;
@@ -290,14 +293,15 @@ os_result os_file_write_at(const struct os *os, struct os_file *file, uint64_t o
     return os_success();
 }
 
-os_result os_file_sync(const struct os *os, struct os_file *file)
+os_result slot__os_file_sync(const struct os *os, struct os_file *file)
 {
     (void)os;
-    return FlushFileBuffers(file->handle) ? os_success() : os_win32_last();
+    return FlushFileBuffers(file->handle) ? os_success() : slot__os_win32_last();
 }
 
 /* Windows writes on its own after a second or so and has no call to ask for it. */
-void os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+void slot__os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,
+                                   uint64_t n)
 {
     (void)os, (void)file, (void)offset, (void)n;
 }
@@ -306,29 +310,31 @@ void os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t
  * Most advice can only be given here when a file is opened, for all of it. To have a part of it
  * read in advance it must be mapped, for the moment of asking.
  */
-void os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
-                    os_advice advice)
+void slot__os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
+                          os_advice advice)
 {
     uint64_t start = round_down(offset, OS_GRANULARITY);
     uint64_t size = 0;
     void *base = NULL;
 
-    if (advice != OS_ADVICE_WILLNEED || !os_ok(os_file_size(os, file, &size)) || offset >= size)
+    if (advice != OS_ADVICE_WILLNEED || !os_ok(slot__os_file_size(os, file, &size)) ||
+        offset >= size)
         return;
     n = n == 0 ? size - start : min_u64(offset + n, size) - start;
-    if (n > SIZE_MAX / 2 || !os_ok(os_map_open(os, file, start, (size_t)n, OS_MAP_READ, &base)))
+    if (n > SIZE_MAX / 2 ||
+        !os_ok(slot__os_map_open(os, file, start, (size_t)n, OS_MAP_READ, &base)))
         return;
-    os_map_advise(os, base, (size_t)n, OS_ADVICE_WILLNEED);
-    os_map_close(os, base, (size_t)n);
+    slot__os_map_advise(os, base, (size_t)n, OS_ADVICE_WILLNEED);
+    slot__os_map_close(os, base, (size_t)n);
 }
 
-uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
+uint64_t slot__os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
 {
     FILE_ALLOCATED_RANGE_BUFFER asked, found;
     uint64_t size = 0;
     DWORD bytes = 0;
 
-    if (!os_ok(os_file_size(os, file, &size)))
+    if (!os_ok(slot__os_file_size(os, file, &size)))
         return offset;
     if (offset >= size)
         return size;
@@ -345,7 +351,7 @@ uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t o
 }
 
 /* No call tells: a page that is in memory may be in no working set. */
-bool os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+bool slot__os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
 {
     (void)os, (void)file, (void)offset, (void)n;
     return false;

@@ -10,22 +10,22 @@
 
 #include "os/posix.h"
 
-pid_t os_posix_pid;
+pid_t slot__os_posix_pid;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct os_file *first;
 
-void os_fork_block(void)
+void slot__os_fork_block(void)
 {
     pthread_mutex_lock(&mutex);
 }
 
-void os_fork_unblock(void)
+void slot__os_fork_unblock(void)
 {
     pthread_mutex_unlock(&mutex);
 }
 
-void os_fork_keep(struct os_file *file)
+void slot__os_fork_keep(struct os_file *file)
 {
     file->previous = NULL;
     file->next = first;
@@ -34,7 +34,7 @@ void os_fork_keep(struct os_file *file)
     first = file;
 }
 
-void os_fork_forget(struct os_file *file)
+void slot__os_fork_forget(struct os_file *file)
 {
     if (file->previous != NULL)
         file->previous->next = file->next;
@@ -47,23 +47,23 @@ void os_fork_forget(struct os_file *file)
 /* No thread but the one that forked is here, and it has the mutex. */
 static void in_child(void)
 {
-    os_posix_pid = getpid();
+    slot__os_posix_pid = getpid();
     for (struct os_file *file = first; file != NULL; file = file->next) {
         close(file->lock_fd);
         close(file->fd);
         file->lock_fd = file->fd = -1;
     }
     first = NULL;
-    os_fork_unblock();
+    slot__os_fork_unblock();
 }
 
 static void install(void)
 {
-    if (pthread_atfork(os_fork_block, os_fork_unblock, in_child) == 0)
-        os_posix_pid = getpid();
+    if (pthread_atfork(slot__os_fork_block, slot__os_fork_unblock, in_child) == 0)
+        slot__os_posix_pid = getpid();
 }
 
-void os_fork_install(void)
+void slot__os_fork_install(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 

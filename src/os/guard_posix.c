@@ -30,26 +30,27 @@
 #include <ucontext.h>
 
 /*
- * os_guard_load and os_guard_store (os, to, from, n) in one: the os_result is {0, 0}, or
- * {SLOT_E_LOST, 0} when a page was lost. Both ends in pieces of 16 or 32 bytes that may overlap in
- * the middle, a loop for what is between them, rep movsb for very much and very little. A random
- * read waits for memory: it is the number of stores and instructions here that decides how many of
- * such waits overlap, so records of 65 to 128 bytes come first, with four loads and four stores.
+ * slot__os_guard_load and slot__os_guard_store (os, to, from, n) in one: the os_result is {0, 0},
+ * or {SLOT_E_LOST, 0} when a page was lost. Both ends in pieces of 16 or 32 bytes that may
+ * overlap in the middle, a loop for what is between them, rep movsb for very much and very little.
+ * A random read waits for memory: it is the number of stores and instructions here that decides how
+ * many of such waits overlap, so records of 65 to 128 bytes come first, with four loads and four
+ * stores.
  */
 __asm__(".text\n"
         ".p2align 5\n"
-        ".globl os_guard_load, os_guard_store\n"
-        ".hidden os_guard_load, os_guard_store\n"
-        ".type os_guard_load, @function\n"
-        ".type os_guard_store, @function\n"
+        ".globl slot__os_guard_load, slot__os_guard_store\n"
+        ".hidden slot__os_guard_load, slot__os_guard_store\n"
+        ".type slot__os_guard_load, @function\n"
+        ".type slot__os_guard_store, @function\n"
         "guard_copy_begin:\n"
-        "os_guard_load:\n"
-        "os_guard_store:\n"
+        "slot__os_guard_load:\n"
+        "slot__os_guard_store:\n"
         "    .cfi_startproc\n"
         "    lea -65(%rcx), %rax\n"
         "    cmp $(1024 - 65), %rax\n"
         "    ja 1f\n"
-        "    cmpb $0, guard_has_avx(%rip)\n"
+        "    cmpb $0, slot__guard_has_avx(%rip)\n"
         "    je 3f\n"
         "    vmovups (%rdx), %ymm0\n"
         "    vmovups 32(%rdx), %ymm1\n"
@@ -123,22 +124,22 @@ __asm__(".text\n"
         "    mov $47, %eax\n"
         "    ret\n"
         "    .cfi_endproc\n"
-        ".size os_guard_load, . - os_guard_load\n"
-        ".size os_guard_store, . - os_guard_store\n");
+        ".size slot__os_guard_load, . - slot__os_guard_load\n"
+        ".size slot__os_guard_store, . - slot__os_guard_store\n");
 
 _Static_assert(SLOT_E_LOST == 47, "guard_copy_failed returns it");
 _Static_assert(sizeof(os_result) == 8, "it is returned in one register");
 
 /* Whether 32-byte registers may be used; read above. */
-extern uint8_t guard_has_avx __attribute__((visibility("hidden")));
-uint8_t guard_has_avx;
+extern uint8_t slot__guard_has_avx __attribute__((visibility("hidden")));
+uint8_t slot__guard_has_avx;
 
 extern const char guard_copy_begin[] __attribute__((visibility("hidden")));
 extern const char guard_copy_failed[] __attribute__((visibility("hidden")));
 
 static void prepare_copy(void)
 {
-    guard_has_avx = __builtin_cpu_supports("avx") != 0;
+    slot__guard_has_avx = __builtin_cpu_supports("avx") != 0;
 }
 
 /* Whether the fault was in the copy; then the thread goes on at its failure exit. */
@@ -187,13 +188,13 @@ static os_result guarded_copy(void *to, const void *from, size_t n)
     return os_success();
 }
 
-os_result os_guard_load(const struct os *os, void *to, const void *view, size_t n)
+os_result slot__os_guard_load(const struct os *os, void *to, const void *view, size_t n)
 {
     (void)os;
     return guarded_copy(to, view, n);
 }
 
-os_result os_guard_store(const struct os *os, void *view, const void *from, size_t n)
+os_result slot__os_guard_store(const struct os *os, void *view, const void *from, size_t n)
 {
     (void)os;
     return guarded_copy(view, from, n);
@@ -231,7 +232,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 }
 
 /* Whoever has installed a handler since the last call is called for what is not ours. */
-void os_guard_install(void)
+void slot__os_guard_install(void)
 {
     struct sigaction action, now;
 

@@ -21,7 +21,7 @@ static bool is_lost_page(DWORD code)
 #include <intrin.h>
 #include <string.h>
 
-void os_guard_install(void)
+void slot__os_guard_install(void)
 {
 }
 
@@ -38,7 +38,7 @@ static os_result guarded_copy(void *to, const void *from, size_t n)
     return result;
 }
 
-bool os_win32_touch(void *address)
+bool slot__os_win32_touch(void *address)
 {
     bool there = true;
 
@@ -66,10 +66,10 @@ bool os_win32_touch(void *address)
 #define ONCE __attribute__((noipa))
 #endif
 
-extern const char copy_at[] __asm__("slot_guard_copy_at");
-extern const char copy_end[] __asm__("slot_guard_copy_end");
-extern const char touch_at[] __asm__("slot_guard_touch_at");
-extern const char touch_end[] __asm__("slot_guard_touch_end");
+extern const char copy_at[] __asm__("slot__guard_copy_at");
+extern const char copy_end[] __asm__("slot__guard_copy_end");
+extern const char touch_at[] __asm__("slot__guard_touch_at");
+extern const char touch_end[] __asm__("slot__guard_touch_end");
 
 static LONG CALLBACK on_exception(EXCEPTION_POINTERS *exception)
 {
@@ -93,7 +93,7 @@ static BOOL CALLBACK install(INIT_ONCE *once, void *unused, void **context)
     return AddVectoredExceptionHandler(1, on_exception) != NULL;
 }
 
-void os_guard_install(void)
+void slot__os_guard_install(void)
 {
     static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 
@@ -105,9 +105,9 @@ ONCE static os_result guarded_copy(void *to, const void *from, size_t n)
 {
     os_result result = os_success();
 
-    __asm__ volatile("slot_guard_copy_at:\n\t"
+    __asm__ volatile("slot__guard_copy_at:\n\t"
                      "rep movsb\n"
-                     "slot_guard_copy_end:"
+                     "slot__guard_copy_end:"
                      : "+D"(to), "+S"(from), "+c"(n)
                      :
                      : "memory", "cc");
@@ -117,14 +117,14 @@ ONCE static os_result guarded_copy(void *to, const void *from, size_t n)
 }
 
 /* `lost` is cleared by the instruction that a fault skips. */
-ONCE bool os_win32_touch(void *address)
+ONCE bool slot__os_win32_touch(void *address)
 {
     int lost = 1;
 
-    __asm__ volatile("slot_guard_touch_at:\n\t"
+    __asm__ volatile("slot__guard_touch_at:\n\t"
                      "lock orb $0, (%1)\n\t"
                      "movl $0, %0\n"
-                     "slot_guard_touch_end:"
+                     "slot__guard_touch_end:"
                      : "+&r"(lost)
                      : "r"(address)
                      : "memory", "cc");
@@ -135,13 +135,13 @@ ONCE bool os_win32_touch(void *address)
 #error "guard_win32.c has no guarded copy for this compiler and processor"
 #endif
 
-os_result os_guard_load(const struct os *os, void *to, const void *view, size_t n)
+os_result slot__os_guard_load(const struct os *os, void *to, const void *view, size_t n)
 {
     (void)os;
     return guarded_copy(to, view, n);
 }
 
-os_result os_guard_store(const struct os *os, void *view, const void *from, size_t n)
+os_result slot__os_guard_store(const struct os *os, void *view, const void *from, size_t n)
 {
     (void)os;
     return guarded_copy(view, from, n);

@@ -36,24 +36,25 @@ static int set_lock(int fd, uint64_t byte, uint64_t n, short type)
     return 0;
 }
 
-os_result os_lock_try(const struct os *os, struct os_file *file, uint64_t byte, bool exclusive)
+os_result slot__os_lock_try(const struct os *os, struct os_file *file, uint64_t byte,
+                            bool exclusive)
 {
     int code = set_lock(file->lock_fd, byte, 1, exclusive ? F_WRLCK : F_RDLCK);
 
     (void)os;
     if (code == EAGAIN || code == EACCES)
         return (os_result){SLOT_E_BUSY, code};
-    return code == 0 ? os_success() : os_posix_result(code);
+    return code == 0 ? os_success() : slot__os_posix_result(code);
 }
 
-void os_lock_release(const struct os *os, struct os_file *file, uint64_t byte)
+void slot__os_lock_release(const struct os *os, struct os_file *file, uint64_t byte)
 {
     (void)os;
     (void)set_lock(file->lock_fd, byte, 1, F_UNLCK);
 }
 
 /* Unlike locking, asking about an exclusive lock needs no permission to write. */
-os_result os_lock_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held)
+os_result slot__os_lock_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held)
 {
     struct flock range;
 
@@ -65,22 +66,22 @@ os_result os_lock_held(const struct os *os, struct os_file *file, uint64_t byte,
     range.l_len = 1;
     while (fcntl(file->lock_fd, GET_LOCK, &range) != 0) {
         if (errno != EINTR)
-            return os_posix_result(errno);
+            return slot__os_posix_result(errno);
     }
     *held = range.l_type != F_UNLCK;
     return os_success();
 }
 
 /* Locking what is locked already changes the kind of the lock, in one step. */
-os_result os_lock_downgrade(const struct os *os, struct os_file *file, uint64_t byte)
+os_result slot__os_lock_downgrade(const struct os *os, struct os_file *file, uint64_t byte)
 {
     int code = set_lock(file->lock_fd, byte, 1, F_RDLCK);
 
     (void)os;
-    return code == 0 ? os_success() : os_posix_result(code);
+    return code == 0 ? os_success() : slot__os_posix_result(code);
 }
 
-void os_posix_unlock_all(int fd)
+void slot__os_posix_unlock_all(int fd)
 {
     (void)set_lock(fd, 0, 0, F_UNLCK);
 }
@@ -92,7 +93,7 @@ static pthread_mutex_t *inner(struct os_mutex *mutex)
     return (pthread_mutex_t *)(void *)mutex;
 }
 
-void os_mutex_init(struct os_mutex *mutex)
+void slot__os_mutex_init(struct os_mutex *mutex)
 {
     pthread_mutexattr_t kind;
     int failed = pthread_mutexattr_init(&kind);
@@ -108,7 +109,7 @@ void os_mutex_init(struct os_mutex *mutex)
     (void)failed;
 }
 
-void os_mutex_lock(struct os_mutex *mutex)
+void slot__os_mutex_lock(struct os_mutex *mutex)
 {
     int failed = pthread_mutex_lock(inner(mutex));
 
@@ -116,7 +117,7 @@ void os_mutex_lock(struct os_mutex *mutex)
     (void)failed;
 }
 
-void os_mutex_unlock(struct os_mutex *mutex)
+void slot__os_mutex_unlock(struct os_mutex *mutex)
 {
     int failed = pthread_mutex_unlock(inner(mutex));
 
@@ -124,7 +125,7 @@ void os_mutex_unlock(struct os_mutex *mutex)
     (void)failed;
 }
 
-void os_mutex_release(struct os_mutex *mutex)
+void slot__os_mutex_release(struct os_mutex *mutex)
 {
     (void)pthread_mutex_destroy(inner(mutex));
 }

@@ -5,34 +5,35 @@
  */
 #include "os/win32.h"
 
-os_result os_lock_try(const struct os *os, struct os_file *file, uint64_t byte, bool exclusive)
+os_result slot__os_lock_try(const struct os *os, struct os_file *file, uint64_t byte,
+                            bool exclusive)
 {
     DWORD how = LOCKFILE_FAIL_IMMEDIATELY | (exclusive ? LOCKFILE_EXCLUSIVE_LOCK : 0u);
-    OVERLAPPED at = os_win32_at(byte);
+    OVERLAPPED at = slot__os_win32_at(byte);
 
     (void)os;
     if (LockFileEx(file->handle, how, 0, 1, 0, &at))
         return os_success();
     if (GetLastError() == ERROR_IO_PENDING)
         return (os_result){SLOT_E_BUSY, ERROR_IO_PENDING};
-    return os_win32_last(); /* ERROR_LOCK_VIOLATION is SLOT_E_BUSY */
+    return slot__os_win32_last(); /* ERROR_LOCK_VIOLATION is SLOT_E_BUSY */
 }
 
-void os_lock_release(const struct os *os, struct os_file *file, uint64_t byte)
+void slot__os_lock_release(const struct os *os, struct os_file *file, uint64_t byte)
 {
-    OVERLAPPED at = os_win32_at(byte);
+    OVERLAPPED at = slot__os_win32_at(byte);
 
     (void)os;
     (void)UnlockFileEx(file->handle, 0, 1, 0, &at);
 }
 
 /* There is no question to ask: try it, and let go at once. */
-os_result os_lock_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held)
+os_result slot__os_lock_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held)
 {
-    os_result result = os_lock_try(os, file, byte, true);
+    os_result result = slot__os_lock_try(os, file, byte, true);
 
     if (os_ok(result))
-        os_lock_release(os, file, byte);
+        slot__os_lock_release(os, file, byte);
     else if (result.status != SLOT_E_BUSY)
         return result;
     *held = !os_ok(result);
@@ -40,15 +41,15 @@ os_result os_lock_held(const struct os *os, struct os_file *file, uint64_t byte,
 }
 
 /* Where an opening has both locks of a byte, the first unlock lets go of the exclusive one. */
-os_result os_lock_downgrade(const struct os *os, struct os_file *file, uint64_t byte)
+os_result slot__os_lock_downgrade(const struct os *os, struct os_file *file, uint64_t byte)
 {
-    OVERLAPPED shared = os_win32_at(byte);
-    OVERLAPPED exclusive = os_win32_at(byte);
+    OVERLAPPED shared = slot__os_win32_at(byte);
+    OVERLAPPED exclusive = slot__os_win32_at(byte);
 
     (void)os;
     if (!LockFileEx(file->handle, LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &shared) ||
         !UnlockFileEx(file->handle, 0, 1, 0, &exclusive))
-        return (os_result){SLOT_E_IO, os_win32_last().code};
+        return (os_result){SLOT_E_IO, slot__os_win32_last().code};
     return os_success();
 }
 
@@ -59,23 +60,23 @@ static SRWLOCK *inner(struct os_mutex *mutex)
     return (SRWLOCK *)(void *)mutex;
 }
 
-void os_mutex_init(struct os_mutex *mutex)
+void slot__os_mutex_init(struct os_mutex *mutex)
 {
     InitializeSRWLock(inner(mutex));
 }
 
-void os_mutex_lock(struct os_mutex *mutex)
+void slot__os_mutex_lock(struct os_mutex *mutex)
 {
     AcquireSRWLockExclusive(inner(mutex));
 }
 
-void os_mutex_unlock(struct os_mutex *mutex)
+void slot__os_mutex_unlock(struct os_mutex *mutex)
 {
     ReleaseSRWLockExclusive(inner(mutex));
 }
 
 /* An SRWLOCK owns nothing. */
-void os_mutex_release(struct os_mutex *mutex)
+void slot__os_mutex_release(struct os_mutex *mutex)
 {
     (void)mutex;
 }

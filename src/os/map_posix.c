@@ -10,8 +10,8 @@
 #include "base/checked.h"
 #include "os/posix.h"
 
-os_result os_map_open(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
-                      os_map_mode mode, void **base)
+os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
+                            os_map_mode mode, void **base)
 {
     int protection = mode == OS_MAP_READ ? PROT_READ : PROT_READ | PROT_WRITE;
     int sharing = mode == OS_MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED;
@@ -20,19 +20,19 @@ os_result os_map_open(const struct os *os, struct os_file *file, uint64_t offset
     void *mapped;
 
     assert(offset % OS_GRANULARITY == 0 && n > 0);
-    result = os_file_size(os, file, &size);
+    result = slot__os_file_size(os, file, &size);
     if (!os_ok(result))
         return result;
     if (offset > size || n > size - offset)
         return (os_result){SLOT_E_TRUNCATED, 0};
     mapped = mmap(NULL, n, protection, sharing, file->fd, (off_t)offset);
     if (mapped == MAP_FAILED)
-        return os_posix_result(errno);
+        return slot__os_posix_result(errno);
     *base = mapped;
     return os_success();
 }
 
-void os_map_close(const struct os *os, void *base, size_t n)
+void slot__os_map_close(const struct os *os, void *base, size_t n)
 {
     (void)os;
     (void)munmap(base, n);
@@ -48,7 +48,7 @@ static void *page_range(void *address, size_t *n)
     return (uint8_t *)address - ((uintptr_t)address - start);
 }
 
-os_result os_map_flush(const struct os *os, void *address, size_t n)
+os_result slot__os_map_flush(const struct os *os, void *address, size_t n)
 {
     void *start = page_range(address, &n);
 
@@ -56,9 +56,9 @@ os_result os_map_flush(const struct os *os, void *address, size_t n)
 #if defined(__linux__)
     /* Linux has one page cache: the dirty pages are the file's already, and the fdatasync that
      * must follow writes them. MS_SYNC here would wait for the disk a second time. */
-    return msync(start, n, MS_ASYNC) == 0 ? os_success() : os_posix_result(errno);
+    return msync(start, n, MS_ASYNC) == 0 ? os_success() : slot__os_posix_result(errno);
 #else
-    return msync(start, n, MS_SYNC) == 0 ? os_success() : os_posix_result(errno);
+    return msync(start, n, MS_SYNC) == 0 ? os_success() : slot__os_posix_result(errno);
 #endif
 }
 
@@ -71,7 +71,7 @@ static os_result touch_pages(const struct os *os, void *start, size_t n, bool fo
     for (size_t at = 0; at < n && os_ok(result); at += page) {
         uint8_t byte;
 
-        result = os_guard_load(os, &byte, (uint8_t *)start + at, 1);
+        result = slot__os_guard_load(os, &byte, (uint8_t *)start + at, 1);
         /* The page is there. An atomic add of nothing dirties it without racing with anybody. */
         if (os_ok(result) && for_write)
             atomic_fetch_or((_Atomic uint8_t *)start + at, 0);
@@ -79,7 +79,7 @@ static os_result touch_pages(const struct os *os, void *start, size_t n, bool fo
     return result;
 }
 
-os_result os_map_populate(const struct os *os, void *address, size_t n, bool for_write)
+os_result slot__os_map_populate(const struct os *os, void *address, size_t n, bool for_write)
 {
     void *start = page_range(address, &n);
 
@@ -94,12 +94,12 @@ os_result os_map_populate(const struct os *os, void *address, size_t n, bool for
     if (errno == EFAULT || errno == EHWPOISON)
         return (os_result){SLOT_E_LOST, errno};
     if (errno == ENOMEM)
-        return os_posix_result(ENOMEM);
+        return slot__os_posix_result(ENOMEM);
 #endif
     return touch_pages(os, start, n, for_write);
 }
 
-void os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)
+void slot__os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)
 {
     static const int words[] = {
         [OS_ADVICE_NORMAL] = POSIX_MADV_NORMAL, [OS_ADVICE_SEQUENTIAL] = POSIX_MADV_SEQUENTIAL,

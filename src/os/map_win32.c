@@ -10,8 +10,8 @@
 #define FLUSH_WAITS       15
 #define FLUSH_WAIT_MS_MAX 64u
 
-os_result os_map_open(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
-                      os_map_mode mode, void **base)
+os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
+                            os_map_mode mode, void **base)
 {
     static const DWORD protection[] = {PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY,
                                        PAGE_READWRITE};
@@ -23,7 +23,7 @@ os_result os_map_open(const struct os *os, struct os_file *file, uint64_t offset
     void *view;
 
     assert(offset % OS_GRANULARITY == 0 && n > 0);
-    result = os_file_size(os, file, &size);
+    result = slot__os_file_size(os, file, &size);
     if (!os_ok(result))
         return result;
     if (offset > size || n > size - offset)
@@ -31,24 +31,24 @@ os_result os_map_open(const struct os *os, struct os_file *file, uint64_t offset
     /* Size 0: as long as the file is. A larger section would silently grow the file. */
     section = CreateFileMappingW(file->handle, NULL, protection[mode], 0, 0, NULL);
     if (section == NULL)
-        return os_win32_last();
+        return slot__os_win32_last();
     view = MapViewOfFile(section, access[mode], (DWORD)(offset >> 32), (DWORD)(offset & UINT32_MAX),
                          n);
     if (view == NULL)
-        result = os_win32_last();
+        result = slot__os_win32_last();
     else
         *base = view;
     CloseHandle(section);
     return result;
 }
 
-void os_map_close(const struct os *os, void *base, size_t n)
+void slot__os_map_close(const struct os *os, void *base, size_t n)
 {
     (void)os, (void)n;
     UnmapViewOfFile(base);
 }
 
-os_result os_map_flush(const struct os *os, void *address, size_t n)
+os_result slot__os_map_flush(const struct os *os, void *address, size_t n)
 {
     DWORD wait_ms = 1;
 
@@ -56,14 +56,14 @@ os_result os_map_flush(const struct os *os, void *address, size_t n)
     /* The system's own writer may hold the pages at this moment; that passes. */
     for (int waits = 0; !FlushViewOfFile(address, n); waits++) {
         if (GetLastError() != ERROR_LOCK_VIOLATION || waits == FLUSH_WAITS)
-            return os_win32_last();
+            return slot__os_win32_last();
         Sleep(wait_ms);
         wait_ms = wait_ms < FLUSH_WAIT_MS_MAX ? wait_ms * 2 : FLUSH_WAIT_MS_MAX;
     }
     return os_success();
 }
 
-os_result os_map_populate(const struct os *os, void *address, size_t n, bool for_write)
+os_result slot__os_map_populate(const struct os *os, void *address, size_t n, bool for_write)
 {
     uint8_t *page = (uint8_t *)address - (uintptr_t)address % OS_PAGE_SIZE;
     const uint8_t *end = (uint8_t *)address + n;
@@ -73,14 +73,14 @@ os_result os_map_populate(const struct os *os, void *address, size_t n, bool for
         uint8_t byte;
 
         if (!for_write)
-            result = os_guard_load(os, &byte, page, 1);
-        else if (!os_win32_touch(page))
+            result = slot__os_guard_load(os, &byte, page, 1);
+        else if (!slot__os_win32_touch(page))
             result.status = SLOT_E_LOST;
     }
     return result;
 }
 
-void os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)
+void slot__os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)
 {
     /* Not in every version of Windows, so it is not linked but looked up. */
     typedef BOOL(WINAPI * prefetch_fn)(HANDLE, ULONG_PTR, WIN32_MEMORY_RANGE_ENTRY *, ULONG);

@@ -258,7 +258,7 @@ struct os {
  * The table of the system that this was built for. Never changes. Each call also makes sure that
  * the handler behind load and store is in place, should somebody have replaced it.
  */
-const struct os *os_native(void);
+const struct os *slot__os_native(void);
 
 /* ---- mutex -------------------------------------------------------------------------------------
  * For short critical sections off the hot path; not recursive. Not in the table: which thread runs
@@ -268,10 +268,10 @@ struct os_mutex {
     void *opaque[8]; /* a pthread_mutex_t or an SRWLOCK; sizes are asserted in the twins */
 };
 
-void os_mutex_init(struct os_mutex *mutex);
-void os_mutex_lock(struct os_mutex *mutex);
-void os_mutex_unlock(struct os_mutex *mutex);
-void os_mutex_release(struct os_mutex *mutex);
+void slot__os_mutex_init(struct os_mutex *mutex);
+void slot__os_mutex_lock(struct os_mutex *mutex);
+void slot__os_mutex_unlock(struct os_mutex *mutex);
+void slot__os_mutex_release(struct os_mutex *mutex);
 
 static inline bool os_ok(os_result result)
 {

@@ -20,17 +20,17 @@ struct os_file {
 };
 
 /* What errno value `code` means for the caller. */
-os_result os_posix_result(int code);
+os_result slot__os_posix_result(int code);
 
 /* lock_posix.c: let go of all locks of an opening. */
-void os_posix_unlock_all(int fd);
+void slot__os_posix_unlock_all(int fd);
 
 /* fork_posix.c */
 
 /* The number of this process; 0 when the system would not tell us of forks. */
-extern pid_t os_posix_pid;
+extern pid_t slot__os_posix_pid;
 
-void os_fork_install(void); /* cheap when it is installed already */
+void slot__os_fork_install(void); /* cheap when it is installed already */
 
 /*
  * Between block and unblock no child is made, by any thread. A descriptor that a child must let go
@@ -38,9 +38,9 @@ void os_fork_install(void); /* cheap when it is installed already */
  * would leave the child with a descriptor that it does not know of, or have it close a number that
  * means something else by now.
  */
-void os_fork_block(void);
-void os_fork_unblock(void);
-void os_fork_keep(struct os_file *file);
-void os_fork_forget(struct os_file *file);
+void slot__os_fork_block(void);
+void slot__os_fork_unblock(void);
+void slot__os_fork_keep(struct os_file *file);
+void slot__os_fork_forget(struct os_file *file);
 
 #endif

@@ -15,17 +15,17 @@
 
 #include "os/posix.h"
 
-void os_seam_install(void)
+void slot__os_seam_install(void)
 {
-    os_fork_install();
+    slot__os_fork_install();
 }
 
-void os_seam_yield(const struct os *os, const char *where)
+void slot__os_seam_yield(const struct os *os, const char *where)
 {
     (void)os, (void)where;
 }
 
-uint64_t os_seam_clock_ms(const struct os *os)
+uint64_t slot__os_seam_clock_ms(const struct os *os)
 {
     struct timespec now;
 
@@ -34,7 +34,7 @@ uint64_t os_seam_clock_ms(const struct os *os)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void os_seam_sleep_us(const struct os *os, uint32_t us)
+void slot__os_seam_sleep_us(const struct os *os, uint32_t us)
 {
     struct timespec wait = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
 
@@ -62,7 +62,7 @@ struct futex_wait {
 };
 #endif
 
-void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
+void slot__os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
 {
     struct futex_wait wait = {(int32_t)(us / 1000000), (int32_t)(us % 1000000 * 1000)};
 
@@ -70,7 +70,7 @@ void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, ui
     (void)syscall(FUTEX, word, FUTEX_WAIT_PRIVATE, seen, &wait, NULL, 0);
 }
 
-void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
+void slot__os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
 {
     (void)os;
     (void)syscall(FUTEX, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -89,28 +89,28 @@ static uint64_t clock_us(void)
 }
 
 /* Nothing that all these systems have wakes by address: look at the word again and again. */
-void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
+void slot__os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
 {
     uint64_t end = clock_us() + us, now;
 
     while (atomic_load(word) == seen && (now = clock_us()) < end)
-        os_seam_sleep_us(os, end - now < PARK_US_MAX ? (uint32_t)(end - now) : PARK_US_MAX);
+        slot__os_seam_sleep_us(os, end - now < PARK_US_MAX ? (uint32_t)(end - now) : PARK_US_MAX);
 }
 
-void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
+void slot__os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
 {
     (void)os, (void)word;
 }
 
 #endif
 
-uint64_t os_seam_process(const struct os *os)
+uint64_t slot__os_seam_process(const struct os *os)
 {
     (void)os;
-    return (uint64_t)(os_posix_pid != 0 ? os_posix_pid : getpid());
+    return (uint64_t)(slot__os_posix_pid != 0 ? slot__os_posix_pid : getpid());
 }
 
-os_result os_seam_random(const struct os *os, void *bytes, size_t n)
+os_result slot__os_seam_random(const struct os *os, void *bytes, size_t n)
 {
     os_result result = os_success();
     uint8_t *to = bytes;
@@ -118,7 +118,7 @@ os_result os_seam_random(const struct os *os, void *bytes, size_t n)
 
     (void)os;
     if (fd < 0)
-        return os_posix_result(errno);
+        return slot__os_posix_result(errno);
     while (n > 0 && os_ok(result)) {
         ssize_t got = read(fd, to, n);
 
@@ -126,7 +126,7 @@ os_result os_seam_random(const struct os *os, void *bytes, size_t n)
             to += got;
             n -= (size_t)got;
         } else if (got == 0 || errno != EINTR) {
-            result = os_posix_result(got == 0 ? EIO : errno);
+            result = slot__os_posix_result(got == 0 ? EIO : errno);
         }
     }
     close(fd);

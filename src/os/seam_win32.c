@@ -5,16 +5,16 @@
 
 #include <ntsecapi.h>
 
-void os_seam_install(void)
+void slot__os_seam_install(void)
 {
 }
 
-void os_seam_yield(const struct os *os, const char *where)
+void slot__os_seam_yield(const struct os *os, const char *where)
 {
     (void)os, (void)where;
 }
 
-uint64_t os_seam_clock_ms(const struct os *os)
+uint64_t slot__os_seam_clock_ms(const struct os *os)
 {
     (void)os;
     return GetTickCount64();
@@ -34,7 +34,7 @@ static void yield_for(uint32_t us)
     } while ((now.QuadPart - start.QuadPart) * 1000000 / ticks_per_second.QuadPart < us);
 }
 
-void os_seam_sleep_us(const struct os *os, uint32_t us)
+void slot__os_seam_sleep_us(const struct os *os, uint32_t us)
 {
     (void)os;
     if (us < 1000)
@@ -46,25 +46,25 @@ void os_seam_sleep_us(const struct os *os, uint32_t us)
 _Static_assert(sizeof(_Atomic uint32_t) == 4, "WaitOnAddress compares plain words");
 
 /* In whole milliseconds, rounded up; never so many that they mean INFINITE. */
-void os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
+void slot__os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us)
 {
     (void)os;
     (void)WaitOnAddress(word, &seen, sizeof seen, us / 1000 + (us % 1000 != 0 ? 1 : 0));
 }
 
-void os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
+void slot__os_seam_unpark(const struct os *os, _Atomic uint32_t *word)
 {
     (void)os;
     WakeByAddressSingle((void *)(uintptr_t)word);
 }
 
-uint64_t os_seam_process(const struct os *os)
+uint64_t slot__os_seam_process(const struct os *os)
 {
     (void)os;
     return GetCurrentProcessId();
 }
 
-os_result os_seam_random(const struct os *os, void *bytes, size_t n)
+os_result slot__os_seam_random(const struct os *os, void *bytes, size_t n)
 {
     const size_t most = (size_t)1 << 30;
     uint8_t *to = bytes;
@@ -74,7 +74,7 @@ os_result os_seam_random(const struct os *os, void *bytes, size_t n)
         size_t part = n < most ? n : most;
 
         if (!RtlGenRandom(to, (ULONG)part))
-            return os_win32_last();
+            return slot__os_win32_last();
         to += part;
         n -= part;
     }

@@ -23,25 +23,25 @@ struct os_file {
 };
 
 /* What error `code` means for the caller. */
-os_result os_win32_result(DWORD code);
+os_result slot__os_win32_result(DWORD code);
 
 /* The same for GetLastError(); never a success, even where the system forgot to say why. */
-os_result os_win32_last(void);
+os_result slot__os_win32_last(void);
 
 /*
  * `path` as the wide functions want it; the caller frees it. NULL when it is not UTF-8 or there is
- * no memory; os_win32_last() then says which. Long paths become absolute with the prefix that
+ * no memory; slot__os_win32_last() then says which. Long paths become absolute with the prefix that
  * lifts the limit of 260 characters.
  */
-wchar_t *os_win32_path(const char *path);
+wchar_t *slot__os_win32_path(const char *path);
 
 /* The OVERLAPPED of a synchronous call at `offset`. */
-OVERLAPPED os_win32_at(uint64_t offset);
+OVERLAPPED slot__os_win32_at(uint64_t offset);
 
 /*
  * Make the page of `address` present by an atomic change of nothing, under the guard. False when
  * the page is gone.
  */
-bool os_win32_touch(void *address);
+bool slot__os_win32_touch(void *address);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-void admission_init(struct admission *admission)
+void slot__admission_init(struct admission *admission)
 {
     memset(admission, 0, sizeof *admission);
     atomic_store_explicit(&admission->needed, ADMISSION_ROOM, memory_order_relaxed);
@@ -13,7 +13,7 @@ static uint32_t counter_of(uint64_t window)
     return (uint32_t)(window * UINT64_C(0x9e3779b97f4a7c15) >> 32) % ADMISSION_COUNTERS;
 }
 
-bool admission_miss(struct admission *admission, uint64_t window)
+bool slot__admission_miss(struct admission *admission, uint64_t window)
 {
     _Atomic uint16_t *count = &admission->counts[counter_of(window)];
     uint32_t misses = atomic_load_explicit(count, memory_order_relaxed);
@@ -24,14 +24,14 @@ bool admission_miss(struct admission *admission, uint64_t window)
     return misses >= atomic_load_explicit(&admission->needed, memory_order_relaxed);
 }
 
-bool admission_passed(struct admission *admission, uint32_t misses)
+bool slot__admission_passed(struct admission *admission, uint32_t misses)
 {
     uint32_t before = atomic_fetch_add_explicit(&admission->misses, misses, memory_order_relaxed);
 
     return before < ADMISSION_EPOCH && before + misses >= ADMISSION_EPOCH;
 }
 
-void admission_halve(struct admission *admission)
+void slot__admission_halve(struct admission *admission)
 {
     for (uint32_t i = 0; i < ADMISSION_COUNTERS; i++) {
         uint16_t count = atomic_load_explicit(&admission->counts[i], memory_order_relaxed);
@@ -41,21 +41,21 @@ void admission_halve(struct admission *admission)
     atomic_store_explicit(&admission->misses, 0, memory_order_relaxed);
 }
 
-uint32_t admission_count(const struct admission *admission, uint64_t window)
+uint32_t slot__admission_count(const struct admission *admission, uint64_t window)
 {
     return atomic_load_explicit(&admission->counts[counter_of(window)], memory_order_relaxed);
 }
 
-uint32_t admission_price(uint32_t score)
+uint32_t slot__admission_price(uint32_t score)
 {
     uint32_t price = 2 * (score < UINT16_MAX ? score : UINT16_MAX) + ADMISSION_MARGIN;
 
     return price > ADMISSION_ROOM ? price : ADMISSION_ROOM;
 }
 
-void admission_require(struct admission *admission, bool room, uint32_t score)
+void slot__admission_require(struct admission *admission, bool room, uint32_t score)
 {
-    uint32_t needed = room ? ADMISSION_ROOM : admission_price(score);
+    uint32_t needed = room ? ADMISSION_ROOM : slot__admission_price(score);
 
     atomic_store_explicit(&admission->needed, needed, memory_order_relaxed);
 }

@@ -29,25 +29,25 @@ struct admission {
     _Atomic uint16_t counts[ADMISSION_COUNTERS];
 };
 
-void admission_init(struct admission *admission);
+void slot__admission_init(struct admission *admission);
 
 /* One more miss of a window, any number that names it. Whether it may have earned a view. */
-bool admission_miss(struct admission *admission, uint64_t window);
+bool slot__admission_miss(struct admission *admission, uint64_t window);
 
 /* So many misses were counted by this thread. Whether the epoch is over: for one caller of all. */
-bool admission_passed(struct admission *admission, uint32_t misses);
+bool slot__admission_passed(struct admission *admission, uint32_t misses);
 
 /* A new epoch: halve all counts. By one thread at a time. */
-void admission_halve(struct admission *admission);
+void slot__admission_halve(struct admission *admission);
 
 /* The misses of a window, the recent ones. */
-uint32_t admission_count(const struct admission *admission, uint64_t window);
+uint32_t slot__admission_count(const struct admission *admission, uint64_t window);
 
 /* The misses that earn the place of a view with so many recent uses. */
-uint32_t admission_price(uint32_t score);
+uint32_t slot__admission_price(uint32_t score);
 
 /* From now on so many misses are needed: `room` says that no view would have to go, else the next
  * to go has that score. */
-void admission_require(struct admission *admission, bool room, uint32_t score);
+void slot__admission_require(struct admission *admission, bool room, uint32_t score);
 
 #endif

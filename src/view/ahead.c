@@ -36,8 +36,8 @@ static uint64_t next_piece(struct ahead *ahead, const struct os *os, struct os_f
     return n;
 }
 
-void ahead_forward(struct ahead *ahead, const struct os *os, struct os_file *file, uint64_t from,
-                   uint64_t to, uint64_t end)
+void slot__ahead_forward(struct ahead *ahead, const struct os *os, struct os_file *file,
+                         uint64_t from, uint64_t to, uint64_t end)
 {
     widen(ahead, ahead_goes_on(ahead, from), from);
     ahead->next = to;
@@ -46,8 +46,8 @@ void ahead_forward(struct ahead *ahead, const struct os *os, struct os_file *fil
         ahead->told += next_piece(ahead, os, file, end - ahead->told, false);
 }
 
-void ahead_backward(struct ahead *ahead, const struct os *os, struct os_file *file, uint64_t from,
-                    uint64_t to, uint64_t end)
+void slot__ahead_backward(struct ahead *ahead, const struct os *os, struct os_file *file,
+                          uint64_t from, uint64_t to, uint64_t end)
 {
     widen(ahead, ahead_goes_on(ahead, to), to);
     ahead->next = from;

@@ -38,11 +38,11 @@ static inline bool ahead_goes_on(const struct ahead *ahead, uint64_t from)
  * these are hints. Cost: a short system call for each look, and one for
  * each piece that is announced.
  */
-void ahead_forward(struct ahead *ahead, const struct os *os, struct os_file *file, uint64_t from,
-                   uint64_t to, uint64_t end);
+void slot__ahead_forward(struct ahead *ahead, const struct os *os, struct os_file *file,
+                         uint64_t from, uint64_t to, uint64_t end);
 
 /* The same backward: later comes [end, from). */
-void ahead_backward(struct ahead *ahead, const struct os *os, struct os_file *file, uint64_t from,
-                    uint64_t to, uint64_t end);
+void slot__ahead_backward(struct ahead *ahead, const struct os *os, struct os_file *file,
+                          uint64_t from, uint64_t to, uint64_t end);
 
 #endif

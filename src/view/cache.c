@@ -15,17 +15,17 @@ static uint64_t view_cost(uint64_t view_size, uint64_t block_bytes)
     return view_size + round_up(block_bytes, OS_PAGE_SIZE);
 }
 
-slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint64_t budget,
-                            uint64_t block_bytes, uint64_t reserved, uint32_t least,
-                            slot_error *err)
+slot_status slot__view_cache_init(struct view_cache *cache, const struct os *os, uint64_t budget,
+                                  uint64_t block_bytes, uint64_t reserved, uint32_t least,
+                                  slot_error *err)
 {
     uint64_t needed = reserved + least * view_cost(VIEW_SIZE_MIN, block_bytes);
     uint64_t size = VIEW_SIZE_MAX;
 
     if (budget < needed)
-        return error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
-                         "a map budget of %llu bytes is too small: this database needs %llu",
-                         (unsigned long long)budget, (unsigned long long)needed);
+        return slot__error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
+                               "a map budget of %llu bytes is too small: this database needs %llu",
+                               (unsigned long long)budget, (unsigned long long)needed);
     while (size > VIEW_SIZE_MIN &&
            (size > budget / 4 || reserved + least * view_cost(size, block_bytes) > budget))
         size /= 2;
@@ -38,8 +38,8 @@ slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint6
     cache->counters.mapped = cache->counters.mapped_peak = reserved;
     cache->capacity =
         (uint32_t)min_u64((budget - reserved) / view_cost(size, block_bytes), UINT32_MAX);
-    admission_init(&cache->admission);
-    os_mutex_init(&cache->mutex);
+    slot__admission_init(&cache->admission);
+    slot__os_mutex_init(&cache->mutex);
     return SLOT_OK;
 }
 
@@ -119,7 +119,7 @@ static void dirty_append(struct view_cache *cache, struct view *view)
     cache->dirty = view;
 }
 
-bool view_block_is_dirty(const struct view *view, uint64_t block)
+bool slot__view_block_is_dirty(const struct view *view, uint64_t block)
 {
     uint64_t bit = block - view->first_block;
 
@@ -127,8 +127,8 @@ bool view_block_is_dirty(const struct view *view, uint64_t block)
     return view->dirty != NULL && (view->dirty[bit / 64] >> (bit % 64) & 1) != 0;
 }
 
-slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_t block,
-                            slot_error *err)
+slot_status slot__view_mark_dirty(struct view_cache *cache, struct view *view, uint64_t block,
+                                  slot_error *err)
 {
     uint64_t bit = block - view->first_block;
 
@@ -136,23 +136,23 @@ slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_
     if (view->dirty == NULL) {
         view->dirty = calloc(dirty_words(view), sizeof *view->dirty);
         if (view->dirty == NULL)
-            return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+            return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     }
     view->dirty[bit / 64] |= UINT64_C(1) << (bit % 64);
-    view_mark_range(cache, view, block * view->file->block_bytes, view->file->block_bytes);
+    slot__view_mark_range(cache, view, block * view->file->block_bytes, view->file->block_bytes);
     return SLOT_OK;
 }
 
-void view_mark_range(struct view_cache *cache, struct view *view, uint64_t offset, uint64_t n)
+void slot__view_mark_range(struct view_cache *cache, struct view *view, uint64_t offset, uint64_t n)
 {
     uint64_t start = offset - view->offset;
 
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     if (!view->is_dirty)
         dirty_append(cache, view);
     view->dirty_start = min_u64(view->dirty_start, start);
     view->dirty_end = max_u64(view->dirty_end, min_u64(start + n, view->n));
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
 static void dirty_remove(struct view_cache *cache, struct view *view)
@@ -167,7 +167,7 @@ static void dirty_remove(struct view_cache *cache, struct view *view)
         memset(view->dirty, 0, dirty_words(view) * sizeof *view->dirty);
 }
 
-uint32_t view_next_dirty(const struct view *view, uint64_t from)
+uint32_t slot__view_next_dirty(const struct view *view, uint64_t from)
 {
     while (from < view->blocks) {
         uint64_t rest = view->dirty[from / 64] >> (from % 64);
@@ -185,8 +185,8 @@ static slot_status flush_view(struct view_cache *cache, struct view *view, slot_
     os_result result;
 
     if (cache->flush_failed)
-        return error_set(err, SLOT_E_POISONED, view->file->name, view->offset,
-                         "an earlier flush of a view failed: close and open again");
+        return slot__error_set(err, SLOT_E_POISONED, view->file->name, view->offset,
+                               "an earlier flush of a view failed: close and open again");
     if (view->file->settle != NULL) {
         slot_status status = view->file->settle(view->file->context, view, err);
 
@@ -196,8 +196,9 @@ static slot_status flush_view(struct view_cache *cache, struct view *view, slot_
     result = cache->os->flush(cache->os, view->base + start, (size_t)(end - start));
     if (!os_ok(result)) {
         cache->flush_failed = true;
-        return error_os(err, result.status, result.code, view->file->name, view->offset + start,
-                        "a view cannot be flushed: it is unknown what is on disk");
+        return slot__error_os(err, result.status, result.code, view->file->name,
+                              view->offset + start,
+                              "a view cannot be flushed: it is unknown what is on disk");
     }
     if (view->file->once && end - start > 2 * OS_PAGE_SIZE)
         cache->os->advise_view(cache->os, view->base + start, (size_t)(end - start),
@@ -207,37 +208,37 @@ static slot_status flush_view(struct view_cache *cache, struct view *view, slot_
     return SLOT_OK;
 }
 
-slot_status view_flush_all(struct view_cache *cache, slot_error *err)
+slot_status slot__view_flush_all(struct view_cache *cache, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     while (cache->dirty != NULL && status == SLOT_OK)
         status = flush_view(cache, cache->dirty, err);
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
     return status;
 }
 
 /* ---- those who use views without pins ---- */
 
-void view_hold(struct view_cache *cache, struct view_holder *holder)
+void slot__view_hold(struct view_cache *cache, struct view_holder *holder)
 {
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     holder->previous = NULL;
     holder->next = cache->holders;
     if (holder->next != NULL)
         holder->next->previous = holder;
     cache->holders = holder;
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
-void view_let_go(struct view_cache *cache, struct view_holder *holder)
+void slot__view_let_go(struct view_cache *cache, struct view_holder *holder)
 {
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     *(holder->previous != NULL ? &holder->previous->next : &cache->holders) = holder->next;
     if (holder->next != NULL)
         holder->next->previous = holder->previous;
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
 static void revoke(struct view_cache *cache, const struct view *view)
@@ -325,10 +326,10 @@ static slot_status evict_one(struct view_cache *cache, slot_error *err)
     report_uses(cache);
     view = choose_victim(cache);
     if (view == NULL)
-        return error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
-                         "all %llu bytes of the map budget are in views with lent pointers: "
-                         "unpin them or raise the budget",
-                         (unsigned long long)cache->budget);
+        return slot__error_set(err, SLOT_E_BUDGET, "", SLOT_NO_OFFSET,
+                               "all %llu bytes of the map budget are in views with lent pointers: "
+                               "unpin them or raise the budget",
+                               (unsigned long long)cache->budget);
     if (view->use == VIEW_SINGLE)
         halve_scores(cache); /* who is passed over again and again, and not used, goes at last */
     return evict(cache, view, err);
@@ -352,8 +353,8 @@ static slot_status map_within_budget(struct view_cache *cache, struct view *view
         result =
             os->map(os, view->file->file, view->offset, (size_t)view->n, view->file->mode, &base);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, view->file->name, view->offset,
-                        "a view of %llu bytes cannot be mapped", (unsigned long long)view->n);
+        return slot__error_os(err, result.status, result.code, view->file->name, view->offset,
+                              "a view of %llu bytes cannot be mapped", (unsigned long long)view->n);
     view->base = base;
     cache->counters.mapped += cost;
     cache->counters.mapped_peak = max_u64(cache->counters.mapped_peak, cache->counters.mapped);
@@ -385,7 +386,7 @@ static slot_status map_new(struct view_cache *cache, struct view_file *file, uin
     slot_status status;
 
     if (mapped == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     describe(cache, file, offset, mapped);
     status = map_within_budget(cache, mapped, err);
     if (status == SLOT_OK)
@@ -406,7 +407,7 @@ static slot_status inherit_dirty(struct view_cache *cache, struct view *view,
         return SLOT_OK;
     view->dirty = malloc(dirty_words(view) * sizeof *view->dirty);
     if (view->dirty == NULL)
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     memcpy(view->dirty, old->dirty, dirty_words(view) * sizeof *view->dirty);
     dirty_append(cache, view);
     view->dirty_start = old->dirty_start;
@@ -466,17 +467,17 @@ static slot_status reach(struct view_cache *cache, struct view_file *file, uint6
         return SLOT_OK;
     result = cache->os->size(cache->os, file->file, &size);
     if (!os_ok(result))
-        return error_os(err, result.status, result.code, file->name, SLOT_NO_OFFSET,
-                        "the size of the file cannot be had");
+        return slot__error_os(err, result.status, result.code, file->name, SLOT_NO_OFFSET,
+                              "the size of the file cannot be had");
     if (size < end)
-        return error_set(err, SLOT_E_TRUNCATED, file->name, size,
-                         "%llu bytes long, must have %llu: did another program cut it?",
-                         (unsigned long long)size, (unsigned long long)end);
+        return slot__error_set(err, SLOT_E_TRUNCATED, file->name, size,
+                               "%llu bytes long, must have %llu: did another program cut it?",
+                               (unsigned long long)size, (unsigned long long)end);
     file->size = size;
     return SLOT_OK;
 }
 
-/* view_acquire, under the mutex. */
+/* slot__view_acquire, under the mutex. */
 static slot_status acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
                            uint64_t end, view_use use, struct view **view, slot_error *err)
 {
@@ -505,25 +506,27 @@ static slot_status acquire(struct view_cache *cache, struct view_file *file, uin
     return SLOT_OK;
 }
 
-slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
-                         uint64_t end, view_use use, struct view **view, slot_error *err)
+slot_status slot__view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                               uint64_t end, view_use use, struct view **view, slot_error *err)
 {
     slot_status status;
 
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     status = acquire(cache, file, offset, end, use, view, err);
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
     return status;
 }
 
 /* ---- views for reads that can do without ---- */
 
-uint64_t view_window(const struct view_cache *cache, const struct view_file *file, uint64_t offset)
+uint64_t slot__view_window(const struct view_cache *cache, const struct view_file *file,
+                           uint64_t offset)
 {
     return window_of(file, offset >> cache->view_shift);
 }
 
-bool view_may_be_mapped(struct view_cache *cache, const struct view_file *file, uint64_t offset)
+bool slot__view_may_be_mapped(struct view_cache *cache, const struct view_file *file,
+                              uint64_t offset)
 {
     uint32_t bucket = bucket_of(file, offset >> cache->view_shift);
 
@@ -536,18 +539,18 @@ static void require(struct view_cache *cache, const struct view_file *file)
     uint64_t cost = view_cost(cache->view_size, file->block_bytes);
     const struct view *victim = choose_victim(cache);
 
-    admission_require(&cache->admission, cache->counters.mapped + cost <= cache->budget,
-                      victim != NULL ? victim->score : UINT16_MAX);
+    slot__admission_require(&cache->admission, cache->counters.mapped + cost <= cache->budget,
+                            victim != NULL ? victim->score : UINT16_MAX);
 }
 
-void view_epoch(struct view_cache *cache, const struct view_file *file)
+void slot__view_epoch(struct view_cache *cache, const struct view_file *file)
 {
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     report_uses(cache);
     halve_scores(cache);
-    admission_halve(&cache->admission);
+    slot__admission_halve(&cache->admission);
     require(cache, file);
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
 /* Make room for a view of a window with so many misses, as far as it has earned that. */
@@ -561,20 +564,21 @@ static bool make_earned_room(struct view_cache *cache, const struct view_file *f
     while (earned && cache->counters.mapped + cost > cache->budget) {
         struct view *victim = choose_victim(cache);
 
-        earned = victim != NULL && misses >= admission_price(victim->score) &&
+        earned = victim != NULL && misses >= slot__admission_price(victim->score) &&
                  evict(cache, victim, NULL) == SLOT_OK;
     }
     return earned;
 }
 
-bool view_admit(struct view_cache *cache, struct view_file *file, uint64_t offset, uint64_t end,
-                view_want want, struct view **view)
+bool slot__view_admit(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                      uint64_t end, view_want want, struct view **view)
 {
-    uint32_t misses = admission_count(&cache->admission, view_window(cache, file, offset));
+    uint32_t misses =
+        slot__admission_count(&cache->admission, slot__view_window(cache, file, offset));
     bool mapped, wanted;
     slot_status status = SLOT_E_BUDGET;
 
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     mapped = table_find(cache, file, offset >> cache->view_shift) != NULL;
     wanted = want == VIEW_NEEDED ||
              (want == VIEW_EARNED && !mapped && make_earned_room(cache, file, misses));
@@ -585,52 +589,52 @@ bool view_admit(struct view_cache *cache, struct view_file *file, uint64_t offse
         (*view)->score = misses; /* until it has uses of its own */
     if (want == VIEW_EARNED)
         require(cache, file);
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
     return status == SLOT_OK;
 }
 
-void view_pin(struct view_cache *cache, struct view *view)
+void slot__view_pin(struct view_cache *cache, struct view *view)
 {
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     assert(view->pins > 0);
     view->pins++;
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
-void view_unpin(struct view_cache *cache, struct view *view)
+void slot__view_unpin(struct view_cache *cache, struct view *view)
 {
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     assert(view->pins > 0);
     view->pins--;
     if (view->retired && view->pins == 0 && !view->is_dirty)
         discard(cache, view);
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
-void view_drop_all(struct view_cache *cache, const struct view_file *file)
+void slot__view_drop_all(struct view_cache *cache, const struct view_file *file)
 {
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     for (struct view *view = cache->oldest, *next; view != NULL; view = next) {
         next = view->newer;
         if (view->file == file)
             discard(cache, view);
     }
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
-void view_cache_release(struct view_cache *cache)
+void slot__view_cache_release(struct view_cache *cache)
 {
     while (cache->oldest != NULL)
         discard(cache, cache->oldest);
-    os_mutex_release(&cache->mutex);
+    slot__os_mutex_release(&cache->mutex);
 }
 
-struct view_counters view_cache_counters(struct view_cache *cache)
+struct view_counters slot__view_cache_counters(struct view_cache *cache)
 {
     struct view_counters copy;
 
-    os_mutex_lock(&cache->mutex);
+    slot__os_mutex_lock(&cache->mutex);
     copy = cache->counters;
-    os_mutex_unlock(&cache->mutex);
+    slot__os_mutex_unlock(&cache->mutex);
     return copy;
 }

@@ -121,12 +121,12 @@ struct view_cache {
  * bytes of the budget are mapped by others. SLOT_E_BUDGET, naming the bytes needed, when not even
  * `least` of the smallest views fit.
  */
-slot_status view_cache_init(struct view_cache *cache, const struct os *os, uint64_t budget,
-                            uint64_t block_bytes, uint64_t reserved, uint32_t least,
-                            slot_error *err);
+slot_status slot__view_cache_init(struct view_cache *cache, const struct os *os, uint64_t budget,
+                                  uint64_t block_bytes, uint64_t reserved, uint32_t least,
+                                  slot_error *err);
 
 /* Unmap everything, dirty or not. No view may be pinned. */
-void view_cache_release(struct view_cache *cache);
+void slot__view_cache_release(struct view_cache *cache);
 
 /*
  * The view that owns byte `offset` of the file, mapped at least up to byte `end`, with one more
@@ -134,11 +134,12 @@ void view_cache_release(struct view_cache *cache);
  * SLOT_E_TRUNCATED when the file ends before `end`; what settle and flush return. Cost: a lock and
  * a look-up; on a miss map, unmap and page faults.
  */
-slot_status view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
-                         uint64_t end, view_use use, struct view **view, slot_error *err);
+slot_status slot__view_acquire(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                               uint64_t end, view_use use, struct view **view, slot_error *err);
 
 /* Whether the view that owns `offset` may be in the table. No lock; a hint. */
-bool view_may_be_mapped(struct view_cache *cache, const struct view_file *file, uint64_t offset);
+bool slot__view_may_be_mapped(struct view_cache *cache, const struct view_file *file,
+                              uint64_t offset);
 
 /* How much a new view is wanted: what may go for it. */
 typedef enum view_want {
@@ -148,48 +149,53 @@ typedef enum view_want {
 } view_want;
 
 /*
- * As view_acquire, for a read that can do without: true when the view is mapped now and has one
- * more pin. Never fails for another reason than that: the read call that follows will tell.
+ * As slot__view_acquire, for a read that can do without: true when the view is mapped now and has
+ * one more pin. Never fails for another reason than that: the read call that follows will tell.
  */
-bool view_admit(struct view_cache *cache, struct view_file *file, uint64_t offset, uint64_t end,
-                view_want want, struct view **view);
+bool slot__view_admit(struct view_cache *cache, struct view_file *file, uint64_t offset,
+                      uint64_t end, view_want want, struct view **view);
 
-/* The number that admission_miss knows a window by. */
-uint64_t view_window(const struct view_cache *cache, const struct view_file *file, uint64_t offset);
+/* The number that slot__admission_miss knows a window by. */
+uint64_t slot__view_window(const struct view_cache *cache, const struct view_file *file,
+                           uint64_t offset);
 
-/* An epoch of admission is over (admission_passed): scores and counts are halved. */
-void view_epoch(struct view_cache *cache, const struct view_file *file);
+/* An epoch of admission is over (slot__admission_passed): scores and counts are halved. */
+void slot__view_epoch(struct view_cache *cache, const struct view_file *file);
 
-/* From view_hold to view_let_go the holder is asked before a view goes; it stays at its address. */
-void view_hold(struct view_cache *cache, struct view_holder *holder);
-void view_let_go(struct view_cache *cache, struct view_holder *holder);
+/*
+ * From slot__view_hold to slot__view_let_go the holder is asked before a view goes; it stays at its
+ * address.
+ */
+void slot__view_hold(struct view_cache *cache, struct view_holder *holder);
+void slot__view_let_go(struct view_cache *cache, struct view_holder *holder);
 
 /* One more pin of a view that is pinned already. */
-void view_pin(struct view_cache *cache, struct view *view);
+void slot__view_pin(struct view_cache *cache, struct view *view);
 
 /* Give back one pin. */
-void view_unpin(struct view_cache *cache, struct view *view);
+void slot__view_unpin(struct view_cache *cache, struct view *view);
 
 /* Whether this block, which begins in the view, is marked as changed since the last flush. */
-bool view_block_is_dirty(const struct view *view, uint64_t block);
+bool slot__view_block_is_dirty(const struct view *view, uint64_t block);
 
 /* The first dirty block at or after the view's own block `from`, or view->blocks: none is left. */
-uint32_t view_next_dirty(const struct view *view, uint64_t from);
+uint32_t slot__view_next_dirty(const struct view *view, uint64_t from);
 
 /* Mark it. SLOT_E_NO_MEMORY, and then nothing changed. */
-slot_status view_mark_dirty(struct view_cache *cache, struct view *view, uint64_t block,
-                            slot_error *err);
+slot_status slot__view_mark_dirty(struct view_cache *cache, struct view *view, uint64_t block,
+                                  slot_error *err);
 
 /* Mark bytes [offset, offset + n) of the file, within the view, for the next flush. */
-void view_mark_range(struct view_cache *cache, struct view *view, uint64_t offset, uint64_t n);
+void slot__view_mark_range(struct view_cache *cache, struct view *view, uint64_t offset,
+                           uint64_t n);
 
 /* Settle and flush all dirty views. When it fails, those not yet done stay dirty. */
-slot_status view_flush_all(struct view_cache *cache, slot_error *err);
+slot_status slot__view_flush_all(struct view_cache *cache, slot_error *err);
 
 /* Unmap all views of the file, which are neither pinned nor dirty: before it is made shorter. */
-void view_drop_all(struct view_cache *cache, const struct view_file *file);
+void slot__view_drop_all(struct view_cache *cache, const struct view_file *file);
 
 /* A copy of the counters. */
-struct view_counters view_cache_counters(struct view_cache *cache);
+struct view_counters slot__view_cache_counters(struct view_cache *cache);
 
 #endif

@@ -6,7 +6,7 @@
 #define NEAR_COUNT 8u     /* so many in a row: somebody goes through the file */
 #define HAND_IN    64u    /* misses that are counted before all threads are told */
 
-bool leases_wanted(const struct view_cache *cache, uint64_t bytes)
+bool slot__leases_wanted(const struct view_cache *cache, uint64_t bytes)
 {
     uint64_t views = (bytes + cache->view_size - 1) >> cache->view_shift;
 
@@ -59,7 +59,7 @@ static void report(struct view_holder *holder)
 
 /* ---- init and release ---- */
 
-void leases_init(struct view_leases *leases, struct view_cache *cache, struct view_file *file)
+void slot__leases_init(struct view_leases *leases, struct view_cache *cache, struct view_file *file)
 {
     uint32_t entries = 2;
 
@@ -74,13 +74,13 @@ void leases_init(struct view_leases *leases, struct view_cache *cache, struct vi
     leases->view_shift = cache->view_shift;
     leases->mask = entries - 1;
     leases->run = UINT64_MAX;
-    view_hold(cache, &leases->holder);
+    slot__view_hold(cache, &leases->holder);
 }
 
-void leases_release(struct view_leases *leases)
+void slot__leases_release(struct view_leases *leases)
 {
     if (leases->cache != NULL)
-        view_let_go(leases->cache, &leases->holder);
+        slot__view_let_go(leases->cache, &leases->holder);
     leases->cache = NULL;
 }
 
@@ -136,12 +136,13 @@ static bool goes_through(struct view_leases *leases, uint64_t offset)
 static bool count_miss(struct view_leases *leases, uint64_t offset)
 {
     struct view_cache *cache = leases->cache;
-    bool earned = admission_miss(&cache->admission, view_window(cache, leases->file, offset));
+    bool earned =
+        slot__admission_miss(&cache->admission, slot__view_window(cache, leases->file, offset));
 
     if (++leases->missed < HAND_IN)
         return earned;
-    if (admission_passed(&cache->admission, leases->missed))
-        view_epoch(cache, leases->file);
+    if (slot__admission_passed(&cache->admission, leases->missed))
+        slot__view_epoch(cache, leases->file);
     leases->missed = 0;
     return earned;
 }
@@ -157,9 +158,9 @@ static bool take_lease(struct view_leases *leases, uint64_t offset, uint64_t n)
         want = VIEW_NEEDED;
     else if (count_miss(leases, offset))
         want = VIEW_EARNED;
-    else if (!view_may_be_mapped(cache, leases->file, offset))
+    else if (!slot__view_may_be_mapped(cache, leases->file, offset))
         return false;
-    if (!view_admit(cache, leases->file, offset, offset + n, want, &view))
+    if (!slot__view_admit(cache, leases->file, offset, offset + n, want, &view))
         return false;
     if (want == VIEW_NEEDED)
         leases->run = view->number;
@@ -167,11 +168,11 @@ static bool take_lease(struct view_leases *leases, uint64_t offset, uint64_t n)
     *entry_of(leases, offset) =
         (struct lease){view->offset, view->n, view->base, view, 0, want == VIEW_NEEDED};
     unlock(leases);
-    view_unpin(cache, view); /* from here on it may be taken back at any time */
+    slot__view_unpin(cache, view); /* from here on it may be taken back at any time */
     return true;
 }
 
-os_result leases_copy(struct view_leases *leases, uint64_t offset, void *to, uint64_t n)
+os_result slot__leases_copy(struct view_leases *leases, uint64_t offset, void *to, uint64_t n)
 {
     const struct os *os = leases->cache->os;
     os_result result;

@@ -43,19 +43,20 @@ struct view_leases {
 };
 
 /* Whether `bytes` of a file are more than a transaction should pin views for: then use leases. */
-bool leases_wanted(const struct view_cache *cache, uint64_t bytes);
+bool slot__leases_wanted(const struct view_cache *cache, uint64_t bytes);
 
-/* Nothing is leased yet. The leases stay at their address until leases_release, and serve one
+/* Nothing is leased yet. The leases stay at their address until slot__leases_release, and serve one
  * thread at a time. */
-void leases_init(struct view_leases *leases, struct view_cache *cache, struct view_file *file);
+void slot__leases_init(struct view_leases *leases, struct view_cache *cache,
+                       struct view_file *file);
 
 /* All are given back. May be called for leases that were never initialised but zero. */
-void leases_release(struct view_leases *leases);
+void slot__leases_release(struct view_leases *leases);
 
 /*
  * Copy the n bytes (at most a block) at `offset` of the file to `to`: out of a view, or by a read
  * call. Cost of a hit: an uncontended lock and the copy. What os->load and os->read_at return.
  */
-os_result leases_copy(struct view_leases *leases, uint64_t offset, void *to, uint64_t n);
+os_result slot__leases_copy(struct view_leases *leases, uint64_t offset, void *to, uint64_t n);
 
 #endif

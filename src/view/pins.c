@@ -9,14 +9,15 @@
 
 #define ONE_FILE 63u /* file_shift: all offsets are in the first */
 
-void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
-               uint64_t bytes, uint32_t unit)
+void slot__pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
+                     uint64_t bytes, uint32_t unit)
 {
-    pins_init_files(pins, cache, file, ONE_FILE, bytes, unit);
+    slot__pins_init_files(pins, cache, file, ONE_FILE, bytes, unit);
 }
 
-void pins_init_files(struct view_pins *pins, struct view_cache *cache, struct view_file *files,
-                     uint32_t file_shift, uint64_t bytes, uint32_t unit)
+void slot__pins_init_files(struct view_pins *pins, struct view_cache *cache,
+                           struct view_file *files, uint32_t file_shift, uint64_t bytes,
+                           uint32_t unit)
 {
     uint32_t view_shift = cache->view_shift < file_shift ? cache->view_shift : file_shift;
     uint32_t entries = PINS_MAX;
@@ -45,7 +46,7 @@ static uint64_t entry_bit(const struct view_pins *pins, const struct pin *entry)
 static void drop_entry(struct view_pins *pins, struct pin *entry)
 {
     if (entry->view != NULL)
-        view_unpin(pins->cache, entry->view);
+        slot__view_unpin(pins->cache, entry->view);
     memset(entry, 0, sizeof *entry);
     pins->entries_lent &= ~entry_bit(pins, entry);
 }
@@ -59,15 +60,15 @@ static void drop_table(struct view_pins *pins)
 static void drop_run(struct view_pins *pins, int user)
 {
     if (pins->runs[user] != NULL)
-        view_unpin(pins->cache, pins->runs[user]);
+        slot__view_unpin(pins->cache, pins->runs[user]);
     pins->runs[user] = NULL;
 }
 
-void pins_unlend(struct view_pins *pins)
+void slot__pins_unlend(struct view_pins *pins)
 {
     for (uint32_t i = 0; i < pins->lent_size; i++) {
         if (pins->lent[i] != NULL)
-            view_unpin(pins->cache, pins->lent[i]);
+            slot__view_unpin(pins->cache, pins->lent[i]);
     }
     free(pins->lent);
     pins->lent = NULL;
@@ -77,9 +78,9 @@ void pins_unlend(struct view_pins *pins)
     drop_table(pins); /* its entries say which views were lent */
 }
 
-void pins_release(struct view_pins *pins)
+void slot__pins_release(struct view_pins *pins)
 {
-    pins_unlend(pins);
+    slot__pins_unlend(pins);
 }
 
 static uint64_t unit_starts(const struct view_pins *pins, const struct view *view)
@@ -87,8 +88,8 @@ static uint64_t unit_starts(const struct view_pins *pins, const struct view *vie
     return view->n < pins->unit ? 0 : min_u64(view->n - pins->unit + 1, pins->view_size);
 }
 
-slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
-                      slot_error *err)
+slot_status slot__pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
+                            slot_error *err)
 {
     struct pin *entry = pins_entry(pins, offset);
     struct view_file *file = &pins->files[offset >> pins->file_shift];
@@ -98,11 +99,11 @@ slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struc
     slot_status status;
 
     drop_entry(pins, entry);
-    status = view_acquire(pins->cache, file, at, at + n, VIEW_SINGLE, &view, err);
+    status = slot__view_acquire(pins->cache, file, at, at + n, VIEW_SINGLE, &view, err);
     if (status == SLOT_E_BUDGET) {
         /* What this transaction holds for speed alone may be just what is missing. */
         drop_table(pins);
-        status = view_acquire(pins->cache, file, at, at + n, VIEW_SINGLE, &view, err);
+        status = slot__view_acquire(pins->cache, file, at, at + n, VIEW_SINGLE, &view, err);
     }
     if (status != SLOT_OK)
         return status;
@@ -143,17 +144,17 @@ static bool lent_grow(struct view_pins *pins)
     return true;
 }
 
-slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err)
+slot_status slot__pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err)
 {
     struct view **place;
 
     if ((pins->entries_lent & entry_bit(pins, pin)) != 0)
         return SLOT_OK;
     if (pins->lent_count >= pins->lent_size / 2 && !lent_grow(pins))
-        return error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     place = lent_place(pins, pin->view);
     if (*place == NULL) {
-        view_pin(pins->cache, pin->view);
+        slot__view_pin(pins->cache, pin->view);
         *place = pin->view;
         pins->lent_count++;
     }
@@ -170,13 +171,13 @@ static void drop_outdated(struct view_pins *pins, uint64_t offset, const struct 
         drop_entry(pins, entry);
 }
 
-void pins_end_run(struct view_pins *pins, int user)
+void slot__pins_end_run(struct view_pins *pins, int user)
 {
     drop_run(pins, user);
 }
 
-slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t end,
-                     struct view **view, slot_error *err)
+slot_status slot__pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t end,
+                           struct view **view, slot_error *err)
 {
     struct view_file *file = &pins->files[offset >> pins->file_shift];
     uint64_t base = offset >> pins->file_shift << pins->file_shift;
@@ -184,10 +185,12 @@ slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t
     slot_status status;
 
     drop_run(pins, user);
-    status = view_acquire(pins->cache, file, offset - base, end - base, VIEW_RUN, &found, err);
+    status =
+        slot__view_acquire(pins->cache, file, offset - base, end - base, VIEW_RUN, &found, err);
     if (status == SLOT_E_BUDGET) {
         drop_table(pins);
-        status = view_acquire(pins->cache, file, offset - base, end - base, VIEW_RUN, &found, err);
+        status =
+            slot__view_acquire(pins->cache, file, offset - base, end - base, VIEW_RUN, &found, err);
     }
     if (status != SLOT_OK)
         return status;

@@ -5,7 +5,8 @@
  * Each entry of the table pins one view, found by view number modulo the table's size; the next
  * miss on the same entry gives the pin back. Under a tight budget the table is small, down to one
  * entry, so that a transaction never holds more of the budget than it needs. Views whose pointers
- * were lent are pinned a second time, in the set `lent`, until pins_unlend or pins_release.
+ * were lent are pinned a second time, in the set `lent`, until slot__pins_unlend or
+ * slot__pins_release.
  */
 #ifndef SLOT_VIEW_PINS_H
 #define SLOT_VIEW_PINS_H
@@ -43,25 +44,26 @@ struct view_pins {
 
 /* `bytes`: how much of the file will be used at most; sizes the table. `unit`: what
  * pins_hit answers for, 1 where nobody asks it. */
-void pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
-               uint64_t bytes, uint32_t unit);
+void slot__pins_init(struct view_pins *pins, struct view_cache *cache, struct view_file *file,
+                     uint64_t bytes, uint32_t unit);
 
 /*
  * For several files of 1 << file_shift bytes each, whose bytes are numbered one file behind the
  * other.
  */
-void pins_init_files(struct view_pins *pins, struct view_cache *cache, struct view_file *files,
-                     uint32_t file_shift, uint64_t bytes, uint32_t unit);
+void slot__pins_init_files(struct view_pins *pins, struct view_cache *cache,
+                           struct view_file *files, uint32_t file_shift, uint64_t bytes,
+                           uint32_t unit);
 
 /* Give everything back. */
-void pins_release(struct view_pins *pins);
+void slot__pins_release(struct view_pins *pins);
 
 /* Give back what was lent: no pointer handed out before may be used any more. */
-void pins_unlend(struct view_pins *pins);
+void slot__pins_unlend(struct view_pins *pins);
 
 /* The slow path of pins_get. */
-slot_status pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
-                      slot_error *err);
+slot_status slot__pins_miss(struct view_pins *pins, uint64_t offset, uint64_t n, struct pin **pin,
+                            slot_error *err);
 
 /* Where the view that owns byte `offset` is, if the table has it. */
 static inline struct pin *pins_entry(struct view_pins *pins, uint64_t offset)
@@ -79,7 +81,7 @@ static inline bool pins_hit(const struct pin *entry, uint64_t offset)
 /*
  * The entry whose view owns byte `offset` and reaches over n bytes (at most a block) from there;
  * they are at pin->base + (offset - pin->offset) until the next pins_get of this transaction.
- * Errors as view_acquire. Cost of a hit: two loads and three compares.
+ * Errors as slot__view_acquire. Cost of a hit: two loads and three compares.
  */
 static inline slot_status pins_get(struct view_pins *pins, uint64_t offset, uint64_t n,
                                    struct pin **pin, slot_error *err)
@@ -88,22 +90,23 @@ static inline slot_status pins_get(struct view_pins *pins, uint64_t offset, uint
     uint64_t at = offset - entry->offset;
 
     if (at >= pins->view_size || entry->view == NULL || at + n > entry->view->n)
-        return pins_miss(pins, offset, n, pin, err);
+        return slot__pins_miss(pins, offset, n, pin, err);
     *pin = entry;
     return SLOT_OK;
 }
 
-/* Keep the view of `pin` where it is until pins_unlend. SLOT_E_NO_MEMORY. */
-slot_status pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err);
+/* Keep the view of `pin` where it is until slot__pins_unlend. SLOT_E_NO_MEMORY. */
+slot_status slot__pins_lend(struct view_pins *pins, struct pin *pin, slot_error *err);
 
 /*
  * The view that owns `offset`, mapped up to at least `end`, for going through it from there on:
- * pinned until the next pins_run of the same user (PINS_SCAN, PINS_BULK) or pins_unlend.
+ * pinned until the next slot__pins_run of the same user (PINS_SCAN, PINS_BULK) or
+ * slot__pins_unlend.
  */
-slot_status pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t end,
-                     struct view **view, slot_error *err);
+slot_status slot__pins_run(struct view_pins *pins, int user, uint64_t offset, uint64_t end,
+                           struct view **view, slot_error *err);
 
 /* The user needs its view no more. */
-void pins_end_run(struct view_pins *pins, int user);
+void slot__pins_end_run(struct view_pins *pins, int user);
 
 #endif

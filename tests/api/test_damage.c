@@ -67,7 +67,7 @@ static void remove_file(struct fixture *f, const char *name)
     char path[5000];
 
     snprintf(path, sizeof path, "%s/%s", f->path, name);
-    assert_true(os_ok(os_native()->remove_file(os_native(), path)));
+    assert_true(os_ok(slot__os_native()->remove_file(slot__os_native(), path)));
 }
 
 static void test_damage__records_cut_by_one_byte(void **state)
@@ -171,17 +171,17 @@ static void test_damage__schema_forged(void **state)
     fixture_write_file(f, "schema", "slotfile-schema 1 record_size 0125\n", 35);
     meta = fixture_read_file(f, "meta", &n);
     for (size_t slot = 0; slot < n; slot += 4096) {
-        put_u64(meta + slot + 96, checksum("slotfile-schema 1 record_size 0125\n", 35, 0));
+        put_u64(meta + slot + 96, slot__checksum("slotfile-schema 1 record_size 0125\n", 35, 0));
         put_u64(meta + slot + 104, 35);
-        put_u64(meta + slot + 4088, checksum(meta + slot, 4088, 0));
+        put_u64(meta + slot + 4088, slot__checksum(meta + slot, 4088, 0));
     }
     fixture_write_file(f, "meta", meta, n);
     expect_refused(f, SLOT_E_CORRUPT, "schema");
     fixture_write_file(f, "schema", "slotfile-schema 1 record_size 126\n", 34);
     for (size_t slot = 0; slot < n; slot += 4096) {
-        put_u64(meta + slot + 96, checksum("slotfile-schema 1 record_size 126\n", 34, 0));
+        put_u64(meta + slot + 96, slot__checksum("slotfile-schema 1 record_size 126\n", 34, 0));
         put_u64(meta + slot + 104, 34);
-        put_u64(meta + slot + 4088, checksum(meta + slot, 4088, 0));
+        put_u64(meta + slot + 4088, slot__checksum(meta + slot, 4088, 0));
     }
     fixture_write_file(f, "meta", meta, n);
     expect_refused(f, SLOT_E_CORRUPT, "schema");
@@ -215,7 +215,7 @@ static void test_damage__meta_forged_counts(void **state)
         memcpy(meta, good, n);
         for (size_t slot = 0; slot < n; slot += 4096) {
             put_u64(meta + slot + forged[i].at, forged[i].value);
-            put_u64(meta + slot + 4088, checksum(meta + slot, 4088, 0));
+            put_u64(meta + slot + 4088, slot__checksum(meta + slot, 4088, 0));
         }
         fixture_write_file(f, "meta", meta, n);
         assert_status(f, try_open(f, SLOT_DIRECT), forged[i].want);
@@ -311,7 +311,7 @@ static void test_damage__verify_finds_a_forged_deleted_count(void **state)
     meta = fixture_read_file(f, "meta", &n);
     for (size_t slot = 0; slot < n; slot += 4096) {
         put_u64(meta + slot + 64, 3);
-        put_u64(meta + slot + 4088, checksum(meta + slot, 4088, 0));
+        put_u64(meta + slot + 4088, slot__checksum(meta + slot, 4088, 0));
     }
     fixture_write_file(f, "meta", meta, n);
     free(meta);
@@ -501,7 +501,7 @@ static void test_damage__random_bytes_in_every_file(void **state)
 static void test_damage__cut_while_open(void **state)
 {
     struct fixture *f = *state;
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = NULL;
     uint8_t record[N], range[N * 50];
     slot_txn *txn;
@@ -539,7 +539,7 @@ static void test_damage__cut_while_open(void **state)
 static void test_damage__cut_while_open_with_a_log(void **state)
 {
     struct fixture *f = *state;
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = NULL;
     uint8_t record[N], range[N * 50];
     slot_txn *txn;

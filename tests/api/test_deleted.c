@@ -200,7 +200,7 @@ static void test_deleted__across_blocks_of_marks(void **state)
 static void test_deleted__its_file(void **state)
 {
     struct fixture *f = *state;
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     char path[5000];
     slot_txn *txn;
     size_t n;

@@ -18,7 +18,7 @@
 /* Whether holes can be told, so that verifying 100 GB of them takes no time. */
 static bool knows_holes(struct fixture *f)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = NULL;
     char path[5000];
     bool knows;

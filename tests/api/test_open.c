@@ -29,7 +29,7 @@ static void test_open__nothing_there(void **state)
 
 static void test_open__a_file_or_a_foreign_directory(void **state)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct fixture *f = *state;
     struct os_file *file = NULL;
     slot_db *db = NULL;
@@ -71,7 +71,7 @@ static bool count_name(void *context, const char *name)
 /* Nothing but the database itself is left in its directory. */
 static void test_open__create_leaves_no_temporary(void **state)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct fixture *f = *state;
     int names = 0;
 
@@ -187,7 +187,7 @@ static void test_open__clean_is_told(void **state)
 
 static void test_open__destroy(void **state)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct fixture *f = *state;
     struct os_file *file = NULL;
     char other[5000];

@@ -221,11 +221,11 @@ static struct place find_frame(struct fixture *image, bool commit, int nth)
 
             snprintf(at.name, sizeof at.name, "log/%02d", segment);
             snprintf(path, sizeof path, "%s/%s", image->path, at.name);
-            if (os_native()->kind(os_native(), path) != OS_KIND_FILE)
+            if (slot__os_native()->kind(slot__os_native(), path) != OS_KIND_FILE)
                 continue;
             bytes = fixture_read_file(image, at.name, &n);
             for (at.offset = SEGMENT_HEADER_BYTES; at.offset < n; at.offset += FRAME_UNIT) {
-                if (frame_decode(bytes + at.offset, &at.frame) &&
+                if (slot__frame_decode(bytes + at.offset, &at.frame) &&
                     ((at.frame.flags & FRAME_COMMIT) != 0) == commit && at.frame.lsn < below &&
                     (best.offset == 0 || at.frame.lsn > best.frame.lsn))
                     best = at;
@@ -330,7 +330,7 @@ static void remove_named(struct fixture *image, const char *name)
     char path[5000];
 
     snprintf(path, sizeof path, "%s/%s", image->path, name);
-    assert_true(os_ok(os_native()->remove_file(os_native(), path)));
+    assert_true(os_ok(slot__os_native()->remove_file(slot__os_native(), path)));
 }
 
 /* Neither indexes nor `shared` are needed, whatever is in them. */
@@ -404,7 +404,7 @@ static void test_recovery__segments_of_others(void **state)
 {
     struct fixture *f = *state;
     struct fixture image, other;
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = NULL;
     char path[5000];
     uint8_t *bytes;

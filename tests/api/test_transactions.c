@@ -298,7 +298,7 @@ static int names_in_log(struct fixture *f)
     int names = 0;
 
     snprintf(path, sizeof path, "%s/log", f->path);
-    if (!os_ok(os_native()->list(os_native(), path, note_name, &names)))
+    if (!os_ok(slot__os_native()->list(slot__os_native(), path, note_name, &names)))
         return 0;
     return names;
 }
@@ -392,7 +392,7 @@ static void test_transactions__a_reader_fills_the_log(void **state)
     assert_in_range(fill_log(f, &status), 2, 100);
     assert_int_equal(status, SLOT_E_LOG_FULL);
     snprintf(process, sizeof process, "of process %llu",
-             (unsigned long long)os_native()->process(os_native()));
+             (unsigned long long)slot__os_native()->process(slot__os_native()));
     assert_non_null(strstr(f->err.what, process));
     assert_non_null(strstr(f->err.what, "in slot "));
     assert_true(stat_of(f, f->db).log_bytes <= LIMIT);
@@ -684,14 +684,14 @@ static void interrupt(const struct os *os, const char *where)
 static void test_transactions__a_scan_is_interrupted(void **state)
 {
     struct fixture *f = *state;
-    struct interruption here = {.os = *os_native(), .f = f};
+    struct interruption here = {.os = *slot__os_native(), .f = f};
     slot_db *db = NULL;
     slot_run run;
 
     here.os.yield = interrupt;
     fixture_create(f, 125);
     fixture_append(f, 100);
-    assert_ok(f, db_open_on(&here.os, f->path, &f->options, &db, &f->err));
+    assert_ok(f, slot__db_open_on(&here.os, f->path, &f->options, &db, &f->err));
     for (int nth = 1; nth < 8; nth++) {
         slot_txn *txn = fixture_begin(f, SLOT_WRITE), *reader = NULL;
         uint8_t record[125];

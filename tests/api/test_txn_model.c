@@ -317,7 +317,7 @@ static bool do_something(struct model *m, slot_txn *txn)
 
 /* ---- readers beside ---- */
 
-static void reader_end(struct model *m, int i)
+static void slot__reader_end(struct model *m, int i)
 {
     if (m->reader[i] == NULL)
         return;
@@ -329,7 +329,7 @@ static void reader_end(struct model *m, int i)
 static void readers_end(struct model *m)
 {
     for (int i = 0; i < READERS; i++)
-        reader_end(m, i);
+        slot__reader_end(m, i);
 }
 
 static void reader_change(struct model *m)
@@ -337,7 +337,7 @@ static void reader_change(struct model *m)
     int i = (int)pick(m, READERS);
 
     if (m->reader[i] != NULL) {
-        reader_end(m, i);
+        slot__reader_end(m, i);
         return;
     }
     m->reader[i] = fixture_begin(m->f, SLOT_READ);

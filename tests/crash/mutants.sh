@@ -18,7 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags="-w -std=c11 -O2 -fno-strict-aliasing -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSLOT_API="
 wrap=
-for name in malloc calloc realloc free os_mutex_init os_mutex_lock os_mutex_unlock os_mutex_release; do
+for name in malloc calloc realloc free slot__os_mutex_init slot__os_mutex_lock slot__os_mutex_unlock slot__os_mutex_release; do
     wrap="$wrap -Wl,--wrap=$name"
 done
 

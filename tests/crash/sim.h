@@ -8,9 +8,9 @@
  *     sim_config_init(&config);
  *     world = sim_world_make(&config);
  *     process = sim_process_new(world);                     one process, on the caller's stack
- *     db_create_on(&process->os, "/people.slots", ...);     and a table like any other
+ *     slot__db_create_on(&process->os, "/people.slots", ...);     and a table like any other
  *     sim_on_step(world, crash_here, context);              called before each change
- *     ... db_open_on(&process->os, ...), commit ...
+ *     ... slot__db_open_on(&process->os, ...), commit ...
  *
  *     crash_here:  for (seed = 0; seed < 10; seed++) {
  *                      after = sim_fork_crashed(world, SIM_CRASH_RANDOM, seed);

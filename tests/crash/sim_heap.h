@@ -5,7 +5,7 @@
  *   malloc, calloc, realloc, free   counted by process while it runs in sim_run or sim_call. What a
  *                                   killed process has allocated is freed; allocations can be made
  *                                   to fail. What an ended one has left is nobody's from then on.
- *   os_mutex_lock                   lets the other threads run when the mutex is held: needed as
+ *   slot__os_mutex_lock             lets the other threads run when the mutex is held: needed as
  *                                   soon as a process has several threads, because some critical
  *                                   sections of the engine call the table. Without crash_sim_wrap
  *                                   they would wait for themselves for ever.

@@ -263,14 +263,14 @@ static void stretches(const struct node *node, uint64_t from[2], uint64_t to[2])
 
 static uint64_t hash_file(const struct node *node, const char *path)
 {
-    uint64_t hash = checksum(path, strlen(path), node_size(node) + node->is_dir);
+    uint64_t hash = slot__checksum(path, strlen(path), node_size(node) + node->is_dir);
     uint64_t from[2], to[2];
 
     if (node->is_dir)
         return hash;
     stretches(node, from, to);
     for (int i = 0; i < 2; i++)
-        hash = checksum(node->cache + from[i], (size_t)(to[i] - from[i]), hash);
+        hash = slot__checksum(node->cache + from[i], (size_t)(to[i] - from[i]), hash);
     return hash;
 }
 

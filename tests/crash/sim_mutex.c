@@ -8,17 +8,17 @@
 
 #include "crash/sim_inside.h"
 
-void __wrap_os_mutex_init(struct os_mutex *mutex);
-void __wrap_os_mutex_lock(struct os_mutex *mutex);
-void __wrap_os_mutex_unlock(struct os_mutex *mutex);
-void __wrap_os_mutex_release(struct os_mutex *mutex);
+void __wrap_slot__os_mutex_init(struct os_mutex *mutex);
+void __wrap_slot__os_mutex_lock(struct os_mutex *mutex);
+void __wrap_slot__os_mutex_unlock(struct os_mutex *mutex);
+void __wrap_slot__os_mutex_release(struct os_mutex *mutex);
 
-void __wrap_os_mutex_init(struct os_mutex *mutex)
+void __wrap_slot__os_mutex_init(struct os_mutex *mutex)
 {
     mutex->opaque[0] = NULL;
 }
 
-void __wrap_os_mutex_lock(struct os_mutex *mutex)
+void __wrap_slot__os_mutex_lock(struct os_mutex *mutex)
 {
     while (mutex->opaque[0] != NULL) {
         if (sim_running == NULL || sim_running->world->current == NULL) {
@@ -30,12 +30,12 @@ void __wrap_os_mutex_lock(struct os_mutex *mutex)
     mutex->opaque[0] = mutex;
 }
 
-void __wrap_os_mutex_unlock(struct os_mutex *mutex)
+void __wrap_slot__os_mutex_unlock(struct os_mutex *mutex)
 {
     mutex->opaque[0] = NULL;
 }
 
-void __wrap_os_mutex_release(struct os_mutex *mutex)
+void __wrap_slot__os_mutex_release(struct os_mutex *mutex)
 {
     (void)mutex;
 }

@@ -72,7 +72,7 @@ static void check_after(struct run *run, struct sim_world *after)
 
     run->states++;
     run->options.access = SLOT_READ_ONLY;
-    status = db_open_on(&process->os, PATH, &run->options, &db, &err);
+    status = slot__db_open_on(&process->os, PATH, &run->options, &db, &err);
     if (status == SLOT_E_NO_FILE && !run->created)
         return;
     if (status != SLOT_OK)
@@ -134,7 +134,7 @@ static void create(struct run *run, struct sim_process *process)
 {
     slot_error err;
 
-    assert_int_equal(db_create_on(&process->os, PATH, run->schema, NULL, &err), SLOT_OK);
+    assert_int_equal(slot__db_create_on(&process->os, PATH, run->schema, NULL, &err), SLOT_OK);
     assert_true(sim_process_is_clean(process));
     run->created = true;
 }
@@ -170,7 +170,7 @@ static void append_and_close(struct run *run, struct sim_process *process)
     slot_db *db = NULL;
 
     run->options.access = SLOT_DIRECT;
-    assert_int_equal(db_open_on(&process->os, PATH, &run->options, &db, &err), SLOT_OK);
+    assert_int_equal(slot__db_open_on(&process->os, PATH, &run->options, &db, &err), SLOT_OK);
     for (uint32_t i = 0; i < COMMITS; i++)
         commit_more(run, process, db);
     assert_int_equal(slot_close(db, &err), SLOT_OK);
@@ -232,7 +232,7 @@ static void again(void *context, struct sim_world *world, const struct sim_step 
         slot_stat_info info;
 
         info.size = sizeof info;
-        assert_int_equal(db_open_on(&process->os, PATH, &nested.options, &db, NULL), SLOT_OK);
+        assert_int_equal(slot__db_open_on(&process->os, PATH, &nested.options, &db, NULL), SLOT_OK);
         assert_int_equal(slot_stat(db, &info, NULL), SLOT_OK);
         nested.acknowledged = nested.under_way = info.records;
         assert_int_equal(slot_close(db, NULL), SLOT_OK);

@@ -86,12 +86,12 @@ static void enter(struct sim_process *process, void *argument)
     struct common *shared = argument;
 
     for (int i = 0; i < 50; i++) {
-        os_mutex_lock(&shared->mutex);
+        slot__os_mutex_lock(&shared->mutex);
         assert_int_equal(shared->inside++, 0);
         process->os.yield(&process->os, "in the critical section");
         shared->inside--;
         shared->entered++;
-        os_mutex_unlock(&shared->mutex);
+        slot__os_mutex_unlock(&shared->mutex);
     }
 }
 
@@ -102,13 +102,13 @@ static void test_mutexes(void **state)
     struct sim_process *process;
 
     (void)state;
-    os_mutex_init(&shared.mutex);
+    slot__os_mutex_init(&shared.mutex);
     process = sim_process_start(world, enter, &shared);
     sim_thread_start(process, enter, &shared);
     sim_thread_start(process, enter, &shared);
     sim_run(world);
     assert_int_equal(shared.entered, 150);
-    os_mutex_release(&shared.mutex);
+    slot__os_mutex_release(&shared.mutex);
     sim_world_free(world);
 }
 
@@ -134,10 +134,10 @@ static void work(struct sim_process *process, void *argument)
     options.log_limit_bytes = UINT64_C(1) << 18; /* files of this machine are small */
     job->status = slot_schema_sized(RECORD_BYTES, &schema, &err);
     if (job->status == SLOT_OK && process->os.kind(&process->os, PATH) == OS_KIND_NONE)
-        job->status = db_create_on(&process->os, PATH, schema, NULL, &err);
+        job->status = slot__db_create_on(&process->os, PATH, schema, NULL, &err);
     slot_schema_free(schema);
     if (job->status == SLOT_OK)
-        job->status = db_open_on(&process->os, PATH, &options, &db, &err);
+        job->status = slot__db_open_on(&process->os, PATH, &options, &db, &err);
     if (job->status == SLOT_OK)
         job->status = slot_begin(db, SLOT_WRITE, &txn, &err);
     if (job->status == SLOT_OK)

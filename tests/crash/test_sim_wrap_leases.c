@@ -51,7 +51,7 @@ static void copy(struct common *common, struct view_leases *leases, uint64_t rec
 {
     uint8_t record[RECORD];
     uint64_t offset = recno * RECORD;
-    bool right = os_ok(leases_copy(leases, offset, record, RECORD));
+    bool right = os_ok(slot__leases_copy(leases, offset, record, RECORD));
 
     for (uint32_t i = 0; i < RECORD && right; i++)
         right = record[i] == byte_at(offset + i);
@@ -65,7 +65,7 @@ static void work(struct sim_process *process, void *argument)
     struct job *job = argument;
     struct view_leases leases;
 
-    leases_init(&leases, &job->common->cache, &job->common->file);
+    slot__leases_init(&leases, &job->common->cache, &job->common->file);
     for (uint32_t turn = 0; turn < 12; turn++) {
         uint64_t at = next(&job->random) % (RECORDS - 2100);
 
@@ -76,11 +76,11 @@ static void work(struct sim_process *process, void *argument)
         for (uint32_t i = 0; i < 20; i++)
             copy(job->common, &leases, next(&job->random) % RECORDS);
     }
-    leases_release(&leases);
+    slot__leases_release(&leases);
     if (--job->common->working > 0)
         return;
-    job->common->counters = view_cache_counters(&job->common->cache);
-    view_cache_release(&job->common->cache);
+    job->common->counters = slot__view_cache_counters(&job->common->cache);
+    slot__view_cache_release(&job->common->cache);
     process->os.close(&process->os, job->common->file.file);
 }
 
@@ -111,9 +111,10 @@ static void begin(struct sim_process *process, void *argument)
     struct whole *whole = argument;
 
     make_file(&whole->common, &process->os);
-    assert_int_equal(view_cache_init(&whole->common.cache, &process->os, BUDGET, 4000, 0, 2, NULL),
-                     SLOT_OK);
-    assert_true(leases_wanted(&whole->common.cache, FILE_BYTES));
+    assert_int_equal(
+        slot__view_cache_init(&whole->common.cache, &process->os, BUDGET, 4000, 0, 2, NULL),
+        SLOT_OK);
+    assert_true(slot__leases_wanted(&whole->common.cache, FILE_BYTES));
     whole->common.working = THREADS;
     for (uint32_t i = 1; i < THREADS; i++)
         sim_thread_start(process, work, &whole->jobs[i]);

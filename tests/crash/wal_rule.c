@@ -27,8 +27,8 @@ static bool frame_has(const uint8_t *segment, uint64_t size, uint64_t offset,
     struct frame frame;
 
     return offset + FRAME_HEADER_BYTES + piece->block_bytes <= size &&
-           frame_decode(segment + offset, &frame) && frame.key == key_of_records(piece->block) &&
-           (frame.flags & FRAME_BODY) != 0 &&
+           slot__frame_decode(segment + offset, &frame) &&
+           frame.key == key_of_records(piece->block) && (frame.flags & FRAME_BODY) != 0 &&
            memcmp(segment + body, piece->bytes, (size_t)piece->n) == 0;
 }
 
@@ -63,7 +63,7 @@ static void check_write(void *context, struct sim_world *world, struct sim_proce
                         const void *bytes, uint64_t offset, uint64_t n)
 {
     struct run *run = context;
-    uint32_t block_records = meta_block_records(run->model.record_size);
+    uint32_t block_records = slot__meta_block_records(run->model.record_size);
     uint64_t block_bytes = (uint64_t)block_records * run->model.record_size;
     uint64_t blocks = run->model.state[run->model.visible].records / block_records;
     const uint8_t *at = bytes;

@@ -60,7 +60,7 @@ void run_init(struct run *run, uint64_t seed, const struct sim_config *config)
     run->options.map_budget = UINT64_C(16) << 20;
     process = sim_process_new(run->world);
     if (slot_schema_sized(run->model.record_size, &schema, &err) != SLOT_OK ||
-        db_create_on(&process->os, RUN_PATH, schema, &run->options, &err) != SLOT_OK)
+        slot__db_create_on(&process->os, RUN_PATH, schema, &run->options, &err) != SLOT_OK)
         run_wrong(run, "create: %s", err.what);
     slot_schema_free(schema);
     sim_process_exit(process);
@@ -77,7 +77,7 @@ slot_db *run_open(struct run *run, struct sim_process *process, const slot_optio
 {
     slot_error err;
     slot_db *db = NULL;
-    slot_status status = db_open_on(&process->os, RUN_PATH, options, &db, &err);
+    slot_status status = slot__db_open_on(&process->os, RUN_PATH, options, &db, &err);
 
     if (status == SLOT_OK) {
         db->io_bytes = UINT64_C(8) << 10; /* so that direct appends happen */
@@ -533,7 +533,7 @@ static void check_open(struct run *run, struct sim_world *world, bool commit)
     struct sim_process *process = sim_process_new(world);
     slot_error err = {0};
     slot_db *db = NULL;
-    slot_status status = db_open_on(&process->os, RUN_PATH, &run->options, &db, &err);
+    slot_status status = slot__db_open_on(&process->os, RUN_PATH, &run->options, &db, &err);
 
     if (status != SLOT_OK) {
         run_wrong(run, "after a crash: open: %s: %s (%s)", err.file, err.what,

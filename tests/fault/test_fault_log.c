@@ -62,7 +62,7 @@ static const struct os *hasty(void)
 {
     static struct os os;
 
-    os = *os_native();
+    os = *slot__os_native();
     os.sync = no_sync;
     os.sync_dir = no_sync_dir;
     os.flush = no_flush;
@@ -253,7 +253,7 @@ static struct outcome work(struct fixture *f, const struct os *os, uint64_t stat
     struct outcome outcome = {SLOT_OK, state, false};
     slot_db *db = NULL;
 
-    outcome.status = db_open_on(os, f->path, &f->options, &db, &f->err);
+    outcome.status = slot__db_open_on(os, f->path, &f->options, &db, &f->err);
     if (outcome.status != SLOT_OK)
         return outcome;
     while (outcome.state < STATES) {
@@ -306,9 +306,9 @@ static char *make_image(struct fixture *f, uint64_t state, bool crashed)
     f->options.checkpoint_bytes = LIMIT;
     f->options.wait_ms = 0;
     assert_ok(f, slot_schema_sized(N, &schema, &f->err));
-    assert_ok(f, db_create_on(hasty(), f->path, schema, &f->options, &f->err));
+    assert_ok(f, slot__db_create_on(hasty(), f->path, schema, &f->options, &f->err));
     slot_schema_free(schema);
-    assert_ok(f, db_open_on(hasty(), f->path, &f->options, &db, &f->err));
+    assert_ok(f, slot__db_open_on(hasty(), f->path, &f->options, &db, &f->err));
     assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
     assert_ok(f, append_some(txn, BASE));
     assert_ok(f, slot_commit(txn, &f->err));
@@ -325,7 +325,7 @@ static char *make_image(struct fixture *f, uint64_t state, bool crashed)
 
 static void healthy_open(struct fixture *f)
 {
-    assert_ok(f, db_open_on(hasty(), f->path, &f->options, &f->db, &f->err));
+    assert_ok(f, slot__db_open_on(hasty(), f->path, &f->options, &f->db, &f->err));
 }
 
 /* Half a meta slot is what a failed write leaves; the next one mends it. */
@@ -457,8 +457,8 @@ static void poison(struct fixture *f, const char *function, uint64_t nth)
     char *image = make_image(f, 0, false);
 
     free(image);
-    os_faulty_init(&faulty, os_native());
-    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
+    os_faulty_init(&faulty, slot__os_native());
+    assert_ok(f, slot__db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
     assert_ok(f, slot_open(f->path, &f->options, &other, &f->err));
     assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
     slot_abort(txn); /* meta is marked now */
@@ -512,10 +512,10 @@ static void budget_is_hard(struct fixture *f, uint64_t budget)
     fixture_create(f, 125);
     fixture_append(f, 60000); /* 7.5 MB */
     fixture_close(f);
-    os_faulty_init(&faulty, os_native());
+    os_faulty_init(&faulty, slot__os_native());
     f->options.map_budget = budget;
     f->options.log_limit_bytes = 8 << 20;
-    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
+    assert_ok(f, slot__db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
     for (int round = 0; round < 30; round++) {
         slot_txn *reader = NULL, *txn = NULL;
         uint8_t record[125];

@@ -38,7 +38,7 @@ static slot_db *open_on(struct fixture *f, const struct os *os, slot_status *sta
 {
     slot_db *db = NULL;
 
-    *status = db_open_on(os, f->path, &f->options, &db, &f->err);
+    *status = slot__db_open_on(os, f->path, &f->options, &db, &f->err);
     return *status == SLOT_OK ? db : NULL;
 }
 
@@ -50,7 +50,7 @@ static struct outcome create(struct fixture *f, const struct os *os)
     slot_schema *schema = NULL;
 
     assert_int_equal(slot_schema_sized(N, &schema, NULL), SLOT_OK);
-    outcome.status = db_create_on(os, f->path, schema, &f->options, &f->err);
+    outcome.status = slot__db_create_on(os, f->path, schema, &f->options, &f->err);
     slot_schema_free(schema);
     return outcome;
 }
@@ -61,7 +61,7 @@ static struct outcome create(struct fixture *f, const struct os *os)
  */
 static void check_created(struct fixture *f, struct outcome outcome)
 {
-    if (os_native()->kind(os_native(), f->path) == OS_KIND_NONE) {
+    if (slot__os_native()->kind(slot__os_native(), f->path) == OS_KIND_NONE) {
         assert_int_not_equal(outcome.status, SLOT_OK);
         return;
     }
@@ -189,7 +189,7 @@ static bool run_once(struct fixture *f, operation_fn operation, uint64_t nth, si
     struct os_faulty faulty;
     bool failed;
 
-    os_faulty_init(&faulty, os_native());
+    os_faulty_init(&faulty, slot__os_native());
     os_faulty_fail(&faulty, nth, way, faults[fault].status, faults[fault].code);
     *outcome = operation(f, &faulty.os);
     failed = faulty.failed > 0;
@@ -251,8 +251,8 @@ static void test_fault_sweep__failed_sync_poisons(void **state)
     slot_txn *txn = NULL;
 
     prepare_records(f);
-    os_faulty_init(&faulty, os_native());
-    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
+    os_faulty_init(&faulty, slot__os_native());
+    assert_ok(f, slot__db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
     assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
     record_fill(record, N, 7, 0);
     assert_ok(f, slot_put(txn, 7, record, &f->err));
@@ -286,8 +286,8 @@ static void failed_flush(struct fixture *f, uint64_t records, uint64_t step)
     fixture_create(f, N);
     fixture_append(f, records);
     fixture_close(f);
-    os_faulty_init(&faulty, os_native());
-    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
+    os_faulty_init(&faulty, slot__os_native());
+    assert_ok(f, slot__db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
     assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
     os_faulty_fail_only(&faulty, "flush", 1, OS_FAULTY_ONCE, SLOT_E_IO, 5);
     for (uint64_t recno = 0; recno < records && status == SLOT_OK; recno += step) {
@@ -329,8 +329,8 @@ static void test_fault_sweep__no_space_while_appending(void **state)
 
     assert_non_null(records);
     prepare_records(f);
-    os_faulty_init(&faulty, os_native());
-    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
+    os_faulty_init(&faulty, slot__os_native());
+    assert_ok(f, slot__db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
     assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
     os_faulty_fail_only(&faulty, "write_at", 2, OS_FAULTY_FOREVER | OS_FAULTY_HALF, SLOT_E_NO_SPACE,
                         28);
@@ -359,9 +359,9 @@ static void test_fault_sweep__budget_is_hard(void **state)
     fixture_create(f, N);
     fixture_append(f, 60000); /* 7.5 MB */
     fixture_close(f);
-    os_faulty_init(&faulty, os_native());
+    os_faulty_init(&faulty, slot__os_native());
     f->options.map_budget = 1500000;
-    assert_ok(f, db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
+    assert_ok(f, slot__db_open_on(&faulty.os, f->path, &f->options, &db, &f->err));
     for (int round = 0; round < 20; round++) {
         assert_ok(f, slot_begin(db, SLOT_WRITE, &txn, &f->err));
         for (int i = 0; i < 500; i++) {

@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size >= 2) {
         field.type = (slot_type)(SLOT_U8 + data[0] % SLOT_PAD);
-        field.size = field_type(field.type)->bytes;
+        field.size = slot__field_type(field.type)->bytes;
         if (field.size == 0)
             field.size = 1u + data[1];
         if (field.type == SLOT_DECIMAL)

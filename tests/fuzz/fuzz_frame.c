@@ -25,17 +25,17 @@ static void frame(const uint8_t *data, size_t size)
     good.generation = 1;
     good.length = 4096;
     good.records = 100;
-    frame_encode(&good, bytes);
+    slot__frame_encode(&good, bytes);
     for (size_t i = 0; i < size; i++)
         bytes[i * 5 % sizeof bytes] ^= data[i] >> (i % 4 + 2);
     put_u16(bytes + 46, 0);
     put_u16(bytes + 54, 0);
-    check = checksum(bytes, 56, 0);
+    check = slot__checksum(bytes, 56, 0);
     put_u16(bytes + 46, (uint16_t)check);
     put_u16(bytes + 54, (uint16_t)(check >> 16));
-    if (!frame_decode(bytes, &out))
+    if (!slot__frame_decode(bytes, &out))
         return;
-    frame_encode(&out, again);
+    slot__frame_encode(&out, again);
     /* `durable` before the beginning of all logs comes back as the beginning. */
     if (out.durable != 0 && memcmp(bytes, again, sizeof bytes) != 0)
         abort();
@@ -53,13 +53,13 @@ static void segment(const uint8_t *data, size_t size)
     good.generation = 1;
     good.record_size = 125;
     good.segment_bytes = 65536;
-    segment_header_encode(&good, bytes);
+    slot__segment_header_encode(&good, bytes);
     for (size_t i = 0; i < size; i++)
         bytes[i * 3 % 64] ^= data[i] >> (i % 5 + 3);
-    put_u64(bytes + 4088, checksum(bytes, 4088, 0));
-    if (!segment_header_decode(bytes, &out))
+    put_u64(bytes + 4088, slot__checksum(bytes, 4088, 0));
+    if (!slot__segment_header_decode(bytes, &out))
         return;
-    segment_header_encode(&out, again);
+    slot__segment_header_encode(&out, again);
     if (memcmp(bytes, again, sizeof bytes) != 0)
         abort();
     if (out.segment_bytes < SEGMENT_HEADER_BYTES || out.start > LSN_MAX)
@@ -73,6 +73,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     frame(data, size);
     segment(data, size);
     if (size >= FRAME_HEADER_BYTES)
-        (void)frame_decode(data, &out);
+        (void)slot__frame_decode(data, &out);
     return 0;
 }

@@ -91,16 +91,16 @@ static void make_image(void)
 
     image.dir = tmpdir_make();
     image.path = tmpdir_join(image.dir, "test.slots");
-    image.os = *os_native();
+    image.os = *slot__os_native();
     image.os.sync = no_sync;
     slot_options_init(&image.options);
     image.options.log_limit_bytes = LIMIT;
     image.options.checkpoint_bytes = LIMIT;
     image.options.wait_ms = 0;
     must(slot_schema_sized(N, &schema, NULL) == SLOT_OK);
-    must(db_create_on(&image.os, image.path, schema, &image.options, NULL) == SLOT_OK);
+    must(slot__db_create_on(&image.os, image.path, schema, &image.options, NULL) == SLOT_OK);
     slot_schema_free(schema);
-    must(db_open_on(&image.os, image.path, &image.options, &db, NULL) == SLOT_OK);
+    must(slot__db_open_on(&image.os, image.path, &image.options, &db, NULL) == SLOT_OK);
     for (uint64_t i = 0; i < 4; i++) {
         slot_txn *txn = NULL;
 
@@ -130,7 +130,7 @@ static void seal_again(uint8_t *bytes, size_t n)
 
     if (n < SEGMENT_HEADER_BYTES)
         return;
-    put_u64(bytes + 4088, checksum(bytes, 4088, 0));
+    put_u64(bytes + 4088, slot__checksum(bytes, 4088, 0));
     chain = get_u64(bytes + 40);
     for (size_t at = SEGMENT_HEADER_BYTES; at + FRAME_HEADER_BYTES <= n;) {
         uint8_t *header = bytes + at;
@@ -145,10 +145,10 @@ static void seal_again(uint8_t *bytes, size_t n)
             return;
         put_u16(header + 46, 0);
         put_u16(header + 54, 0);
-        check = checksum(header, 56, 0);
+        check = slot__checksum(header, 56, 0);
         put_u16(header + 46, (uint16_t)check);
         put_u16(header + 54, (uint16_t)(check >> 16));
-        chain = frame_chain(chain, header, header + FRAME_HEADER_BYTES, body);
+        chain = slot__frame_chain(chain, header, header + FRAME_HEADER_BYTES, body);
         put_u64(header + 56, chain);
         at += length;
     }
@@ -187,7 +187,7 @@ static void apply(const uint8_t *data, size_t size)
     for (size_t i = 0; i < 2 && seal; i++)
         seal_again(image.bytes[i], image.n[i]);
     for (size_t slot = 0; slot + 4096 <= image.n[2] && sum; slot += 4096)
-        put_u64(image.bytes[2] + slot + 4088, checksum(image.bytes[2] + slot, 4088, 0));
+        put_u64(image.bytes[2] + slot + 4088, slot__checksum(image.bytes[2] + slot, 4088, 0));
     for (size_t i = 0; i < NAMES; i++) {
         file_io(i, true);
         free(image.bytes[i]);
@@ -234,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)image.os.make_dir(&image.os, log);
     free(log);
     apply(data, size);
-    if (db_open_on(&image.os, image.path, &image.options, &db, NULL) == SLOT_OK) {
+    if (slot__db_open_on(&image.os, image.path, &image.options, &db, NULL) == SLOT_OK) {
         use(db);
         (void)slot_close(db, NULL);
     }

@@ -65,7 +65,7 @@ static bool print_finding(void *context, const slot_finding *finding)
 /* Open read-only and verify; a test that leaves something else behind has failed. */
 static void verify_left_behind(struct fixture *f)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     slot_db *db = NULL;
 
     if (f->damaged || os->kind(os, f->path) == OS_KIND_NONE)
@@ -214,7 +214,7 @@ void fixture_check_records(struct fixture *f, uint64_t count)
 
 static struct os_file *open_file(struct fixture *f, const char *name)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = NULL;
     char path[5000];
 
@@ -225,7 +225,7 @@ static struct os_file *open_file(struct fixture *f, const char *name)
 
 uint8_t *fixture_read_file(struct fixture *f, const char *name, size_t *n)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = open_file(f, name);
     uint64_t size = 0;
     uint8_t *bytes;
@@ -241,7 +241,7 @@ uint8_t *fixture_read_file(struct fixture *f, const char *name, size_t *n)
 
 void fixture_write_file(struct fixture *f, const char *name, const void *bytes, size_t n)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = open_file(f, name);
 
     assert_true(os_ok(os->resize(os, file, n)));
@@ -255,7 +255,7 @@ struct copying {
 
 static bool copy_name(void *context, const char *name)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     const struct copying *copying = context;
     char *from = tmpdir_join(copying->from, name), *to = tmpdir_join(copying->to, name);
     struct copying inner = {from, to};
@@ -285,7 +285,7 @@ static bool copy_name(void *context, const char *name)
 
 void fixture_copy_tree(const char *from, const char *to)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct copying copying = {from, to};
 
     tmpdir_remove_tree(to);

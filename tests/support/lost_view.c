@@ -37,7 +37,7 @@ void lost_view_release(void *view, size_t n)
 void *lost_view_make(const char *path, size_t n)
 {
     /* While a test runs, cmocka catches signals; this puts the library's handler before its. */
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = NULL;
     void *view = NULL;
 
@@ -53,7 +53,7 @@ void *lost_view_make(const char *path, size_t n)
 
 void lost_view_release(void *view, size_t n)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
 
     os->unmap(os, view, n);
 }

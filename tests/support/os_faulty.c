@@ -31,7 +31,7 @@ static struct verdict count(struct os_faulty *f, enum os_faulty_function functio
 {
     struct verdict verdict = {false, false, {SLOT_OK, 0}};
 
-    os_mutex_lock(&f->mutex);
+    slot__os_mutex_lock(&f->mutex);
     f->calls++;
     f->calls_of[function]++;
     if (f->rule.left > 0 && (f->rule.only == OS_FAULTY_ANY || f->rule.only == function)) {
@@ -45,7 +45,7 @@ static struct verdict count(struct os_faulty *f, enum os_faulty_function functio
         if (f->rule.left > 1 || (f->rule.how & OS_FAULTY_FOREVER) == 0)
             f->rule.left--;
     }
-    os_mutex_unlock(&f->mutex);
+    slot__os_mutex_unlock(&f->mutex);
     return verdict;
 }
 
@@ -60,9 +60,9 @@ static os_result faulty_open(const struct os *os, const char *path, int flags,
         return verdict.result;
     result = f->inner->open(f->inner, path, flags, file);
     if (os_ok(result)) {
-        os_mutex_lock(&f->mutex);
+        slot__os_mutex_lock(&f->mutex);
         f->files++;
-        os_mutex_unlock(&f->mutex);
+        slot__os_mutex_unlock(&f->mutex);
     }
     return result;
 }
@@ -71,7 +71,7 @@ static void faulty_close(const struct os *os, struct os_file *file)
 {
     struct os_faulty *f = self(os);
 
-    os_mutex_lock(&f->mutex);
+    slot__os_mutex_lock(&f->mutex);
     assert(f->files > 0);
     f->files--;
     for (size_t i = 0; i < OS_FAULTY_LOCKS_MAX; i++) {
@@ -80,7 +80,7 @@ static void faulty_close(const struct os *os, struct os_file *file)
             f->locks--;
         }
     }
-    os_mutex_unlock(&f->mutex);
+    slot__os_mutex_unlock(&f->mutex);
     f->inner->close(f->inner, file);
 }
 
@@ -180,12 +180,12 @@ static os_result faulty_map(const struct os *os, struct os_file *file, uint64_t 
         return verdict.result;
     result = f->inner->map(f->inner, file, offset, n, mode, base);
     if (os_ok(result)) {
-        os_mutex_lock(&f->mutex);
+        slot__os_mutex_lock(&f->mutex);
         f->views++;
         f->mapped_bytes += n;
         if (f->mapped_bytes > f->mapped_peak)
             f->mapped_peak = f->mapped_bytes;
-        os_mutex_unlock(&f->mutex);
+        slot__os_mutex_unlock(&f->mutex);
     }
     return result;
 }
@@ -194,11 +194,11 @@ static void faulty_unmap(const struct os *os, void *base, size_t n)
 {
     struct os_faulty *f = self(os);
 
-    os_mutex_lock(&f->mutex);
+    slot__os_mutex_lock(&f->mutex);
     assert(f->views > 0 && f->mapped_bytes >= n);
     f->views--;
     f->mapped_bytes -= n;
-    os_mutex_unlock(&f->mutex);
+    slot__os_mutex_unlock(&f->mutex);
     f->inner->unmap(f->inner, base, n);
 }
 
@@ -240,7 +240,7 @@ static void lock_taken(struct os_faulty *f, struct os_file *file, uint64_t byte)
 {
     size_t place;
 
-    os_mutex_lock(&f->mutex);
+    slot__os_mutex_lock(&f->mutex);
     if (lock_place(f, file, byte) == OS_FAULTY_LOCKS_MAX) { /* not one that changes its kind */
         place = lock_place(f, NULL, 0);
         assert(place < OS_FAULTY_LOCKS_MAX);
@@ -248,7 +248,7 @@ static void lock_taken(struct os_faulty *f, struct os_file *file, uint64_t byte)
         f->lock[place].byte = byte;
         f->locks++;
     }
-    os_mutex_unlock(&f->mutex);
+    slot__os_mutex_unlock(&f->mutex);
 }
 
 static os_result faulty_lock(const struct os *os, struct os_file *file, uint64_t byte,
@@ -271,12 +271,12 @@ static void faulty_unlock(const struct os *os, struct os_file *file, uint64_t by
     struct os_faulty *f = self(os);
     size_t place;
 
-    os_mutex_lock(&f->mutex);
+    slot__os_mutex_lock(&f->mutex);
     place = lock_place(f, file, byte);
     assert(place < OS_FAULTY_LOCKS_MAX); /* unlocked what was not locked */
     f->lock[place].file = NULL;
     f->locks--;
-    os_mutex_unlock(&f->mutex);
+    slot__os_mutex_unlock(&f->mutex);
     f->inner->unlock(f->inner, file, byte);
 }
 
@@ -294,9 +294,9 @@ static os_result faulty_downgrade(const struct os *os, struct os_file *file, uin
     struct os_faulty *f = self(os);
     struct verdict verdict = count(f, OS_FAULTY_FN_downgrade);
 
-    os_mutex_lock(&f->mutex);
+    slot__os_mutex_lock(&f->mutex);
     assert(lock_place(f, file, byte) < OS_FAULTY_LOCKS_MAX); /* downgraded what was not locked */
-    os_mutex_unlock(&f->mutex);
+    slot__os_mutex_unlock(&f->mutex);
     return verdict.fails ? verdict.result : f->inner->downgrade(f->inner, file, byte);
 }
 
@@ -471,12 +471,12 @@ void os_faulty_init(struct os_faulty *faulty, const struct os *inner)
     faulty->os = table;
     faulty->inner = inner;
     faulty->failed_function = OS_FAULTY_ANY;
-    os_mutex_init(&faulty->mutex);
+    slot__os_mutex_init(&faulty->mutex);
 }
 
 void os_faulty_release(struct os_faulty *faulty)
 {
-    os_mutex_release(&faulty->mutex);
+    slot__os_mutex_release(&faulty->mutex);
 }
 
 static enum os_faulty_function by_name(const char *function)
@@ -493,12 +493,12 @@ static void set_rule(struct os_faulty *faulty, enum os_faulty_function only, uin
                      os_result result)
 {
     assert(nth > 0 && !os_ok(result));
-    os_mutex_lock(&faulty->mutex);
+    slot__os_mutex_lock(&faulty->mutex);
     faulty->rule.only = only;
     faulty->rule.left = nth;
     faulty->rule.how = how;
     faulty->rule.result = result;
-    os_mutex_unlock(&faulty->mutex);
+    slot__os_mutex_unlock(&faulty->mutex);
 }
 
 void os_faulty_fail(struct os_faulty *faulty, uint64_t nth, int how, slot_status status, int code)
@@ -514,9 +514,9 @@ void os_faulty_fail_only(struct os_faulty *faulty, const char *function, uint64_
 
 void os_faulty_mend(struct os_faulty *faulty)
 {
-    os_mutex_lock(&faulty->mutex);
+    slot__os_mutex_lock(&faulty->mutex);
     faulty->rule.left = 0;
-    os_mutex_unlock(&faulty->mutex);
+    slot__os_mutex_unlock(&faulty->mutex);
 }
 
 uint64_t os_faulty_count(const struct os_faulty *faulty, const char *function)

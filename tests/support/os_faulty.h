@@ -4,7 +4,7 @@
  *
  *     struct os_faulty faulty;
  *
- *     os_faulty_init(&faulty, os_native());
+ *     os_faulty_init(&faulty, slot__os_native());
  *     os_faulty_fail(&faulty, 17, OS_FAULTY_ONCE, SLOT_E_IO, 5);
  *     ... use &faulty.os ...
  *     assert_int_equal(faulty.failed, 1);

@@ -27,7 +27,7 @@ static void *must(void *p)
 static const char *system_tmp(void)
 {
     const char *places[] = {getenv("TMPDIR"), getenv("TEMP"), getenv("TMP"), "/tmp"};
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
 
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (places[i] != NULL && os->kind(os, places[i]) == OS_KIND_DIR)
@@ -38,7 +38,7 @@ static const char *system_tmp(void)
 
 char *tmpdir_make(void)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     char name[64];
     uint64_t id = 0;
     char *path;
@@ -80,7 +80,7 @@ static bool collect(void *context, const char *name)
 
 void tmpdir_remove_tree(const char *path)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct names names = {NULL, 0};
 
     /* Whatever can be removed as a file is not a directory to go into. */

@@ -12,7 +12,7 @@ _Static_assert(sizeof(struct board) <= BOARD_BYTES, "the board fits its file");
 
 static struct board *map(const char *path, int flags)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct os_file *file = NULL;
     os_result result = os->open(os, path, OS_READ | OS_WRITE | flags, &file);
     void *base = NULL;
@@ -42,12 +42,12 @@ struct board *board_open(const char *path)
 
 void board_close(struct board *board)
 {
-    os_native()->unmap(os_native(), board, BOARD_BYTES);
+    slot__os_native()->unmap(slot__os_native(), board, BOARD_BYTES);
 }
 
 bool board_await(struct board *board, uint64_t step, uint32_t wait_ms)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     uint64_t until = os->clock_ms(os) + wait_ms;
 
     while (atomic_load(&board->step) < step) {

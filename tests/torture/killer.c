@@ -56,14 +56,14 @@ static void start(struct killer *k, unsigned i)
     snprintf(index, sizeof index, "%u", i);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)bank_random(&k->random));
     k->worker[i] = process_start(k->program, arguments);
-    k->beat_ms[i] = os_native()->clock_ms(os_native());
+    k->beat_ms[i] = slot__os_native()->clock_ms(slot__os_native());
     k->stopped[i] = false;
 }
 
 /* None has ended by itself, none hangs. */
 static void watch(struct killer *k)
 {
-    uint64_t now = os_native()->clock_ms(os_native());
+    uint64_t now = slot__os_native()->clock_ms(slot__os_native());
     struct process_end end;
 
     atomic_fetch_add(&k->board->parent, 1);
@@ -109,7 +109,7 @@ static void kill_one(struct killer *k, unsigned i)
 
 static void pause_us(struct killer *k, uint64_t most_us)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     uint64_t us = bank_below(&k->random, most_us + 1);
 
     for (; us > 20000; us -= 20000) {
@@ -163,7 +163,7 @@ static void kill_all(struct killer *k)
         unsigned which = (first + i) % WORKER_PROCESSES;
 
         if (!at_once)
-            os_native()->sleep_us(os_native(), (uint32_t)bank_below(&k->random, 2000));
+            slot__os_native()->sleep_us(slot__os_native(), (uint32_t)bank_below(&k->random, 2000));
         else if (i == 0)
             for (unsigned j = 0; j < WORKER_PROCESSES; j++)
                 process_kill(k->worker[j]);
@@ -180,7 +180,7 @@ static void end_round(struct killer *k, unsigned killed)
     for (unsigned n = 0; n < killed; n++) {
         unsigned i = (unsigned)bank_below(&k->random, WORKER_PROCESSES);
 
-        os_native()->sleep_us(os_native(), (uint32_t)bank_below(&k->random, 8000));
+        slot__os_native()->sleep_us(slot__os_native(), (uint32_t)bank_below(&k->random, 8000));
         if (k->worker[i] != NULL)
             kill_one(k, i);
     }
@@ -209,7 +209,7 @@ static void kill_recoveries(struct killer *k)
 
         snprintf(seed, sizeof seed, "%llu", (unsigned long long)bank_random(&k->random));
         k->worker[0] = process_start(k->program, arguments);
-        os_native()->sleep_us(os_native(), (uint32_t)bank_below(&k->random, 20000));
+        slot__os_native()->sleep_us(slot__os_native(), (uint32_t)bank_below(&k->random, 20000));
         kill_one(k, 0);
     }
 }
@@ -274,7 +274,7 @@ static uint64_t check(struct killer *k, slot_access access)
 /* After a clean end `records` is the records and nothing else. */
 static void check_size(struct killer *k, uint64_t records)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     char *path = tmpdir_join(k->bank, "records");
     struct os_file *file = NULL;
     uint64_t size = 0;
@@ -355,7 +355,7 @@ static void report(struct killer *k, uint64_t ms)
 
 static int run(struct killer *k)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     uint64_t started = os->clock_ms(os);
     char board[4096];
 

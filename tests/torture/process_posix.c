@@ -84,7 +84,7 @@ static bool has_ended(struct process *process)
 
 bool process_wait(struct process *process, uint32_t wait_ms, struct process_end *end)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     uint64_t until = os->clock_ms(os) + wait_ms;
 
     while (!has_ended(process)) {

@@ -20,7 +20,7 @@ static const char *program;
 
 static uint64_t size_of(struct fixture *f, const char *name)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     char *path = tmpdir_join(f->path, name);
     struct os_file *file = NULL;
     uint64_t size = 0;

@@ -313,7 +313,7 @@ static void keep_writing(void *context)
         if (slot_begin(writing->f->db, SLOT_WRITE, &txn, NULL) != SLOT_OK ||
             slot_put(txn, 11, record, NULL) != SLOT_OK || slot_commit(txn, NULL) != SLOT_OK)
             abort();
-        os_native()->sleep_us(os_native(), 300); /* leave the others their turn */
+        slot__os_native()->sleep_us(slot__os_native(), 300); /* leave the others their turn */
     }
 }
 

@@ -33,7 +33,7 @@ static void small_begin(struct small *small, struct fixture *f, uint64_t kib)
     small->f = f;
     small->disk = tmpdir_join(f->dir, "disk");
     ledger_init(&small->ledger);
-    assert_true(os_ok(os_native()->make_dir(os_native(), small->disk)));
+    assert_true(os_ok(slot__os_native()->make_dir(slot__os_native(), small->disk)));
     assert_true(small_disk_mount(small->disk, kib));
     snprintf(f->path, sizeof f->path, "%s/test.slots", small->disk);
     f->options.log_limit_bytes = 2048 * KIB;
@@ -44,7 +44,7 @@ static void small_release(struct small *small)
 {
     small->f->damaged = true; /* not there any more at teardown */
     small_disk_unmount(small->disk);
-    assert_true(os_ok(os_native()->remove_dir(os_native(), small->disk)));
+    assert_true(os_ok(slot__os_native()->remove_dir(slot__os_native(), small->disk)));
     ledger_release(&small->ledger);
     free(small->disk);
 }
@@ -344,7 +344,7 @@ static void test_small_disk__every_call(void **state)
 /* Nothing is left of a database that could not be made. */
 static void test_small_disk__create(void **state)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     struct fixture *f = *state;
     struct small small;
     slot_status status = SLOT_E_NO_SPACE;

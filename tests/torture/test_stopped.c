@@ -142,7 +142,7 @@ static void pair_start(struct fixture *f, struct pair *pair, const char *what)
 
 static void pair_release(struct pair *pair)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
 
     process_release(pair->child);
     board_close(pair->board);
@@ -287,7 +287,7 @@ static void test_stopped__reader_killed_with_the_log_full(void **state)
 /* The next writer gives up when it was told to; readers do not notice. */
 static void expect_busy(struct fixture *f)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     uint64_t started = os->clock_ms(os);
     slot_txn *txn = NULL;
 

@@ -38,7 +38,7 @@ void worker_beat(struct worker_thread *thread, enum board_doing doing)
 bool worker_refused(struct worker_thread *thread, const char *call, slot_status status,
                     const slot_error *err)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     uint64_t now = os->clock_ms(os);
 
     if (status == SLOT_OK)
@@ -60,7 +60,7 @@ bool worker_refused(struct worker_thread *thread, const char *call, slot_status 
 /* Told to stop, or left alone by a parent that was killed. */
 static bool must_stop(struct worker_thread *thread)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     uint64_t now = os->clock_ms(os);
     uint64_t beat = atomic_load(&thread->board->parent);
 

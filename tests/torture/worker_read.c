@@ -59,7 +59,7 @@ static void check_lent(slot_txn *txn, const struct lent *lent, unsigned count)
 /* Mostly not at all, sometimes for a while, during which others commit and make checkpoints. */
 static void linger(struct worker_thread *thread)
 {
-    const struct os *os = os_native();
+    const struct os *os = slot__os_native();
     uint64_t chance = bank_below(&thread->random, 100);
     uint64_t most_us = chance < 60 ? 0 : chance < 90 ? 2000 : chance < 98 ? 20000 : 200000;
 

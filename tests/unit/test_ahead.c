@@ -48,7 +48,7 @@ static bool listen_cached(const struct os *os, struct os_file *file, uint64_t of
 static void listener_init(struct listener *listener)
 {
     memset(listener, 0, sizeof *listener);
-    listener->os = *os_native();
+    listener->os = *slot__os_native();
     listener->os.advise = listen_advise;
     listener->os.cached = listen_cached;
 }
@@ -61,13 +61,13 @@ static void test_ahead__forward(void **state)
 
     (void)state;
     listener_init(&heard);
-    ahead_forward(&ahead, &heard.os, NULL, begin, begin + STEP, end);
+    slot__ahead_forward(&ahead, &heard.os, NULL, begin, begin + STEP, end);
     assert_int_equal(heard.count, 1);
     assert_int_equal(heard.told[0].to, begin + STEP);
     for (uint64_t at = begin + STEP; at < end; at += STEP) {
         uint64_t to = at + STEP < end ? at + STEP : end;
 
-        ahead_forward(&ahead, &heard.os, NULL, at, to, end);
+        slot__ahead_forward(&ahead, &heard.os, NULL, at, to, end);
         assert_true(heard.count > 0);
         assert_true(heard.told[heard.count - 1].to <= end);
         assert_true(heard.told[heard.count - 1].to <= to + AHEAD_BYTES + PIECE);
@@ -87,13 +87,13 @@ static void test_ahead__backward(void **state)
 
     (void)state;
     listener_init(&heard);
-    ahead_backward(&ahead, &heard.os, NULL, begin - STEP, begin, end);
+    slot__ahead_backward(&ahead, &heard.os, NULL, begin - STEP, begin, end);
     assert_int_equal(heard.count, 1);
     assert_int_equal(heard.told[0].from, begin - STEP);
     for (uint64_t at = begin - STEP; at > end; at -= at - end < STEP ? at - end : STEP) {
         uint64_t from = at - end < STEP ? end : at - STEP;
 
-        ahead_backward(&ahead, &heard.os, NULL, from, at, end);
+        slot__ahead_backward(&ahead, &heard.os, NULL, from, at, end);
         assert_true(heard.count > 0);
         assert_true(heard.told[heard.count - 1].from >= end);
         assert_true(heard.told[heard.count - 1].from + AHEAD_BYTES + PIECE >= from);
@@ -115,7 +115,7 @@ static void test_ahead__jumps(void **state)
     for (int i = 0; i < 1000; i++) {
         uint64_t at = (random_next(&seed) % 1000 * 2 + 1) * MIB / 2;
 
-        ahead_forward(&ahead, &heard.os, NULL, at, at + 5000, 1000 * MIB);
+        slot__ahead_forward(&ahead, &heard.os, NULL, at, at + 5000, 1000 * MIB);
         assert_int_equal(heard.count, 1);
         assert_true(heard.told[0].to - heard.told[0].from <= PIECE);
         heard.count = 0;
@@ -132,7 +132,7 @@ static void test_ahead__what_is_in_memory(void **state)
     heard.cached_from = 0;
     heard.cached_to = 50 * MIB;
     for (uint64_t at = MIB; at < 101 * MIB; at += STEP)
-        ahead_forward(&ahead, &heard.os, NULL, at, at + STEP, 101 * MIB);
+        slot__ahead_forward(&ahead, &heard.os, NULL, at, at + STEP, 101 * MIB);
     assert_in_range(heard.told[0].from, 50 * MIB - AHEAD_BYTES - PIECE, 50 * MIB);
     assert_true(heard.looks < 50 / 2 / 3 + heard.count + 10);
     for (size_t i = 1; i < heard.count; i++)

@@ -28,7 +28,7 @@ static slot_field field_of(slot_type type, uint32_t size_or_scale)
 {
     slot_field field = {.name = "x", .type = type, .offset = OFFSET};
 
-    field.size = field_type(type)->bytes;
+    field.size = slot__field_type(type)->bytes;
     if (field.size == 0)
         field.size = size_or_scale;
     else
@@ -482,7 +482,7 @@ static void test_field__random_bytes_round_trip(void **state)
         char text[64];
         size_t n = 0;
 
-        if (field_type(type)->bytes != 0 && type != SLOT_DECIMAL)
+        if (slot__field_type(type)->bytes != 0 && type != SLOT_DECIMAL)
             field.scale = 0;
         random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         put_u64(record + OFFSET, random ^ random >> 29);

@@ -42,7 +42,7 @@ static int seed(void **state)
 static uint64_t f64_of(const char *text)
 {
     uint64_t bits = 0;
-    const char *reason = f64_parse(text, strlen(text), &bits);
+    const char *reason = slot__f64_parse(text, strlen(text), &bits);
 
     if (reason != NULL)
         fail_msg("%.60s: %s", text, reason);
@@ -52,7 +52,7 @@ static uint64_t f64_of(const char *text)
 static uint32_t f32_of(const char *text)
 {
     uint32_t bits = 0;
-    const char *reason = f32_parse(text, strlen(text), &bits);
+    const char *reason = slot__f32_parse(text, strlen(text), &bits);
 
     if (reason != NULL)
         fail_msg("%.60s: %s", text, reason);
@@ -62,7 +62,7 @@ static uint32_t f32_of(const char *text)
 static void assert_f64_text(uint64_t bits, const char *expected)
 {
     char text[F64_TEXT_MAX + 1];
-    size_t n = f64_format(bits, text);
+    size_t n = slot__f64_format(bits, text);
 
     assert_true(n <= F64_TEXT_MAX);
     text[n] = 0;
@@ -73,7 +73,7 @@ static void assert_f64_text(uint64_t bits, const char *expected)
 static void assert_f32_text(uint32_t bits, const char *expected)
 {
     char text[F32_TEXT_MAX + 1];
-    size_t n = f32_format(bits, text);
+    size_t n = slot__f32_format(bits, text);
 
     assert_true(n <= F32_TEXT_MAX);
     text[n] = 0;
@@ -85,14 +85,14 @@ static void assert_refused(const char *text, const char *reason_part)
 {
     uint64_t bits = 42;
     uint32_t bits32 = 42;
-    const char *reason = f64_parse(text, strlen(text), &bits);
+    const char *reason = slot__f64_parse(text, strlen(text), &bits);
 
     if (reason == NULL)
         fail_msg("%s was accepted", text);
     if (strstr(reason, reason_part) == NULL)
         fail_msg("%s: %s", text, reason);
     assert_true(bits == 42);
-    assert_non_null(f32_parse(text, strlen(text), &bits32));
+    assert_non_null(slot__f32_parse(text, strlen(text), &bits32));
     assert_true(bits32 == 42);
 }
 
@@ -251,22 +251,22 @@ static void test_float_text__parse_halfway_of_752_digits(void **state)
 
     (void)state;
     /* A tie that goes to the even 0: refused, since it would silently become zero. */
-    assert_non_null(strstr(f64_parse(text, n, &bits), "too close to zero"));
+    assert_non_null(strstr(slot__f64_parse(text, n, &bits), "too close to zero"));
     assert_true(bits == 42);
     n = write_half_of_smallest(text, "1");
-    assert_null(f64_parse(text, n, &bits));
+    assert_null(slot__f64_parse(text, n, &bits));
     assert_true(bits == 1);
     /* The digit that decides stands beyond all that are kept. */
     n = write_half_of_smallest(text, "");
     memset(text + n, '0', 15000);
     bits = 42;
-    assert_non_null(f64_parse(text, n + 15000, &bits));
+    assert_non_null(slot__f64_parse(text, n + 15000, &bits));
     text[n + 15000] = '1';
-    assert_null(f64_parse(text, n + 15001, &bits));
+    assert_null(slot__f64_parse(text, n + 15001, &bits));
     assert_true(bits == 1);
     text[n - 1]--;
     bits = 42;
-    assert_non_null(f64_parse(text, n + 15001, &bits));
+    assert_non_null(slot__f64_parse(text, n + 15001, &bits));
     assert_true(bits == 42);
 }
 
@@ -313,9 +313,9 @@ static void test_float_text__parse_range(void **state)
     assert_refused("1e-400", "too close to zero");
     assert_refused("2.4703282292062327e-324", "too close to zero");
     assert_refused("0.1e-99999999999999999999999", "too close to zero");
-    assert_non_null(strstr(f32_parse("3.4028236e38", 12, &bits), "too large"));
-    assert_non_null(strstr(f32_parse("1e39", 4, &bits), "too large"));
-    assert_non_null(strstr(f32_parse("7e-46", 5, &bits), "too close to zero"));
+    assert_non_null(strstr(slot__f32_parse("3.4028236e38", 12, &bits), "too large"));
+    assert_non_null(strstr(slot__f32_parse("1e39", 4, &bits), "too large"));
+    assert_non_null(strstr(slot__f32_parse("7e-46", 5, &bits), "too close to zero"));
 }
 
 static void test_float_text__parse_refuses(void **state)
@@ -363,8 +363,8 @@ static void test_float_text__parse_refuses(void **state)
     assert_refused("1e", "exponent");
     assert_refused("1e+", "exponent");
     assert_refused("1.5e-", "exponent");
-    assert_non_null(f64_parse("1\0002", 3, &bits));
-    assert_non_null(f64_parse("n", 1, &bits));
+    assert_non_null(slot__f64_parse("1\0002", 3, &bits));
+    assert_non_null(slot__f64_parse("n", 1, &bits));
     assert_true(bits == 42);
 }
 
@@ -372,11 +372,11 @@ static void test_float_text__parse_refuses(void **state)
 static void check_round_trip(uint64_t bits)
 {
     char text[F64_TEXT_MAX + 1];
-    size_t n = f64_format(bits, text);
+    size_t n = slot__f64_format(bits, text);
     uint64_t back = ~bits;
 
     text[n] = 0;
-    if (n > F64_TEXT_MAX || f64_parse(text, n, &back) != NULL || back != bits)
+    if (n > F64_TEXT_MAX || slot__f64_parse(text, n, &back) != NULL || back != bits)
         fail_msg("%016" PRIx64 " became %s and then %016" PRIx64, bits, text, back);
 }
 
@@ -390,7 +390,7 @@ static void test_float_text__random_bits_round_trip(void **state)
 
         check_round_trip(random_u64());
         check_round_trip(random_u64() & UINT64_C(0x800fffffffffffff));
-        assert_null(f32_parse(text, f32_format(bits32, text), &back));
+        assert_null(slot__f32_parse(text, slot__f32_format(bits32, text), &back));
         assert_true(back == bits32);
     }
     for (int e = 0; e < 2047; e++)
@@ -436,7 +436,7 @@ static void check_against_printf(uint64_t bits)
     size_t n;
 
     memcpy(&value, &bits, sizeof value);
-    text[f64_format(bits, text)] = 0;
+    text[slot__f64_format(bits, text)] = 0;
     n = significant(text, digits);
     snprintf(expected, sizeof expected, "%.*e", (int)n - 1, value);
     significant(expected, expected_digits);
@@ -475,14 +475,14 @@ static void check_against_strtod(const char *text)
     uint32_t expected32;
     uint32_t bits32 = 0;
     bool zero = strspn(text, "-0.") == strcspn(text, "e");
-    const char *reason = f64_parse(text, n, &bits);
+    const char *reason = slot__f64_parse(text, n, &bits);
 
     memcpy(&expected, &value, sizeof expected);
     memcpy(&expected32, &value32, sizeof expected32);
     if ((reason != NULL) != (expected << 1 >> 53 == 0x7ff || (expected << 1 == 0 && !zero)) ||
         (reason == NULL && bits != expected))
         fail_msg("%s: %016" PRIx64 ", not %016" PRIx64, text, bits, expected);
-    reason = f32_parse(text, n, &bits32);
+    reason = slot__f32_parse(text, n, &bits32);
     if ((reason != NULL) != (expected32 << 1 >> 24 == 0xff || (expected32 << 1 == 0 && !zero)) ||
         (reason == NULL && bits32 != expected32))
         fail_msg("%s: %08" PRIx32 ", not %08" PRIx32, text, bits32, expected32);

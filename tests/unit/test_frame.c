@@ -56,8 +56,8 @@ static void test_frame__segment_round_trip(void **state)
 
     (void)state;
     memset(&out, 0, sizeof out);
-    segment_header_encode(&in, bytes);
-    assert_true(segment_header_decode(bytes, &out));
+    slot__segment_header_encode(&in, bytes);
+    assert_true(slot__segment_header_decode(bytes, &out));
     assert_memory_equal(&in, &out, sizeof in);
 }
 
@@ -68,7 +68,7 @@ static void test_frame__segment_layout(void **state)
     uint8_t bytes[SEGMENT_HEADER_BYTES];
 
     (void)state;
-    segment_header_encode(&in, bytes);
+    slot__segment_header_encode(&in, bytes);
     assert_memory_equal(bytes, "SLOTSEGM\1\0\0\0\0\x10\0\0", 16);
     assert_int_equal(bytes[16], 0x5a);
     assert_int_equal(bytes[31], 0x5a);
@@ -79,7 +79,7 @@ static void test_frame__segment_layout(void **state)
     assert_int_equal(get_u64(bytes + 56), 65536);
     for (size_t i = 64; i < 4088; i++)
         assert_int_equal(bytes[i], 0);
-    assert_true(get_u64(bytes + 4088) == checksum(bytes, 4088, 0));
+    assert_true(get_u64(bytes + 4088) == slot__checksum(bytes, 4088, 0));
 }
 
 static void test_frame__segment_every_flipped_bit_is_found(void **state)
@@ -88,10 +88,10 @@ static void test_frame__segment_every_flipped_bit_is_found(void **state)
     uint8_t bytes[SEGMENT_HEADER_BYTES];
 
     (void)state;
-    segment_header_encode(&in, bytes);
+    slot__segment_header_encode(&in, bytes);
     for (size_t bit = 0; bit < sizeof bytes * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_false(segment_header_decode(bytes, &out));
+        assert_false(slot__segment_header_decode(bytes, &out));
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
 }
@@ -102,13 +102,13 @@ static void refuse_segment(size_t at, uint64_t value, int bytes_of_value)
     struct segment_header in = sample_segment(), out;
     uint8_t bytes[SEGMENT_HEADER_BYTES];
 
-    segment_header_encode(&in, bytes);
+    slot__segment_header_encode(&in, bytes);
     if (bytes_of_value == 8)
         put_u64(bytes + at, value);
     else
         put_u32(bytes + at, (uint32_t)value);
-    put_u64(bytes + 4088, checksum(bytes, 4088, 0));
-    assert_false(segment_header_decode(bytes, &out));
+    put_u64(bytes + 4088, slot__checksum(bytes, 4088, 0));
+    assert_false(slot__segment_header_decode(bytes, &out));
 }
 
 static void test_frame__segment_that_cannot_be(void **state)
@@ -140,8 +140,8 @@ static void test_frame__round_trip(void **state)
 
         in.flags = flags[i];
         memset(&out, 0, sizeof out);
-        frame_encode(&in, bytes);
-        assert_true(frame_decode(bytes, &out));
+        slot__frame_encode(&in, bytes);
+        assert_true(slot__frame_decode(bytes, &out));
         assert_memory_equal(&in, &out, sizeof in);
     }
 }
@@ -153,7 +153,7 @@ static void test_frame__layout(void **state)
     uint64_t check;
 
     (void)state;
-    frame_encode(&in, bytes);
+    slot__frame_encode(&in, bytes);
     assert_int_equal(get_u64(bytes), 64000);
     assert_int_equal(get_u64(bytes + 8), 57600);
     assert_true(get_u64(bytes + 16) == (12345 | UINT64_C(1) << 43 | UINT64_C(3) << 56));
@@ -166,7 +166,7 @@ static void test_frame__layout(void **state)
     put_u16(plain + 54, 0);
     assert_int_equal(get_u64(plain + 40), 1000000);
     assert_int_equal(get_u64(plain + 48), 21);
-    check = checksum(plain, sizeof plain, 0);
+    check = slot__checksum(plain, sizeof plain, 0);
     assert_int_equal(get_u16(bytes + 46), check & 0xffff);
     assert_int_equal(get_u16(bytes + 54), check >> 16 & 0xffff);
     assert_int_equal(get_u64(bytes + 56), 22);
@@ -179,10 +179,10 @@ static void test_frame__every_flipped_bit_is_found(void **state)
     uint8_t bytes[FRAME_HEADER_BYTES];
 
     (void)state;
-    frame_encode(&in, bytes);
+    slot__frame_encode(&in, bytes);
     for (size_t bit = 0; bit < 56 * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_false(frame_decode(bytes, &out));
+        assert_false(slot__frame_decode(bytes, &out));
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
 }
@@ -194,8 +194,8 @@ static void refuse(void (*change)(struct frame *frame))
     uint8_t bytes[FRAME_HEADER_BYTES];
 
     change(&frame);
-    frame_encode(&frame, bytes);
-    assert_false(frame_decode(bytes, &out));
+    slot__frame_encode(&frame, bytes);
+    assert_false(slot__frame_decode(bytes, &out));
 }
 
 #define CANNOT_BE(name, statement)                                                                 \
@@ -253,8 +253,8 @@ static void test_frame__durable(void **state)
 
         in.lsn = cases[i].lsn;
         in.durable = cases[i].durable;
-        frame_encode(&in, bytes);
-        assert_true(frame_decode(bytes, &out));
+        slot__frame_encode(&in, bytes);
+        assert_true(slot__frame_decode(bytes, &out));
         assert_true(out.durable == cases[i].comes_back);
     }
 }
@@ -262,42 +262,42 @@ static void test_frame__durable(void **state)
 static void test_frame__lengths(void **state)
 {
     (void)state;
-    assert_int_equal(frame_length(0), 64);
-    assert_int_equal(frame_length(1), 128);
-    assert_int_equal(frame_length(4000), 4096);
-    assert_int_equal(frame_length(4032), 4096);
-    assert_int_equal(frame_length(4096), 4160);
-    assert_int_equal(frame_length(1048576), 1048640);
-    assert_int_equal(frame_commit_length(4096, 0), 4096);
-    assert_int_equal(frame_commit_length(4096, 4032), 4096);
-    assert_int_equal(frame_commit_length(4096, 4033), 8192);
-    assert_int_equal(frame_commit_length(4160, 4000), 8192 - 64);
+    assert_int_equal(slot__frame_length(0), 64);
+    assert_int_equal(slot__frame_length(1), 128);
+    assert_int_equal(slot__frame_length(4000), 4096);
+    assert_int_equal(slot__frame_length(4032), 4096);
+    assert_int_equal(slot__frame_length(4096), 4160);
+    assert_int_equal(slot__frame_length(1048576), 1048640);
+    assert_int_equal(slot__frame_commit_length(4096, 0), 4096);
+    assert_int_equal(slot__frame_commit_length(4096, 4032), 4096);
+    assert_int_equal(slot__frame_commit_length(4096, 4033), 8192);
+    assert_int_equal(slot__frame_commit_length(4160, 4000), 8192 - 64);
     for (uint64_t offset = 4096; offset < 20000; offset += 64)
-        assert_int_equal((offset + frame_commit_length(offset, 4000)) % 4096, 0);
+        assert_int_equal((offset + slot__frame_commit_length(offset, 4000)) % 4096, 0);
 }
 
 /* The chain depends on everything before it, and on each bit of header and body. */
 static void test_frame__chain(void **state)
 {
     uint8_t header[FRAME_HEADER_BYTES] = {0}, body[4000] = {0};
-    uint64_t chain = frame_chain(7, header, body, sizeof body);
+    uint64_t chain = slot__frame_chain(7, header, body, sizeof body);
 
     (void)state;
-    assert_true(chain != frame_chain(8, header, body, sizeof body));
-    assert_true(chain != frame_chain(7, header, body, sizeof body - 1));
-    assert_true(chain != frame_chain(7, header, NULL, 0));
+    assert_true(chain != slot__frame_chain(8, header, body, sizeof body));
+    assert_true(chain != slot__frame_chain(7, header, body, sizeof body - 1));
+    assert_true(chain != slot__frame_chain(7, header, NULL, 0));
     for (size_t bit = 0; bit < sizeof body * 8; bit += 37) {
         body[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_true(chain != frame_chain(7, header, body, sizeof body));
+        assert_true(chain != slot__frame_chain(7, header, body, sizeof body));
         body[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     for (size_t bit = 0; bit < 56 * 8; bit++) {
         header[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_true(chain != frame_chain(7, header, body, sizeof body));
+        assert_true(chain != slot__frame_chain(7, header, body, sizeof body));
         header[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     header[56] = 1; /* where the chain value itself is */
-    assert_true(chain == frame_chain(7, header, body, sizeof body));
+    assert_true(chain == slot__frame_chain(7, header, body, sizeof body));
 }
 
 static void test_frame__keys(void **state)

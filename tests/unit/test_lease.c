@@ -42,8 +42,8 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
     assert_non_null(bytes);
     memset(rig, 0, sizeof *rig);
     rig->seed = 7;
-    os_faulty_init(&rig->faulty, os_native());
-    assert_ok(f, view_cache_init(&rig->cache, os, budget, 4096, 0, 2, &f->err));
+    os_faulty_init(&rig->faulty, slot__os_native());
+    assert_ok(f, slot__view_cache_init(&rig->cache, os, budget, 4096, 0, 2, &f->err));
     snprintf(path, sizeof path, "%s/file", f->dir);
     assert_true(os_ok(os->open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &rig->file.file)));
     for (uint64_t at = 0; at < (uint64_t)FILE_MB << 20; at += piece) {
@@ -56,14 +56,14 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
     rig->file.size = (uint64_t)FILE_MB << 20;
     rig->file.block_bytes = 4096;
     rig->file.mode = OS_MAP_READ;
-    assert_true(leases_wanted(&rig->cache, rig->file.size));
-    leases_init(&rig->leases, &rig->cache, &rig->file);
+    assert_true(slot__leases_wanted(&rig->cache, rig->file.size));
+    slot__leases_init(&rig->leases, &rig->cache, &rig->file);
 }
 
 static void rig_close(struct rig *rig)
 {
-    leases_release(&rig->leases);
-    view_cache_release(&rig->cache);
+    slot__leases_release(&rig->leases);
+    slot__view_cache_release(&rig->cache);
     rig->faulty.os.close(&rig->faulty.os, rig->file.file);
     assert_true(os_faulty_is_clean(&rig->faulty));
     os_faulty_release(&rig->faulty);
@@ -73,7 +73,7 @@ static bool copy_is_right(struct view_leases *leases, uint64_t recno)
 {
     uint8_t record[RECORD];
     uint64_t offset = recno * RECORD;
-    bool right = os_ok(leases_copy(leases, offset, record, RECORD));
+    bool right = os_ok(slot__leases_copy(leases, offset, record, RECORD));
 
     for (uint32_t i = 0; i < RECORD && right; i++)
         right = record[i] == byte_at(offset + i);
@@ -181,7 +181,7 @@ static void test_lease__skewed_beside_a_scan(void **state)
     uint64_t before, recno = 0;
 
     rig_open(&rig, *state, BUDGET);
-    leases_init(&other, &rig.cache, &rig.file);
+    slot__leases_init(&other, &rig.cache, &rig.file);
     for (int i = 0; i < 20000; i++)
         get(&rig, skewed(&rig, RECORDS / 3));
     before = reads(&rig);
@@ -191,7 +191,7 @@ static void test_lease__skewed_beside_a_scan(void **state)
     }
     assert_true(reads(&rig) - before <= 300000 * 8 / 100);
     assert_true(maps(&rig) <= 300000 / 8388 * 2);
-    leases_release(&other);
+    slot__leases_release(&other);
     rig_close(&rig);
 }
 
@@ -241,10 +241,10 @@ static void test_lease__without_views(void **state)
     uint64_t before;
 
     rig_open(&rig, f, BUDGET);
-    pins_init(&pins, &rig.cache, &rig.file, rig.file.size, 100);
+    slot__pins_init(&pins, &rig.cache, &rig.file, rig.file.size, 100);
     for (uint64_t i = 0; i < 3; i++) {
         assert_ok(f, pins_get(&pins, i << 20, 100, &pin, &f->err));
-        assert_ok(f, pins_lend(&pins, pin, &f->err));
+        assert_ok(f, slot__pins_lend(&pins, pin, &f->err));
     }
     before = maps(&rig);
     for (uint64_t recno = RECORDS / 2; recno < RECORDS / 2 + 1000; recno++)
@@ -255,7 +255,7 @@ static void test_lease__without_views(void **state)
     for (uint64_t recno = 0; recno < 1000; recno++)
         get(&rig, recno); /* what is mapped is used all the same */
     assert_true(reads(&rig) <= 31010);
-    pins_release(&pins);
+    slot__pins_release(&pins);
     rig_close(&rig);
 }
 
@@ -271,7 +271,7 @@ static void read_mixed(void *context)
     struct job *job = context;
     struct view_leases leases;
 
-    leases_init(&leases, &job->rig->cache, &job->rig->file);
+    slot__leases_init(&leases, &job->rig->cache, &job->rig->file);
     for (uint64_t round = 0; round < 6; round++) {
         uint64_t at = random_next(&job->seed) % (RECORDS - RECORDS / 10);
 
@@ -282,7 +282,7 @@ static void read_mixed(void *context)
                 atomic_fetch_add(job->wrong, 1);
         }
     }
-    leases_release(&leases);
+    slot__leases_release(&leases);
 }
 
 static void test_lease__threads_evict_each_other(void **state)
@@ -301,7 +301,7 @@ static void test_lease__threads_evict_each_other(void **state)
         test_thread_join(threads[i]);
     assert_int_equal(wrong, 0);
     assert_true(rig.faulty.mapped_peak <= rig.cache.budget);
-    assert_true(view_cache_counters(&rig.cache).evictions > 20);
+    assert_true(slot__view_cache_counters(&rig.cache).evictions > 20);
     rig_close(&rig);
 }
 

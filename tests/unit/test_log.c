@@ -30,7 +30,7 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
 {
     memset(rig, 0, sizeof *rig);
     rig->f = f;
-    os_faulty_init(&rig->faulty, os_native());
+    os_faulty_init(&rig->faulty, slot__os_native());
     rig->shared.os = &rig->faulty.os;
     rig->shared.words = &words;
     rig->scratch = malloc(BITMAP_BLOCK_BYTES);
@@ -41,16 +41,16 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
     rig->log.block_bytes = BLOCK;
     rig->log.record_size = 125;
     memset(rig->log.file_id, 3, sizeof rig->log.file_id);
-    assert_ok(f, view_cache_init(&rig->cache, &rig->faulty.os, budget, 8192, 0, 2, &f->err));
-    assert_ok(
-        f, log_init(&rig->log, &rig->faulty.os, &rig->shared, &rig->cache, f->dir, 65536, &f->err));
+    assert_ok(f, slot__view_cache_init(&rig->cache, &rig->faulty.os, budget, 8192, 0, 2, &f->err));
+    assert_ok(f, slot__log_init(&rig->log, &rig->faulty.os, &rig->shared, &rig->cache, f->dir,
+                                65536, &f->err));
     rig->head.file = LOG_SEGMENTS;
 }
 
 static void rig_close(struct rig *rig)
 {
-    log_release(&rig->log);
-    view_cache_release(&rig->cache);
+    slot__log_release(&rig->log);
+    slot__view_cache_release(&rig->cache);
     free(rig->scratch);
     assert_true(os_faulty_is_clean(&rig->faulty));
     os_faulty_release(&rig->faulty);
@@ -59,18 +59,18 @@ static void rig_close(struct rig *rig)
 /* The bytes of a body: those of record `key` in version `version`, as tests make records. */
 static void fill_body(struct rig *rig, uint64_t key, uint64_t address, uint64_t version)
 {
-    uint32_t n = log_body_bytes(&rig->log, key);
+    uint32_t n = slot__log_body_bytes(&rig->log, key);
     uint64_t at = log_offset_of(&rig->log, address) + FRAME_HEADER_BYTES;
     struct view *view = NULL;
     uint8_t *body = malloc(n);
 
     assert_non_null(body);
     record_fill(body, n, key, version);
-    assert_ok(rig->f,
-              view_acquire(&rig->cache, &rig->log.open_frames[log_file_of(&rig->log, address)], at,
-                           at + n, VIEW_SINGLE, &view, &rig->f->err));
+    assert_ok(rig->f, slot__view_acquire(&rig->cache,
+                                         &rig->log.open_frames[log_file_of(&rig->log, address)], at,
+                                         at + n, VIEW_SINGLE, &view, &rig->f->err));
     memcpy(view->base + (at - view->offset), body, n);
-    view_unpin(&rig->cache, view);
+    slot__view_unpin(&rig->cache, view);
     free(body);
 }
 
@@ -78,7 +78,7 @@ static slot_status add(struct rig *rig, struct log_batch *batch, uint64_t key, u
 {
     uint64_t address = 0;
     slot_status status =
-        batch_reserve(&rig->log, &rig->head, batch, key, 0, LIMIT, &address, &rig->f->err);
+        slot__batch_reserve(&rig->log, &rig->head, batch, key, 0, LIMIT, &address, &rig->f->err);
 
     if (status == SLOT_OK)
         fill_body(rig, key, address, version);
@@ -91,13 +91,13 @@ static void commit(struct rig *rig, uint64_t key, uint64_t count, uint64_t versi
     const struct log_commit what = {version * 10, version, 0};
     struct log_batch batch;
 
-    batch_init(&batch, &rig->head);
+    slot__batch_init(&batch, &rig->head);
     for (uint64_t i = 0; i < count; i++)
         assert_ok(rig->f, add(rig, &batch, key + i, version));
-    assert_ok(rig->f,
-              batch_seal(&rig->log, &rig->head, &batch, &what, LIMIT, rig->scratch, &rig->f->err));
-    assert_ok(rig->f, batch_publish(&rig->log, &batch, &rig->f->err));
-    batch_release(&batch);
+    assert_ok(rig->f, slot__batch_seal(&rig->log, &rig->head, &batch, &what, LIMIT, rig->scratch,
+                                       &rig->f->err));
+    assert_ok(rig->f, slot__batch_publish(&rig->log, &batch, &rig->f->err));
+    slot__batch_release(&batch);
 }
 
 /* ---- index ---- */
@@ -109,26 +109,26 @@ static void test_log__index(void **state)
     uint32_t frames;
 
     rig_open(&rig, *state, 1 << 24);
-    assert_ok(rig.f, log_create_segment(&rig.log, 0, &rig.f->err));
-    assert_ok(rig.f, index_clear(&rig.log, 0, &rig.f->err));
-    frames = (uint32_t)(65536 / frame_length(BLOCK));
+    assert_ok(rig.f, slot__log_create_segment(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, slot__index_clear(&rig.log, 0, &rig.f->err));
+    frames = (uint32_t)(65536 / slot__frame_length(BLOCK));
     assert_true(rig.log.index_words >= 2 * frames);
     for (uint64_t key = 0; key < frames;
          key++) /* keys that are far apart, and next to each other */
-        assert_ok(rig.f, index_insert(&rig.log, 0, key % 2 == 0 ? key : key << 30, 4096 + key * 64,
-                                      &rig.f->err));
+        assert_ok(rig.f, slot__index_insert(&rig.log, 0, key % 2 == 0 ? key : key << 30,
+                                            4096 + key * 64, &rig.f->err));
     for (uint64_t key = 0; key < frames; key++) {
-        assert_ok(rig.f,
-                  index_find(&rig.log, 0, key % 2 == 0 ? key : key << 30, &offset, &rig.f->err));
+        assert_ok(rig.f, slot__index_find(&rig.log, 0, key % 2 == 0 ? key : key << 30, &offset,
+                                          &rig.f->err));
         assert_int_equal(offset, 4096 + key * 64);
-        assert_ok(rig.f, index_find(&rig.log, 0, key_of_deleted(key), &offset, &rig.f->err));
+        assert_ok(rig.f, slot__index_find(&rig.log, 0, key_of_deleted(key), &offset, &rig.f->err));
         assert_int_equal(offset, 0);
     }
-    assert_ok(rig.f, index_insert(&rig.log, 0, 4, 8192, &rig.f->err)); /* a newer frame */
-    assert_ok(rig.f, index_find(&rig.log, 0, 4, &offset, &rig.f->err));
+    assert_ok(rig.f, slot__index_insert(&rig.log, 0, 4, 8192, &rig.f->err)); /* a newer frame */
+    assert_ok(rig.f, slot__index_find(&rig.log, 0, 4, &offset, &rig.f->err));
     assert_int_equal(offset, 8192);
-    assert_ok(rig.f, index_clear(&rig.log, 0, &rig.f->err));
-    assert_ok(rig.f, index_find(&rig.log, 0, 4, &offset, &rig.f->err));
+    assert_ok(rig.f, slot__index_clear(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, slot__index_find(&rig.log, 0, 4, &offset, &rig.f->err));
     assert_int_equal(offset, 0);
     rig_close(&rig);
 }
@@ -140,13 +140,15 @@ static void test_log__index_that_is_full(void **state)
     uint64_t offset;
 
     rig_open(&rig, *state, 1 << 24);
-    assert_ok(rig.f, log_create_segment(&rig.log, 0, &rig.f->err));
-    assert_ok(rig.f, index_clear(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, slot__log_create_segment(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, slot__index_clear(&rig.log, 0, &rig.f->err));
     for (uint64_t key = 0; key < rig.log.index_words; key++)
-        assert_ok(rig.f, index_insert(&rig.log, 0, key, 4096, &rig.f->err));
-    assert_ok(rig.f, index_find(&rig.log, 0, 5, &offset, &rig.f->err));
-    assert_status(rig.f, index_find(&rig.log, 0, 1 << 20, &offset, &rig.f->err), SLOT_E_CORRUPT);
-    assert_status(rig.f, index_insert(&rig.log, 0, 1 << 20, 4096, &rig.f->err), SLOT_E_CORRUPT);
+        assert_ok(rig.f, slot__index_insert(&rig.log, 0, key, 4096, &rig.f->err));
+    assert_ok(rig.f, slot__index_find(&rig.log, 0, 5, &offset, &rig.f->err));
+    assert_status(rig.f, slot__index_find(&rig.log, 0, 1 << 20, &offset, &rig.f->err),
+                  SLOT_E_CORRUPT);
+    assert_status(rig.f, slot__index_insert(&rig.log, 0, 1 << 20, 4096, &rig.f->err),
+                  SLOT_E_CORRUPT);
     rig_close(&rig);
 }
 
@@ -158,24 +160,24 @@ static void test_log__batch_entries(void **state)
     struct fixture *f = *state;
     struct log_batch batch;
 
-    batch_init(&batch, &head);
-    assert_null(batch_find(&batch, 0));
+    slot__batch_init(&batch, &head);
+    assert_null(slot__batch_find(&batch, 0));
     for (uint64_t i = 0; i < 1000; i++) {
         struct log_entry entry = {i * i, i, i, 0};
 
-        assert_ok(f, batch_note(&batch, &entry, &f->err));
+        assert_ok(f, slot__batch_note(&batch, &entry, &f->err));
     }
     for (uint64_t i = 0; i < 1000; i++) {
         struct log_entry entry = {i * i, i + 1, i + 1, i};
 
-        assert_non_null(batch_find(&batch, i * i));
-        assert_int_equal(batch_find(&batch, i * i)->lsn, i);
-        assert_ok(f, batch_note(&batch, &entry, &f->err)); /* in its place */
-        assert_int_equal(batch_find(&batch, i * i)->lsn, i + 1);
-        assert_null(batch_find(&batch, i * i + 1 + (i == 0)));
+        assert_non_null(slot__batch_find(&batch, i * i));
+        assert_int_equal(slot__batch_find(&batch, i * i)->lsn, i);
+        assert_ok(f, slot__batch_note(&batch, &entry, &f->err)); /* in its place */
+        assert_int_equal(slot__batch_find(&batch, i * i)->lsn, i + 1);
+        assert_null(slot__batch_find(&batch, i * i + 1 + (i == 0)));
     }
     assert_int_equal(batch.n, 1000);
-    batch_release(&batch);
+    slot__batch_release(&batch);
 }
 
 static void test_log__batch_that_is_forgotten(void **state)
@@ -188,17 +190,17 @@ static void test_log__batch_that_is_forgotten(void **state)
     rig_open(&rig, *state, 1 << 24);
     commit(&rig, 0, 3, 1);
     before = rig.head;
-    batch_init(&batch, &rig.head);
+    slot__batch_init(&batch, &rig.head);
     for (uint64_t key = 0; key < 30; key++) /* into a second and a third segment */
         assert_ok(rig.f, add(&rig, &batch, key, 2));
     assert_int_equal(batch.begun_n, 2);
     assert_int_not_equal(shared_segment(&rig.shared, 2), SHARED_FREE);
-    batch_forget(&rig.log, &rig.head, &batch);
-    batch_release(&batch);
+    slot__batch_forget(&rig.log, &rig.head, &batch);
+    slot__batch_release(&batch);
     assert_memory_equal(&before, &rig.head, sizeof before);
     assert_true(shared_segment(&rig.shared, 1) == SHARED_FREE);
     assert_true(shared_segment(&rig.shared, 2) == SHARED_FREE);
-    assert_ok(rig.f, index_find(&rig.log, 0, 29, &offset, &rig.f->err));
+    assert_ok(rig.f, slot__index_find(&rig.log, 0, 29, &offset, &rig.f->err));
     assert_int_equal(offset, 0);
     commit(&rig, 50, 3, 2); /* goes on where the first ended */
     rig_close(&rig);
@@ -212,15 +214,15 @@ static void test_log__batch_fills_the_log(void **state)
     uint64_t key = 0;
 
     rig_open(&rig, *state, 1 << 24);
-    batch_init(&batch, &rig.head);
+    slot__batch_init(&batch, &rig.head);
     while (status == SLOT_OK)
         status = add(&rig, &batch, key++, 1);
     assert_int_equal(status, SLOT_E_LOG_FULL);
     assert_int_equal(batch.begun_n, LIMIT);
-    assert_int_equal(batch.n, LIMIT * ((65536 - 4096) / frame_length(BLOCK)));
-    assert_null(batch_find(&batch, key - 1)); /* the one that did not fit */
-    batch_forget(&rig.log, &rig.head, &batch);
-    batch_release(&batch);
+    assert_int_equal(batch.n, LIMIT * ((65536 - 4096) / slot__frame_length(BLOCK)));
+    assert_null(slot__batch_find(&batch, key - 1)); /* the one that did not fit */
+    slot__batch_forget(&rig.log, &rig.head, &batch);
+    slot__batch_release(&batch);
     rig_close(&rig);
 }
 
@@ -228,7 +230,7 @@ static void test_log__batch_fills_the_log(void **state)
 
 static slot_status start(struct rig *rig, struct log_scan *scan)
 {
-    return scan_init(scan, &rig->log, NULL, 0, 0, &rig->f->err);
+    return slot__scan_init(scan, &rig->log, NULL, 0, 0, &rig->f->err);
 }
 
 /* All frames of the log come back in order, with the bytes that went in. */
@@ -248,7 +250,7 @@ static void test_log__scan_reads_what_was_sealed(void **state)
         for (uint64_t k = 0; k < (counts[i] == 0 ? 1 : counts[i]); k++) {
             bool last = counts[i] == 0 || k + 1 == counts[i];
 
-            assert_ok(rig.f, scan_next(&scan, &found, &rig.f->err));
+            assert_ok(rig.f, slot__scan_next(&scan, &found, &rig.f->err));
             assert_true(found.frame.lsn > lsn);
             lsn = found.frame.lsn;
             assert_int_equal((found.frame.flags & FRAME_COMMIT) != 0, last);
@@ -263,9 +265,9 @@ static void test_log__scan_reads_what_was_sealed(void **state)
         }
     }
     assert_true(scan.lsn == rig.head.lsn && scan.chain == rig.head.chain);
-    assert_status(rig.f, scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
-    assert_ok(rig.f, scan_is_torn(&scan, &rig.f->err));
-    scan_release(&scan);
+    assert_status(rig.f, slot__scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
+    assert_ok(rig.f, slot__scan_is_torn(&scan, &rig.f->err));
+    slot__scan_release(&scan);
     rig_close(&rig);
 }
 
@@ -282,15 +284,15 @@ static void test_log__scan_finds_the_end(void **state)
     commit(&rig, 0, 1, 1);
     whole = rig.head;
     commit(&rig, 0, 3, 2);
-    assert_true(os_ok(rig.faulty.os.write_at(&rig.faulty.os, rig.log.files[0],
-                                             whole.lsn + 2 * frame_length(BLOCK), zeros, 64)));
+    assert_true(os_ok(rig.faulty.os.write_at(
+        &rig.faulty.os, rig.log.files[0], whole.lsn + 2 * slot__frame_length(BLOCK), zeros, 64)));
     assert_ok(rig.f, start(&rig, &scan));
-    assert_ok(rig.f, scan_find_end(&scan, &end, &rig.f->err));
+    assert_ok(rig.f, slot__scan_find_end(&scan, &end, &rig.f->err));
     assert_true(end.lsn == whole.lsn && end.chain == whole.chain);
     assert_int_equal(end.records, 10);
-    assert_int_equal(scan.lsn, whole.lsn + 2 * frame_length(BLOCK));
-    assert_ok(rig.f, scan_is_torn(&scan, &rig.f->err));
-    scan_release(&scan);
+    assert_int_equal(scan.lsn, whole.lsn + 2 * slot__frame_length(BLOCK));
+    assert_ok(rig.f, slot__scan_is_torn(&scan, &rig.f->err));
+    slot__scan_release(&scan);
     rig_close(&rig);
 }
 
@@ -309,10 +311,10 @@ static void test_log__scan_tells_damage_from_a_torn_end(void **state)
     assert_true(
         os_ok(rig.faulty.os.write_at(&rig.faulty.os, rig.log.files[0], 4096 + 500, zeros, 64)));
     assert_ok(rig.f, start(&rig, &scan));
-    assert_ok(rig.f, scan_find_end(&scan, &end, &rig.f->err));
+    assert_ok(rig.f, slot__scan_find_end(&scan, &end, &rig.f->err));
     assert_int_equal(end.lsn, 0);
-    assert_status(rig.f, scan_is_torn(&scan, &rig.f->err), SLOT_E_CORRUPT);
-    scan_release(&scan);
+    assert_status(rig.f, slot__scan_is_torn(&scan, &rig.f->err), SLOT_E_CORRUPT);
+    slot__scan_release(&scan);
     rig_close(&rig);
 }
 
@@ -328,16 +330,16 @@ static void test_log__scan_from_a_checkpoint(void **state)
     commit(&rig, 0, 12, 1);
     at = rig.head;
     commit(&rig, 70, 9, 2);
-    assert_ok(rig.f, scan_init(&scan, &rig.log, NULL, at.lsn, at.chain, &rig.f->err));
+    assert_ok(rig.f, slot__scan_init(&scan, &rig.log, NULL, at.lsn, at.chain, &rig.f->err));
     for (uint64_t i = 0; i < 9; i++) {
-        assert_ok(rig.f, scan_next(&scan, &found, &rig.f->err));
+        assert_ok(rig.f, slot__scan_next(&scan, &found, &rig.f->err));
         assert_int_equal(found.frame.key, 70 + i);
     }
-    assert_status(rig.f, scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
-    scan_release(&scan);
-    assert_ok(rig.f, scan_init(&scan, &rig.log, NULL, at.lsn, at.chain + 1, &rig.f->err));
-    assert_status(rig.f, scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
-    scan_release(&scan);
+    assert_status(rig.f, slot__scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
+    slot__scan_release(&scan);
+    assert_ok(rig.f, slot__scan_init(&scan, &rig.log, NULL, at.lsn, at.chain + 1, &rig.f->err));
+    assert_status(rig.f, slot__scan_next(&scan, &found, &rig.f->err), SLOT_NOT_FOUND);
+    slot__scan_release(&scan);
     rig_close(&rig);
 }
 
@@ -350,26 +352,26 @@ static void test_log__next_life(void **state)
     rig_open(&rig, *state, 1 << 24);
     commit(&rig, 0, 20, 1);
     lsn = rig.head.lsn;
-    assert_ok(rig.f, log_next_life(&rig.log, &lsn, &chain, &rig.f->err));
+    assert_ok(rig.f, slot__log_next_life(&rig.log, &lsn, &chain, &rig.f->err));
     assert_true(lsn >= rig.head.start + 65536);
     assert_int_equal(lsn % FRAME_COMMIT_UNIT, 0);
-    assert_ok(rig.f, log_next_life(&rig.log, &lsn, &other, &rig.f->err));
+    assert_ok(rig.f, slot__log_next_life(&rig.log, &lsn, &other, &rig.f->err));
     assert_true(chain != other);
-    log_close_segments(&rig.log);
-    assert_ok(rig.f, log_remove_segments(&rig.faulty.os, rig.f->dir, &rig.f->err));
+    slot__log_close_segments(&rig.log);
+    assert_ok(rig.f, slot__log_remove_segments(&rig.faulty.os, rig.f->dir, &rig.f->err));
     rig_close(&rig);
 }
 
 static void test_log__segment_sizes(void **state)
 {
     (void)state;
-    assert_int_equal(log_segment_bytes(0, 4000), 64 << 10);
-    assert_int_equal(log_segment_bytes(256 << 10, 4000), 64 << 10);
-    assert_int_equal(log_segment_bytes(64 << 20, 4000), 4 << 20);
-    assert_int_equal(log_segment_bytes(1 << 30, 4000), 64 << 20);
-    assert_int_equal(log_segment_bytes(UINT64_C(4) << 30, 4000), 64 << 20);
-    assert_int_equal(log_segment_bytes(UINT64_C(1) << 40, 4000), 64 << 20);
-    assert_true(log_segment_bytes(0, 1048576) >= 4 * 1048576 + 4096);
+    assert_int_equal(slot__log_segment_bytes(0, 4000), 64 << 10);
+    assert_int_equal(slot__log_segment_bytes(256 << 10, 4000), 64 << 10);
+    assert_int_equal(slot__log_segment_bytes(64 << 20, 4000), 4 << 20);
+    assert_int_equal(slot__log_segment_bytes(1 << 30, 4000), 64 << 20);
+    assert_int_equal(slot__log_segment_bytes(UINT64_C(4) << 30, 4000), 64 << 20);
+    assert_int_equal(slot__log_segment_bytes(UINT64_C(1) << 40, 4000), 64 << 20);
+    assert_true(slot__log_segment_bytes(0, 1048576) >= 4 * 1048576 + 4096);
 }
 
 /* Segments between a checkpoint and a snapshot, newest first, and where a position is in them. */
@@ -382,19 +384,19 @@ static void test_log__live_segments(void **state)
     shared_set_segment(&rig.shared, 3, 0);
     shared_set_segment(&rig.shared, 1, 60000);
     shared_set_segment(&rig.shared, 2, 120000);
-    log_live(&rig.log, 0, 130000, &live);
+    slot__log_live(&rig.log, 0, 130000, &live);
     assert_int_equal(live.n, 3);
     assert_int_equal(live.file[0], 2);
     assert_int_equal(live.file[2], 3);
-    assert_true(log_address(&rig.log, &live, 64160) == (UINT64_C(1) << 16 | 4160));
-    assert_true(log_address(&rig.log, &live, 124096) == (UINT64_C(2) << 16 | 4096));
-    log_live(&rig.log, 70000, 110000, &live);
+    assert_true(slot__log_address(&rig.log, &live, 64160) == (UINT64_C(1) << 16 | 4160));
+    assert_true(slot__log_address(&rig.log, &live, 124096) == (UINT64_C(2) << 16 | 4096));
+    slot__log_live(&rig.log, 70000, 110000, &live);
     assert_int_equal(live.n, 1);
     assert_int_equal(live.file[0], 1);
-    assert_true(log_address(&rig.log, &live, 64) == LOG_NO_ADDRESS);
-    log_live(&rig.log, 120000, 120000, &live);
+    assert_true(slot__log_address(&rig.log, &live, 64) == LOG_NO_ADDRESS);
+    slot__log_live(&rig.log, 120000, 120000, &live);
     assert_int_equal(live.n, 0);
-    log_live(&rig.log, 119999, 120001, &live);
+    slot__log_live(&rig.log, 119999, 120001, &live);
     assert_int_equal(live.n, 2);
     rig_close(&rig);
 }

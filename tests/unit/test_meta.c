@@ -39,7 +39,7 @@ static struct meta sample(uint64_t generation)
 
 static void seal(uint8_t *slot)
 {
-    put_u64(slot + 4088, checksum(slot, 4088, 0));
+    put_u64(slot + 4088, slot__checksum(slot, 4088, 0));
 }
 
 static void test_meta__round_trip(void **state)
@@ -49,8 +49,8 @@ static void test_meta__round_trip(void **state)
 
     (void)state;
     memset(&out, 0, sizeof out);
-    meta_encode(&in, slot);
-    assert_int_equal(meta_decode(slot, 0, &out, NULL), SLOT_OK);
+    slot__meta_encode(&in, slot);
+    assert_int_equal(slot__meta_decode(slot, 0, &out, NULL), SLOT_OK);
     assert_memory_equal(&in, &out, sizeof in);
 }
 
@@ -61,7 +61,7 @@ static void test_meta__layout(void **state)
     uint8_t slot[META_SLOT_BYTES];
 
     (void)state;
-    meta_encode(&in, slot);
+    slot__meta_encode(&in, slot);
     assert_memory_equal(slot, "SLOTMETA\1\0\0\0\0\x10\0\0", 16);
     assert_int_equal(get_u64(slot + 16), 0);
     assert_int_equal(slot[24], 0x5a);
@@ -85,10 +85,10 @@ static void test_meta__every_flipped_bit_is_found(void **state)
     uint8_t slot[META_SLOT_BYTES];
 
     (void)state;
-    meta_encode(&in, slot);
+    slot__meta_encode(&in, slot);
     for (size_t bit = 0; bit < META_SLOT_BYTES * 8; bit++) {
         slot[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_int_not_equal(meta_decode(slot, 0, &out, NULL), SLOT_OK);
+        assert_int_not_equal(slot__meta_decode(slot, 0, &out, NULL), SLOT_OK);
         slot[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
 }
@@ -100,11 +100,11 @@ static void refuse(size_t at, const void *bytes, size_t n, slot_status want, con
     uint8_t slot[META_SLOT_BYTES];
     slot_error err;
 
-    meta_encode(&in, slot);
+    slot__meta_encode(&in, slot);
     memcpy(slot + at, bytes, n);
     if (at != 4088)
         seal(slot);
-    assert_int_equal(meta_decode(slot, 0, &out, &err), want);
+    assert_int_equal(slot__meta_decode(slot, 0, &out, &err), want);
     assert_int_equal(err.status, want);
     assert_string_equal(err.file, "meta");
     assert_int_equal(err.offset, at);
@@ -147,10 +147,10 @@ static void test_meta__corrupt_reserved(void **state)
 
     (void)state;
     for (size_t at = 136; at < 4088; at += 13) {
-        meta_encode(&in, slot);
+        slot__meta_encode(&in, slot);
         slot[at] = 1;
         seal(slot);
-        assert_int_equal(meta_decode(slot, 0, &out, &err), SLOT_E_CORRUPT);
+        assert_int_equal(slot__meta_decode(slot, 0, &out, &err), SLOT_E_CORRUPT);
         assert_non_null(strstr(err.what, "reserved"));
     }
 }
@@ -159,10 +159,10 @@ static void encode_pair(uint8_t *slots, uint64_t even, uint64_t odd)
 {
     struct meta meta = sample(even);
 
-    meta_encode(&meta, slots);
+    slot__meta_encode(&meta, slots);
     meta = sample(odd);
     meta.records++;
-    meta_encode(&meta, slots + META_SLOT_BYTES);
+    slot__meta_encode(&meta, slots + META_SLOT_BYTES);
 }
 
 static void test_meta__the_newest_valid_slot_wins(void **state)
@@ -172,17 +172,17 @@ static void test_meta__the_newest_valid_slot_wins(void **state)
 
     (void)state;
     encode_pair(slots, 4, 5);
-    assert_int_equal(meta_pick(slots, &meta, NULL), SLOT_OK);
+    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_OK);
     assert_int_equal(meta.generation, 5);
     encode_pair(slots, 6, 5);
-    assert_int_equal(meta_pick(slots, &meta, NULL), SLOT_OK);
+    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_OK);
     assert_int_equal(meta.generation, 6);
     slots[100] ^= 1; /* torn: the other one is in force */
-    assert_int_equal(meta_pick(slots, &meta, NULL), SLOT_OK);
+    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_OK);
     assert_int_equal(meta.generation, 5);
     assert_int_equal(meta.records, 1000001);
     slots[META_SLOT_BYTES + 100] ^= 1;
-    assert_int_equal(meta_pick(slots, &meta, NULL), SLOT_E_CORRUPT);
+    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_E_CORRUPT);
 }
 
 static void test_meta__slots_in_each_others_place(void **state)
@@ -194,7 +194,7 @@ static void test_meta__slots_in_each_others_place(void **state)
     encode_pair(slots, 4, 5);
     memcpy(swapped, slots + META_SLOT_BYTES, META_SLOT_BYTES);
     memcpy(swapped + META_SLOT_BYTES, slots, META_SLOT_BYTES);
-    assert_int_equal(meta_pick(swapped, &meta, NULL), SLOT_E_CORRUPT);
+    assert_int_equal(slot__meta_pick(swapped, &meta, NULL), SLOT_E_CORRUPT);
 }
 
 static void test_meta__slots_of_two_databases(void **state)
@@ -206,19 +206,19 @@ static void test_meta__slots_of_two_databases(void **state)
     encode_pair(slots, 4, 5);
     slots[30] ^= 1;
     seal(slots);
-    assert_int_equal(meta_pick(slots, &meta, NULL), SLOT_E_CORRUPT);
+    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_E_CORRUPT);
 }
 
 static void test_meta__block_records(void **state)
 {
     (void)state;
-    assert_int_equal(meta_block_records(1), 4096);
-    assert_int_equal(meta_block_records(125), 32);
-    assert_int_equal(meta_block_records(128), 32);
-    assert_int_equal(meta_block_records(4095), 1);
-    assert_int_equal(meta_block_records(4096), 1);
-    assert_int_equal(meta_block_records(4097), 1);
-    assert_int_equal(meta_block_records(1048576), 1);
+    assert_int_equal(slot__meta_block_records(1), 4096);
+    assert_int_equal(slot__meta_block_records(125), 32);
+    assert_int_equal(slot__meta_block_records(128), 32);
+    assert_int_equal(slot__meta_block_records(4095), 1);
+    assert_int_equal(slot__meta_block_records(4096), 1);
+    assert_int_equal(slot__meta_block_records(4097), 1);
+    assert_int_equal(slot__meta_block_records(1048576), 1);
 }
 
 int main(void)

@@ -38,7 +38,7 @@ static char *dir;
 static int set_up(void **state)
 {
     (void)state;
-    os = os_native();
+    os = slot__os_native();
     dir = tmpdir_make();
     return 0;
 }
@@ -759,9 +759,9 @@ static void count_up(void *context)
     struct counter *counter = context;
 
     for (int i = 0; i < 20000; i++) {
-        os_mutex_lock(&counter->mutex);
+        slot__os_mutex_lock(&counter->mutex);
         counter->value++;
-        os_mutex_unlock(&counter->mutex);
+        slot__os_mutex_unlock(&counter->mutex);
     }
 }
 
@@ -771,12 +771,12 @@ static void test_mutex__two_threads(void **state)
     struct test_thread *one, *two;
 
     (void)state;
-    os_mutex_init(&counter.mutex);
+    slot__os_mutex_init(&counter.mutex);
     one = test_thread_start(count_up, &counter);
     two = test_thread_start(count_up, &counter);
     test_thread_join(one);
     test_thread_join(two);
-    os_mutex_release(&counter.mutex);
+    slot__os_mutex_release(&counter.mutex);
     assert_int_equal(counter.value, 40000);
 }
 
@@ -1092,7 +1092,7 @@ static void test_process__stays(void **state)
     (void)state;
     assert_true(process != 0);
     assert_true(os->process(os) == process);
-    assert_true(os_native()->process(os) == process);
+    assert_true(slot__os_native()->process(os) == process);
 }
 
 static void test_random__differs(void **state)

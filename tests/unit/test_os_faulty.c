@@ -25,7 +25,7 @@ static char *path; /* of a file in dir that is not there yet */
 static int set_up(void **state)
 {
     (void)state;
-    os_faulty_init(&faulty, os_native());
+    os_faulty_init(&faulty, slot__os_native());
     os = &faulty.os;
     dir = tmpdir_make();
     path = tmpdir_join(dir, "file");
@@ -252,7 +252,7 @@ static void test_faulty__passes_on_what_cannot_fail(void **state)
     os->park(os, words, 1, UINT32_MAX);
     os->park(os, words, 0, 1);
     os->unpark(os, words);
-    assert_true(os->process(os) == os_native()->process(os_native()));
+    assert_true(os->process(os) == slot__os_native()->process(slot__os_native()));
     assert_int_equal(faulty.calls, calls);
     os->unmap(os, words, OS_PAGE_SIZE);
     os->close(os, file);

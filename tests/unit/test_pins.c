@@ -34,8 +34,8 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
 
     assert_non_null(bytes);
     memset(rig, 0, sizeof *rig);
-    os_faulty_init(&rig->faulty, os_native());
-    assert_ok(f, view_cache_init(&rig->cache, os, budget, 4096, 0, 2, &f->err));
+    os_faulty_init(&rig->faulty, slot__os_native());
+    assert_ok(f, slot__view_cache_init(&rig->cache, os, budget, 4096, 0, 2, &f->err));
     for (uint64_t i = 0; i < FILES; i++) {
         struct view_file *file = &rig->files[i];
         char path[5000];
@@ -51,13 +51,13 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
         file->mode = OS_MAP_READ;
     }
     free(bytes);
-    pins_init_files(&rig->pins, &rig->cache, rig->files, SHIFT, FILES << SHIFT, UNIT);
+    slot__pins_init_files(&rig->pins, &rig->cache, rig->files, SHIFT, FILES << SHIFT, UNIT);
 }
 
 static void rig_close(struct rig *rig)
 {
-    pins_release(&rig->pins);
-    view_cache_release(&rig->cache);
+    slot__pins_release(&rig->pins);
+    slot__view_cache_release(&rig->cache);
     for (uint64_t i = 0; i < FILES; i++)
         rig->faulty.os.close(&rig->faulty.os, rig->files[i].file);
     assert_true(os_faulty_is_clean(&rig->faulty));
@@ -139,8 +139,8 @@ static void test_pins__lent(void **state)
         status = pins_get(&rig.pins, offset, 100, &pin, &f->err);
         if (status == SLOT_OK) {
             assert_true(n < 4);
-            assert_ok(f, pins_lend(&rig.pins, pin, &f->err));
-            assert_ok(f, pins_lend(&rig.pins, pin, &f->err)); /* twice is once */
+            assert_ok(f, slot__pins_lend(&rig.pins, pin, &f->err));
+            assert_ok(f, slot__pins_lend(&rig.pins, pin, &f->err)); /* twice is once */
             lent[n] = pin->base + (offset - pin->offset);
         }
     }
@@ -148,7 +148,7 @@ static void test_pins__lent(void **state)
     assert_int_equal(n, 5);
     for (uint64_t i = 0; i < 4; i++)
         assert_true(is_right(lent[i], i << SHIFT | 1000, 100));
-    pins_unlend(&rig.pins);
+    slot__pins_unlend(&rig.pins);
     for (uint64_t i = 0; i < FILES; i++)
         assert_ok(f, pins_get(&rig.pins, i << SHIFT, 4096, &pin, &f->err));
     rig_close(&rig);
@@ -165,11 +165,11 @@ static void test_pins__run(void **state)
     for (uint64_t offset = 0; offset < (uint64_t)FILES << SHIFT; offset += 8192) {
         uint64_t file = offset >> SHIFT << SHIFT;
 
-        assert_ok(f, pins_run(&rig.pins, PINS_SCAN, offset, offset + 4096, &view, &f->err));
+        assert_ok(f, slot__pins_run(&rig.pins, PINS_SCAN, offset, offset + 4096, &view, &f->err));
         assert_true(is_right(view->base + (offset - file - view->offset), offset, 4096));
     }
-    pins_end_run(&rig.pins, PINS_SCAN);
-    pins_end_run(&rig.pins, PINS_SCAN);
+    slot__pins_end_run(&rig.pins, PINS_SCAN);
+    slot__pins_end_run(&rig.pins, PINS_SCAN);
     rig_close(&rig);
 }
 

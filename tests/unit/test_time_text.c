@@ -39,33 +39,33 @@ static int seed(void **state)
 static void assert_date(int32_t days, const char *expected)
 {
     char text[DATE_TEXT_MAX + 1];
-    size_t n = date_format(days, text);
+    size_t n = slot__date_format(days, text);
     int32_t back = ~days;
 
     assert_true(n <= DATE_TEXT_MAX);
     text[n] = 0;
     assert_string_equal(text, expected);
-    assert_null(date_parse(text, n, &back));
+    assert_null(slot__date_parse(text, n, &back));
     assert_true(back == days);
 }
 
 static void assert_timestamp(int64_t microseconds, const char *expected)
 {
     char text[TIMESTAMP_TEXT_MAX + 1];
-    size_t n = timestamp_format(microseconds, text);
+    size_t n = slot__timestamp_format(microseconds, text);
     int64_t back = ~microseconds;
 
     assert_true(n <= TIMESTAMP_TEXT_MAX);
     text[n] = 0;
     assert_string_equal(text, expected);
-    assert_null(timestamp_parse(text, n, &back));
+    assert_null(slot__timestamp_parse(text, n, &back));
     assert_true(back == microseconds);
 }
 
 static void assert_parsed(const char *text, int64_t expected)
 {
     int64_t value = ~expected;
-    const char *reason = timestamp_parse(text, strlen(text), &value);
+    const char *reason = slot__timestamp_parse(text, strlen(text), &value);
 
     if (reason != NULL)
         fail_msg("%s: %s", text, reason);
@@ -75,7 +75,7 @@ static void assert_parsed(const char *text, int64_t expected)
 static void assert_date_refused(const char *text, const char *reason_part)
 {
     int32_t value = 42;
-    const char *reason = date_parse(text, strlen(text), &value);
+    const char *reason = slot__date_parse(text, strlen(text), &value);
 
     if (reason == NULL || strstr(reason, reason_part) == NULL)
         fail_msg("%s: %s", text, reason == NULL ? "accepted" : reason);
@@ -85,7 +85,7 @@ static void assert_date_refused(const char *text, const char *reason_part)
 static void assert_timestamp_refused(const char *text, const char *reason_part)
 {
     int64_t value = 42;
-    const char *reason = timestamp_parse(text, strlen(text), &value);
+    const char *reason = slot__timestamp_parse(text, strlen(text), &value);
 
     if (reason == NULL || strstr(reason, reason_part) == NULL)
         fail_msg("%s: %s", text, reason == NULL ? "accepted" : reason);
@@ -134,12 +134,12 @@ static void test_time_text__every_day_of_900_years(void **state)
     (void)state;
     assert_date(-171664, "1500-01-01");
     for (int32_t days = -171664; year < 2400; days++) {
-        size_t n = date_format(days, text);
+        size_t n = slot__date_format(days, text);
 
         snprintf(expected, sizeof expected, "%04d-%02d-%02d", year, month, day);
         if (n != 10 || memcmp(text, expected, 10) != 0)
             fail_msg("%" PRId32 ": %.10s, not %s", days, text, expected);
-        assert_null(date_parse(expected, 10, &back));
+        assert_null(slot__date_parse(expected, 10, &back));
         assert_true(back == days);
         if (++day > days_of_month(year, month)) {
             day = 1;
@@ -187,9 +187,9 @@ static void test_time_text__random_values_round_trip(void **state)
         int32_t days_back = ~days;
         int64_t back = ~microseconds;
 
-        assert_null(date_parse(text, date_format(days, text), &days_back));
+        assert_null(slot__date_parse(text, slot__date_format(days, text), &days_back));
         assert_true(days_back == days);
-        assert_null(timestamp_parse(text, timestamp_format(microseconds, text), &back));
+        assert_null(slot__timestamp_parse(text, slot__timestamp_format(microseconds, text), &back));
         assert_true(back == microseconds);
     }
 }

@@ -22,7 +22,7 @@ static void assert_valid(const char *text)
 /* Not valid, and the first `good` bytes are. */
 static void assert_invalid(const char *text, size_t good)
 {
-    assert_int_equal(utf8_valid_bytes(text, strlen(text)), good);
+    assert_int_equal(slot__utf8_valid_bytes(text, strlen(text)), good);
     assert_true(good < strlen(text));
 }
 
@@ -91,13 +91,13 @@ static void test_utf8__finds_the_place_beside_fast_words(void **state)
     for (size_t at = 0; at < sizeof text; at++) {
         memset(text, 'a', sizeof text);
         text[at] = '\xff';
-        assert_int_equal(utf8_valid_bytes(text, sizeof text), at);
-        assert_int_equal(utf8_valid_bytes(text, at), at);
+        assert_int_equal(slot__utf8_valid_bytes(text, sizeof text), at);
+        assert_int_equal(slot__utf8_valid_bytes(text, at), at);
         if (at + 1 < sizeof text) {
             text[at] = '\xc3';
             text[at + 1] = '\xa9';
             assert_true(utf8_valid(text, sizeof text));
-            assert_int_equal(utf8_valid_bytes(text, at + 1), at);
+            assert_int_equal(slot__utf8_valid_bytes(text, at + 1), at);
         }
     }
 }
