@@ -18,7 +18,7 @@
 /* One call never moves more than the smallest limit of all systems. */
 #define IO_BYTES_MAX ((size_t)1 << 30)
 
-os_result os_posix_result(int code)
+os_result slot__os_posix_result(int code)
 {
     os_result result = {SLOT_E_IO, code};
 
@@ -61,11 +61,11 @@ static os_result open_regular(const char *path, int how, int *fd, struct stat *s
 
     *fd = open(path, how, 0666);
     if (*fd < 0)
-        return os_posix_result(errno);
+        return slot__os_posix_result(errno);
     if (fstat(*fd, st) != 0)
-        result = os_posix_result(errno);
+        result = slot__os_posix_result(errno);
     else if (!S_ISREG(st->st_mode))
-        result = os_posix_result(EOPNOTSUPP);
+        result = slot__os_posix_result(EOPNOTSUPP);
     if (!os_ok(result))
         close(*fd);
     return result;
@@ -84,14 +84,15 @@ static os_result open_for_locks(const char *path, int how, const struct stat *op
     } else if (st.st_dev != opened->st_dev || st.st_ino != opened->st_ino) {
         /* The name has come to mean another file: the one that was opened is no longer there. */
         close(file->lock_fd);
-        result = os_posix_result(ENOENT);
+        result = slot__os_posix_result(ENOENT);
     } else {
-        os_fork_keep(file);
+        slot__os_fork_keep(file);
     }
     return result;
 }
 
-os_result os_file_open(const struct os *os, const char *path, int flags, struct os_file **file)
+os_result slot__os_file_open(const struct os *os, const char *path, int flags,
+                             struct os_file **file)
 {
     struct os_file *opened = malloc(sizeof *opened);
     /* O_NONBLOCK: opening a FIFO that somebody put there must not hang. */
@@ -101,15 +102,15 @@ os_result os_file_open(const struct os *os, const char *path, int flags, struct 
     struct stat st;
 
     (void)os;
-    if (opened == NULL || (locks && os_posix_pid == 0)) {
+    if (opened == NULL || (locks && slot__os_posix_pid == 0)) {
         free(opened);
-        return os_posix_result(ENOMEM);
+        return slot__os_posix_result(ENOMEM);
     }
     how |= (flags & OS_WRITE) != 0 ? O_RDWR : O_RDONLY;
     if ((flags & OS_CREATE_NEW) != 0)
         how |= O_CREAT | O_EXCL;
     if (locks)
-        os_fork_block();
+        slot__os_fork_block();
     result = open_regular(path, how, &opened->fd, &st);
     opened->lock_fd = opened->fd;
     if (os_ok(result) && locks) {
@@ -118,7 +119,7 @@ os_result os_file_open(const struct os *os, const char *path, int flags, struct 
             close(opened->fd);
     }
     if (locks)
-        os_fork_unblock();
+        slot__os_fork_unblock();
     if (os_ok(result))
         *file = opened;
     else
@@ -126,44 +127,44 @@ os_result os_file_open(const struct os *os, const char *path, int flags, struct 
     return result;
 }
 
-void os_file_close(const struct os *os, struct os_file *file)
+void slot__os_file_close(const struct os *os, struct os_file *file)
 {
     bool locks = file->lock_fd != file->fd;
 
     (void)os;
     if (locks) {
-        os_fork_block();
+        slot__os_fork_block();
         /* Not left to close: a child that has yet to exec may keep the opening alive. */
-        os_posix_unlock_all(file->lock_fd);
+        slot__os_posix_unlock_all(file->lock_fd);
         close(file->lock_fd);
-        os_fork_forget(file);
+        slot__os_fork_forget(file);
     }
     if (file->fd >= 0)
         close(file->fd);
     if (locks)
-        os_fork_unblock();
+        slot__os_fork_unblock();
     free(file);
 }
 
-os_result os_file_size(const struct os *os, struct os_file *file, uint64_t *size)
+os_result slot__os_file_size(const struct os *os, struct os_file *file, uint64_t *size)
 {
     struct stat st;
 
     (void)os;
     if (fstat(file->fd, &st) != 0)
-        return os_posix_result(errno);
+        return slot__os_posix_result(errno);
     *size = (uint64_t)st.st_size;
     return os_success();
 }
 
-os_result os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
+os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
 {
     (void)os;
     if (size > INT64_MAX)
-        return os_posix_result(EFBIG);
+        return slot__os_posix_result(EFBIG);
     while (ftruncate(file->fd, (off_t)size) != 0) {
         if (errno != EINTR)
-            return os_posix_result(errno);
+            return slot__os_posix_result(errno);
     }
     return os_success();
 }
@@ -180,15 +181,16 @@ static int allocate(int fd, int mode, uint64_t offset, uint64_t n)
 }
 #endif
 
-os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+os_result slot__os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset,
+                                 uint64_t n)
 {
     os_result result = os_success();
     uint64_t before = 0;
     int code;
 
     if (offset > INT64_MAX || n > INT64_MAX - offset)
-        return os_posix_result(EFBIG);
-    result = os_file_size(os, file, &before);
+        return slot__os_posix_result(EFBIG);
+    result = slot__os_file_size(os, file, &before);
     if (!os_ok(result) || n == 0)
         return result;
 #if defined(__linux__)
@@ -204,17 +206,17 @@ os_result os_file_allocate(const struct os *os, struct os_file *file, uint64_t o
     while (code == EINTR);
 #endif
     if (code != 0) {
-        result = os_posix_result(code == EINVAL || code == ENOSYS ? EOPNOTSUPP : code);
+        result = slot__os_posix_result(code == EINVAL || code == ENOSYS ? EOPNOTSUPP : code);
 #if !defined(__linux__)
         /* Some leave the file longer by what they could get before the disk was full. */
-        (void)os_file_resize(os, file, before);
+        (void)slot__os_file_resize(os, file, before);
 #endif
     }
     return result;
 }
 
-os_result os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset, void *buf,
-                          size_t n)
+os_result slot__os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset,
+                                void *buf, size_t n)
 {
     uint8_t *to = buf;
 
@@ -225,7 +227,7 @@ os_result os_file_read_at(const struct os *os, struct os_file *file, uint64_t of
         if (got == 0)
             return (os_result){SLOT_E_TRUNCATED, 0};
         if (got < 0 && errno != EINTR)
-            return os_posix_result(errno);
+            return slot__os_posix_result(errno);
         if (got > 0) {
             to += got;
             offset += (uint64_t)got;
@@ -235,8 +237,8 @@ os_result os_file_read_at(const struct os *os, struct os_file *file, uint64_t of
     return os_success();
 }
 
-os_result os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
-                           const void *buf, size_t n)
+os_result slot__os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
+                                 const void *buf, size_t n)
 {
     const uint8_t *from = buf;
 
@@ -245,7 +247,7 @@ os_result os_file_write_at(const struct os *os, struct os_file *file, uint64_t o
         ssize_t put = pwrite(file->fd, from, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
 
         if (put < 0 && errno != EINTR)
-            return os_posix_result(errno);
+            return slot__os_posix_result(errno);
         if (put > 0) {
             from += put;
             offset += (uint64_t)put;
@@ -255,7 +257,7 @@ os_result os_file_write_at(const struct os *os, struct os_file *file, uint64_t o
     return os_success();
 }
 
-os_result os_file_sync(const struct os *os, struct os_file *file)
+os_result slot__os_file_sync(const struct os *os, struct os_file *file)
 {
     int failed;
 
@@ -272,21 +274,22 @@ os_result os_file_sync(const struct os *os, struct os_file *file)
         failed = fsync(file->fd);
 #endif
     } while (failed != 0 && errno == EINTR);
-    return failed == 0 ? os_success() : os_posix_result(errno);
+    return failed == 0 ? os_success() : slot__os_posix_result(errno);
 }
 
-void os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+void slot__os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,
+                                   uint64_t n)
 {
     (void)os;
 #if defined(__linux__)
-    (void)sync_file_range(file->fd, (off64_t)offset, (off64_t)n, SYNC_FILE_RANGE_WRITE);
+    (void)sync_file_range(file->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
 #else
     (void)file, (void)offset, (void)n;
 #endif
 }
 
-void os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
-                    os_advice advice)
+void slot__os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
+                          os_advice advice)
 {
     (void)os;
 #if defined(POSIX_FADV_NORMAL)
@@ -301,7 +304,7 @@ void os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, 
 #endif
 }
 
-uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
+uint64_t slot__os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
 {
     uint64_t next = offset;
 
@@ -311,7 +314,7 @@ uint64_t os_file_next_data(const struct os *os, struct os_file *file, uint64_t o
     if (data >= 0)
         next = (uint64_t)data;
     else if (errno == ENXIO) /* nothing but a hole up to the end */
-        (void)os_file_size(os, file, &next);
+        (void)slot__os_file_size(os, file, &next);
 #else
     (void)file;
 #endif
@@ -333,7 +336,7 @@ struct pages_of_range {
 #define SYS_cachestat 451 /* the same number for all processors */
 #endif
 
-bool os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+bool slot__os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     struct range_of_file range = {offset, n};
@@ -346,7 +349,7 @@ bool os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, 
 
 #else
 
-bool os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
+bool slot__os_file_cached(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
 {
     (void)os, (void)file, (void)offset, (void)n;
     return false;
