@@ -1,7 +1,7 @@
 /*
  * Appending. Records gather in a buffer of about 1 MiB that is written to the end of `records` in
  * one piece: through the file, not through views, because small writable views over a growing file
- * cost a page fault for each page (DESIGN.md 5.5). The disk starts on each 8 MiB while the next are
+ * cost a page fault for each page. The disk starts on each 8 MiB while the next are
  * being filled.
  *
  *     records   |...blocks...|partial|

@@ -1,5 +1,5 @@
 /*
- * Checkpoints: bringing the log home while others read and write (PROTOCOL.md section 6).
+ * Checkpoints: bringing the log home while others read and write (docs/protocol.md section 6).
  *
  *   1  announce the target, fence, scan the slots: C = the oldest live snapshot, or the target
  *   2  the log durable up to C; only now may `records` be touched

@@ -1,6 +1,6 @@
 /*
  * Bringing blocks home: from the log into `records`, `deleted` and `sums`, in the order that a
- * crash at any point allows to start over (PROTOCOL.md section 6, steps 3 to 5).
+ * crash at any point allows to start over (docs/protocol.md section 6, steps 3 to 5).
  *
  *   collect   newest version of each block between two commits
  *   1         their bytes into `records` and `deleted`; both synced

@@ -1,5 +1,5 @@
 /*
- * Recovery: the first opener finds a database that was not closed cleanly (PROTOCOL.md section 7).
+ * Recovery: the first opener finds a database that was not closed cleanly (protocol.md section 7).
  * Nobody else has it open: bytes 0 and 4 of `lock` are ours.
  *
  *   1  sync all files: what we read must be what is on the disk

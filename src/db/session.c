@@ -1,5 +1,5 @@
 /*
- * Joining the processes that have a database open, and leaving them (PROTOCOL.md section 7).
+ * Joining the processes that have a database open, and leaving them (docs/protocol.md section 7).
  *
  *   first    byte 0 exclusive -> ready = 0 -> byte 4 exclusive -> [recovery] -> shared rebuilt
  *            -> ready = a new session -> byte 4 free -> byte 0 shared, with no gap

@@ -1,5 +1,5 @@
 /*
- * Where the bytes of a block are, for one transaction (PROTOCOL.md section 4): in its own frames,
+ * Where the bytes of a block are, for one transaction (protocol.md section 4): in its own frames,
  * in a frame of the log, or in the file. The set of segments that a transaction looks into is fixed
  * when it begins; none of them can be used for anything else as long as its slot says so.
  */

@@ -1,6 +1,6 @@
 /*
  * The right to write, and the way to publish: one writer of all processes, threads of a process one
- * after the other, one flush for all that have gathered (PROTOCOL.md sections 5 and 7).
+ * after the other, one flush for all that have gathered (docs/protocol.md sections 5 and 7).
  *
  *   turn      one open write transaction in a handle
  *   lock      byte LOCK_BYTE_WRITER: the handle has it as long as a write transaction is open or

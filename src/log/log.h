@@ -98,7 +98,7 @@ slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *er
  * Give the pages of segment `i` their place on the disk, piece by piece, from byte `at`, where the
  * log goes on, to `end` at least. Once for each byte of a new segment: what is used again has it.
  * Then a commit changes what is there and no more: pages that were touched one by one are written
- * one by one (DESIGN.md 5.5). When commits do not wait for the disk, all is written in one piece,
+ * one by one. When commits do not wait for the disk, all is written in one piece,
  * which the system keeps in one piece: a quarter of the faults, and many pages to a write.
  */
 slot_status slot__log_populate(struct log *log, uint32_t i, uint64_t at, uint64_t end,

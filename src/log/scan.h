@@ -69,7 +69,7 @@ slot_status slot__scan_is_torn(struct log_scan *scan, slot_error *err);
 /*
  * Write the bytes of the log in (from, to] once more, as they are, with the headers of their
  * segments: so that a sync covers bytes that another process stored, or whose flush has failed
- * without our knowledge (PROTOCOL.md section 6).
+ * without our knowledge (docs/protocol.md section 6).
  */
 slot_status slot__log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
                                   uint64_t to, slot_error *err);
