@@ -190,7 +190,7 @@ static uint64_t part_begin(const slot_db *db, const slot_scan_options *options, 
 
     if (part == 0 || part == options->parts)
         return part == 0 ? options->first : end;
-    return max_u64(round_down(begin, db->block_records), options->first);
+    return max_u64(begin - begin % db->block_records, options->first);
 }
 
 slot_status slot_cursor_init(slot_cursor *cursor, slot_txn *txn, const slot_scan_options *given,

@@ -46,7 +46,7 @@ bool slot__segment_header_decode(const uint8_t *bytes, struct segment_header *he
     read.segment_bytes = get_u64(bytes + 56);
     if (read.start > LSN_MAX || read.start % FRAME_UNIT != 0 || read.generation == 0 ||
         read.segment_bytes < SEGMENT_BYTES_MIN || read.segment_bytes > SEGMENT_BYTES_MAX ||
-        (read.segment_bytes & (read.segment_bytes - 1)) != 0)
+        !is_power_of_two(read.segment_bytes))
         return false;
     *header = read;
     return true;

@@ -319,7 +319,7 @@ slot_status slot__log_populate(struct log *log, uint32_t i, uint64_t at, uint64_
 /* A size that segments can have. */
 static bool is_segment_size(uint64_t n)
 {
-    return n >= LOG_SEGMENT_BYTES_MIN && n <= LOG_SEGMENT_BYTES_MAX && (n & (n - 1)) == 0;
+    return n >= LOG_SEGMENT_BYTES_MIN && n <= LOG_SEGMENT_BYTES_MAX && is_power_of_two(n);
 }
 
 /* The header of a segment file that may be anything; *size gets its length, 0: there is no file.
