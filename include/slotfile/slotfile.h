@@ -415,10 +415,11 @@ typedef enum slot_mode { SLOT_READ = 0, SLOT_WRITE = 1 } slot_mode;
  * Direct access: any number of read transactions, or one write transaction; each kind waits for the
  * other up to wait_ms.
  *
- * Returns SLOT_OK; SLOT_E_BUSY; SLOT_E_READ_ONLY; SLOT_E_POISONED; SLOT_E_READERS_FULL;
- * SLOT_E_FORKED; SLOT_E_NEEDS_RECOVERY (read-only access); SLOT_E_NO_MEMORY; and for the first
- * write transaction, which marks the database as not clean (2 syncs), or takes over from a writer
- * that was killed, SLOT_E_IO, SLOT_E_NO_SPACE and SLOT_E_CORRUPT.
+ * Returns SLOT_OK; SLOT_E_ARG: there is no such mode; SLOT_E_BUSY; SLOT_E_READ_ONLY;
+ * SLOT_E_POISONED; SLOT_E_READERS_FULL; SLOT_E_FORKED; SLOT_E_NEEDS_RECOVERY (read-only access);
+ * SLOT_E_NO_MEMORY; and for the first write transaction, which marks the database as not clean (2
+ * syncs), or takes over from a writer that was killed, SLOT_E_IO, SLOT_E_NO_SPACE and
+ * SLOT_E_CORRUPT.
  */
 SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
 

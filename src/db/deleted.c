@@ -161,8 +161,7 @@ slot_status slot__deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)
         return SLOT_OK;
     status = slot__deleted_read(txn, bitmap_block(recno), byte_in_block(recno), &bits, 1, err);
     if (status == SLOT_OK && (bits & bit_of(recno)) != 0)
-        status = slot__error_set(err, SLOT_DELETED, FILE_RECORDS, recno * txn->record_size,
-                                 "record %llu was deleted", (unsigned long long)recno);
+        status = slot__db_is_deleted(txn, recno, err);
     return status;
 }
 

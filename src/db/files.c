@@ -76,7 +76,7 @@ static const char *holder(uint64_t byte)
     case LOCK_BYTE_ALIVE:
         return "the database is in use by another process or handle";
     case LOCK_BYTE_WRITER:
-        return "another process writes";
+        return "another process or handle writes";
     case LOCK_BYTE_CHECKPOINTER:
         return "another checkpoint is being made";
     default:

@@ -452,10 +452,16 @@ slot_status slot__home_cut(slot_db *db, slot_error *err);
 /* The first opener: if the log may hold what `records` does not, bring it home. */
 slot_status slot__recover(slot_db *db, slot_error *err);
 
-/* ---- errors that many places report ---- */
+/* ---- answer.c: answers that many places give, at little cost ---- */
 
-/* SLOT_NOT_FOUND for `recno`. */
+/* SLOT_NOT_FOUND for `recno`; and at the end of a scan. */
 slot_status slot__db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err);
+slot_status slot__db_none_left(slot_error *err);
+
+/* SLOT_DELETED for `recno`. */
+slot_status slot__db_is_deleted(const slot_txn *txn, uint64_t recno, slot_error *err);
+
+/* ---- errors that many places report ---- */
 
 /* After a failed flush nobody knows what is on disk: take no more writes. Returns `status`. */
 slot_status slot__db_poison(slot_db *db, slot_status status);

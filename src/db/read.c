@@ -24,13 +24,6 @@ void slot__db_read_init(slot_txn *txn)
         slot__leases_init(&txn->leases, &db->cache, &db->records);
 }
 
-slot_status slot__db_not_found(const slot_txn *txn, uint64_t recno, slot_error *err)
-{
-    return slot__error_set(err, SLOT_NOT_FOUND, FILE_RECORDS, SLOT_NO_OFFSET,
-                           "there is no record %llu: the database has %llu",
-                           (unsigned long long)recno, (unsigned long long)txn->records);
-}
-
 /* A write transaction may ask for what it has appended and not yet written. */
 slot_status slot__db_make_readable(slot_txn *txn, uint64_t end, slot_error *err)
 {

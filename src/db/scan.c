@@ -171,7 +171,8 @@ slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run
 
     end = min_u64(end, txn->records);
     if (recno >= end)
-        return slot__db_not_found(txn, recno, err);
+        return recno >= txn->records ? slot__db_not_found(txn, recno, err)
+                                     : slot__db_none_left(err);
     status = run_forward(txn, recno, end, run, err);
     if (status == SLOT_OK)
         txn->lent = true;
@@ -253,7 +254,7 @@ slot_status slot_cursor_next(slot_cursor *cursor, slot_run *run, slot_error *err
     slot_status status;
 
     if (cursor->left == 0)
-        return slot__db_not_found(cursor->txn, cursor->next, err);
+        return slot__db_none_left(err);
     status = cursor->step < 0 ? next_backward(cursor, stride, run, err)
                               : next_forward(cursor, stride, run, err);
     if (status != SLOT_OK)

@@ -80,6 +80,9 @@ slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *
 
     if (status != SLOT_OK)
         return status;
+    if (mode != SLOT_READ && mode != SLOT_WRITE)
+        return slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET,
+                               "there is no mode %d: SLOT_READ or SLOT_WRITE", (int)mode);
     if (mode == SLOT_WRITE && db->access == SLOT_READ_ONLY)
         return slot__error_set(err, SLOT_E_READ_ONLY, "", SLOT_NO_OFFSET,
                                "the database was opened for reading only");

@@ -305,7 +305,7 @@ static slot_status wait_for_lock(slot_db *db, slot_error *err)
         shared_set_wanted(&db->shared, 0);
     else if (status == SLOT_E_BUSY)
         status = slot__error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_WRITER,
-                                 "another process writes (waited %u ms)", db->wait_ms);
+                                 "another process or handle writes (waited %u ms)", db->wait_ms);
     return status;
 }
 
