@@ -1,5 +1,6 @@
 #include "log/batch.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,12 +152,21 @@ static slot_status begin_segment(struct log *log, struct log_head *head, struct 
     return SLOT_OK;
 }
 
-/* Space for n bytes at the head, in one segment. */
+/* The segment that was begun last holds nothing yet, and never will: as if it had not been. */
+static void undo_begin(struct log *log, struct log_head *head, struct log_batch *batch,
+                       const struct log_head *before)
+{
+    shared_set_segment(log->shared, batch->begun[--batch->begun_n].file, SHARED_FREE);
+    *head = *before;
+}
+
+/* Space for n bytes at the head, in one segment. When it fails, the head is where it was. */
 static slot_status reserve_bytes(struct log *log, struct log_head *head, struct log_batch *batch,
                                  uint32_t n, uint32_t limit_segments, slot_error *err)
 {
     bool fits = head->file < LOG_SEGMENTS &&
                 n <= log->segment_bytes - min_u64(head->reserved - head->start, log->segment_bytes);
+    const struct log_head before = *head;
     slot_status status = SLOT_OK;
 
     if (head->reserved > LSN_LAST)
@@ -164,9 +174,12 @@ static slot_status reserve_bytes(struct log *log, struct log_head *head, struct 
                                "no log positions are left: export and import the database");
     if (!fits)
         status = begin_segment(log, head, batch, limit_segments, err);
-    if (status == SLOT_OK)
-        status = slot__log_populate(log, head->file, head->reserved - head->start,
-                                    head->reserved - head->start + n, err);
+    if (status != SLOT_OK)
+        return status;
+    status = slot__log_populate(log, head->file, head->reserved - head->start,
+                                head->reserved - head->start + n, err);
+    if (status != SLOT_OK && !fits)
+        undo_begin(log, head, batch, &before);
     return status;
 }
 
@@ -374,6 +387,7 @@ slot_status slot__batch_seal(struct log *log, struct log_head *head, struct log_
         last = batch->entries[batch->n - 1].lsn;
         body = slot__log_body_bytes(log, batch->entries[batch->n - 1].key);
     }
+    assert(status != SLOT_OK || last >= head->start); /* the head is where the last frame is */
     length = slot__frame_commit_length(last - head->start, body);
     if (status == SLOT_OK && batch->n == 0)
         status = seal_empty(&sealing, head, batch, commit, last, length, err);
