@@ -284,7 +284,8 @@ slot_status slot__version_copy(slot_txn *txn, uint64_t address, uint64_t offset,
 /* At begin: how the transaction, which knows its `records` now, will read them. */
 void slot__db_read_init(slot_txn *txn);
 
-/* A write transaction may be asked for what it has appended and not yet written. */
+/* Before a read of records below byte `end`, but for what slot_get finds at hand: a write
+ * transaction may be asked for what it has appended and not yet written. SLOT_E_FORKED. */
 slot_status slot__db_make_readable(slot_txn *txn, uint64_t end, slot_error *err);
 
 /* Copy n bytes (at most a block) of `records` from `offset`, whatever the log says. */

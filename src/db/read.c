@@ -24,12 +24,16 @@ void slot__db_read_init(slot_txn *txn)
         slot__leases_init(&txn->leases, &db->cache, &db->records);
 }
 
-/* A write transaction may ask for what it has appended and not yet written. */
+/* A write transaction may ask for what it has appended and not yet written; and nobody may ask in a
+ * child made by fork, whose locks of the view cache some thread of the parent may have. */
 slot_status slot__db_make_readable(slot_txn *txn, uint64_t end, slot_error *err)
 {
     const struct append_buffer *append = &txn->append;
+    slot_status status = slot__db_check_process(txn->db, err);
 
-    return append->fill > 0 && end > append->start ? slot__db_append_flush(txn, err) : SLOT_OK;
+    if (status == SLOT_OK && append->fill > 0 && end > append->start)
+        status = slot__db_append_flush(txn, err);
+    return status;
 }
 
 static SLOT_COLD slot_status lost(uint64_t offset, os_result result, slot_error *err)

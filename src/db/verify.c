@@ -318,9 +318,12 @@ static slot_status verify_all(struct verify *verify, slot_error *err)
 
 slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context, slot_error *err)
 {
-    struct verify *verify = calloc(1, sizeof *verify);
-    slot_status status = SLOT_OK;
+    slot_status status = slot__db_check_process(db, err);
+    struct verify *verify;
 
+    if (status != SLOT_OK)
+        return status;
+    verify = calloc(1, sizeof *verify);
     if (verify == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     verify->report = report;
