@@ -116,7 +116,6 @@ slot_status slot__session_join(slot_db *db, bool *first, slot_error *err)
             return status;
         if (*first) {
             shared_set_ready(&db->shared, 0);
-            shared_set_poison(&db->shared, 0);
             return slot__db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms,
                                  err);
         }
@@ -162,12 +161,16 @@ static void rebuild(slot_db *db, const struct snapshot *state)
     uint64_t segment_bytes =
         slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
 
+    /* Until all else is there, no word is evidence of anything: slot__session_reached. */
+    shared_store(map, &words->boot_id, 0, memory_order_release);
     shared_store(map, &words->magic, SHARED_MAGIC, memory_order_relaxed);
     shared_store(map, &words->file_id[0], get_u64(db->meta.file_id), memory_order_relaxed);
     shared_store(map, &words->file_id[1], get_u64(db->meta.file_id + 8), memory_order_relaxed);
     shared_store(map, &words->segment_bytes, segment_bytes, memory_order_relaxed);
     shared_store(map, &words->log_limit_bytes, db->log_limit_bytes, memory_order_relaxed);
     shared_set_poison(map, 0);
+    shared_set_flushing(map, SHARED_WRITER, 0);
+    shared_set_flushing(map, SHARED_CHECKPOINTER, 0);
     shared_set_writing(map, 0);
     shared_store(map, &words->durable.word, state->lsn, memory_order_relaxed);
     shared_set_target(map, 0);
@@ -183,6 +186,76 @@ static void rebuild(slot_db *db, const struct snapshot *state)
         shared_slot_end(map, i);
     shared_store(map, &words->published.word, 0, memory_order_relaxed);
     shared_publish(map, state);
+    shared_store(map, &words->boot_id, db->os->boot_id(db->os), memory_order_release);
+}
+
+/* ---- what an earlier session has left behind ---- */
+
+/* A word of the file, which nobody changes now. */
+static uint64_t word_at(const uint8_t *bytes, size_t offset)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes + offset, sizeof word);
+    return word;
+}
+
+#define WORDS_BYTES offsetof(struct shared, segment)
+
+static uint64_t reached_by(const slot_db *db, const uint8_t *bytes)
+{
+    uint64_t boot = db->os->boot_id(db->os);
+    uint64_t durable = word_at(bytes, offsetof(struct shared, durable));
+    uint64_t q = word_at(bytes, offsetof(struct shared, published));
+    size_t newest =
+        offsetof(struct shared, ring) + (size_t)(q % SHARED_RING) * sizeof(struct shared_ring);
+    bool told = word_at(bytes, offsetof(struct shared, poison)) == 0;
+
+    if (word_at(bytes, offsetof(struct shared, magic)) != SHARED_MAGIC || boot == 0 ||
+        word_at(bytes, offsetof(struct shared, boot_id)) != boot ||
+        word_at(bytes, offsetof(struct shared, file_id)) != get_u64(db->meta.file_id) ||
+        word_at(bytes, offsetof(struct shared, file_id) + 8) != get_u64(db->meta.file_id + 8))
+        return 0;
+    /* When a flush has failed, or nobody has told, what was published and is not durable may be
+     * gone. */
+    for (size_t role = 0; role < SHARED_ROLES; role++)
+        told = told && word_at(bytes, offsetof(struct shared, flushing) +
+                                          role * sizeof(struct shared_line)) %
+                               2 ==
+                           0;
+    if (!told)
+        return durable;
+    return max_u64(durable, word_at(bytes, newest + offsetof(struct shared_ring, lsn)));
+}
+
+slot_status slot__session_reached(slot_db *db, uint64_t *lsn, slot_error *err)
+{
+    const struct os *os = db->os;
+    struct os_file *file = db->files.shared;
+    uint8_t bytes[WORDS_BYTES];
+    os_result result = os_success();
+
+    *lsn = 0;
+    if (file == NULL) {
+        char *path = slot__db_path(db->path, FILE_SHARED);
+
+        if (path == NULL)
+            return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_SHARED, SLOT_NO_OFFSET, NULL);
+        result = os->open(os, path, OS_READ, &file);
+        free(path);
+        if (result.status == SLOT_E_NO_FILE)
+            return SLOT_OK;
+    }
+    if (os_ok(result))
+        result = os->read_at(os, file, 0, bytes, sizeof bytes);
+    if (file != NULL && file != db->files.shared)
+        os->close(os, file);
+    if (result.status == SLOT_E_TRUNCATED)
+        return SLOT_OK;
+    if (!os_ok(result))
+        return shared_error(err, result, "the shared file cannot be read");
+    *lsn = reached_by(db, bytes);
+    return SLOT_OK;
 }
 
 slot_status slot__session_ready(slot_db *db, slot_error *err)

@@ -23,7 +23,7 @@ slot_status slot__db_poison_all(slot_db *db, slot_status status)
 bool slot__db_is_poisoned(const slot_db *db)
 {
     return atomic_load_explicit(&db->poisoned, memory_order_relaxed) ||
-           (db->shared.words != NULL && shared_poison(&db->shared) != 0);
+           (db->session != 0 && shared_poison(&db->shared) != 0);
 }
 
 slot_status slot__db_check_process(const slot_db *db, slot_error *err)

@@ -12,10 +12,15 @@
  *
  *   word        stored by           read by        order          without it
  *   ----------  ------------------  -------------  -------------  ------------------------------
+ *   boot_id     F, before ready     F of the next  rlx            what a power cut has taken is
+ *                                   session                       asked for again, for ever
  *   ready       F: 0 first, then    every opener   rel / acq      an opener joins before recovery
  *               the session, last                                 is done, or after it was cut
  *   poison      who saw a failed    writers,       rel / acq      the next flush says OK and the
  *               flush               checkpointer                  lost bytes are acknowledged
+ *   flushing[2] W, C: odd while a   W, C; F of     rel / acq      what a flush has lost whose
+ *               flush of its log    the next                      caller was killed before it
+ *               is not told         session                       could say so counts as durable
  *   writing     W: 1 before frames, W at begin     rel / acq      complete transactions of a dead
  *               0 when published                                  writer are overwritten
  *   published   W, after the ring   readers, all   rel / acq      a snapshot older or newer than
@@ -57,9 +62,10 @@
 #include "os/os.h"
 
 #define SHARED_BYTES    65536u
-#define SHARED_MAGIC    UINT64_C(0x314445524148534c) /* "LSHARED1" */
+#define SHARED_MAGIC    UINT64_C(0x324445524148534c) /* "LSHARED2" */
 #define SHARED_SEGMENTS 64u
 #define SHARED_RING     4u
+#define SHARED_ROLES    2u /* that flush the log: enum shared_role */
 #define SHARED_FREE     UINT64_MAX
 #define SHARED_ATTEMPTS 1000000
 #define SHARED_SLOTS    ((SHARED_BYTES - 32u * 64u) / 64u)
@@ -89,14 +95,19 @@ struct shared {
     shared_word file_id[2];
     shared_word segment_bytes;
     shared_word log_limit_bytes;
+    shared_word boot_id; /* of the machine; the last of this line */
     struct shared_line ready, poison, writing, published;
     struct shared_ring ring[SHARED_RING];
+    struct shared_line flushing[SHARED_ROLES];
     struct shared_line durable, target, checkpoint, recycled, settling, marked, wanted, slots_used;
     _Alignas(64) shared_word segment[SHARED_SEGMENTS];
     struct shared_slot slot[SHARED_SLOTS];
 };
 
 _Static_assert(sizeof(struct shared) <= SHARED_BYTES, "the file has a fixed size");
+
+/* Who flushes the log: each role has a lock, and so one owner at a time. */
+enum shared_role { SHARED_WRITER, SHARED_CHECKPOINTER };
 
 /* What a transaction sees: the state that a commit has left. */
 struct snapshot {
@@ -162,6 +173,23 @@ static inline void shared_raise_durable(const struct shared_map *map, uint64_t l
            !atomic_compare_exchange_weak_explicit(&map->words->durable.word, &now, lsn,
                                                   memory_order_acq_rel, memory_order_acquire))
         ;
+}
+
+/* ---- flushes of the log ---- */
+
+/*
+ * The number of the last flush of a role, odd as long as nobody has told how it ended. It stays odd
+ * when its caller was killed; the next owner of the role goes on under the same number.
+ */
+static inline uint64_t shared_flushing(const struct shared_map *map, enum shared_role role)
+{
+    return shared_load(map, &map->words->flushing[role].word, memory_order_acquire);
+}
+
+static inline void shared_set_flushing(const struct shared_map *map, enum shared_role role,
+                                       uint64_t number)
+{
+    shared_store(map, &map->words->flushing[role].word, number, memory_order_release);
 }
 
 /* ---- snapshots ---- */

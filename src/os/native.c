@@ -40,6 +40,7 @@ static const struct os native = {
     .park = slot__os_seam_park,
     .unpark = slot__os_seam_unpark,
     .process = slot__os_seam_process,
+    .boot_id = slot__os_seam_boot_id,
     .random = slot__os_seam_random,
 };
 

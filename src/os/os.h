@@ -250,6 +250,13 @@ struct os {
      * Costs a load. */
     uint64_t (*process)(const struct os *os);
 
+    /*
+     * A number that all processes get until the machine is started again, and that then is another
+     * one. 0: the system does not tell. What is in memory of files can be missing from the disk
+     * only if this has changed.
+     */
+    uint64_t (*boot_id)(const struct os *os);
+
     /* n random bytes that no other call returns: for ids and temporary names. */
     os_result (*random)(const struct os *os, void *bytes, size_t n);
 };

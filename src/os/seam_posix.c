@@ -110,6 +110,42 @@ uint64_t slot__os_seam_process(const struct os *os)
     return (uint64_t)(slot__os_posix_pid != 0 ? slot__os_posix_pid : getpid());
 }
 
+#if defined(__linux__)
+
+/* 36 characters, 32 of them hexadecimal digits: folded into 64 bits. */
+uint64_t slot__os_seam_boot_id(const struct os *os)
+{
+    char text[64];
+    uint64_t id = 0;
+    ssize_t n = -1;
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+    (void)os;
+    if (fd >= 0) {
+        n = read(fd, text, sizeof text);
+        close(fd);
+    }
+    for (ssize_t i = 0; i < n; i++) {
+        unsigned letter = (unsigned char)text[i] | 0x20u;
+
+        if (letter >= '0' && letter <= '9')
+            id = (id << 4 | id >> 60) ^ (letter - '0');
+        else if (letter >= 'a' && letter <= 'f')
+            id = (id << 4 | id >> 60) ^ (letter - 'a' + 10);
+    }
+    return id;
+}
+
+#else
+
+uint64_t slot__os_seam_boot_id(const struct os *os)
+{
+    (void)os;
+    return 0;
+}
+
+#endif
+
 os_result slot__os_seam_random(const struct os *os, void *bytes, size_t n)
 {
     os_result result = os_success();

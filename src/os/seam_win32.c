@@ -64,6 +64,32 @@ uint64_t slot__os_seam_process(const struct os *os)
     return GetCurrentProcessId();
 }
 
+/* What SystemTimeOfDayInformation (3) fills in; documented for its size only. */
+struct time_of_day {
+    LARGE_INTEGER boot_time, current_time, bias;
+    ULONG zone, reserved;
+    ULONGLONG boot_time_bias, sleep_time_bias;
+};
+
+/*
+ * When the machine was started. Should somebody set the clock, the number changes without a start:
+ * then it is no evidence any more, which is harmless.
+ */
+uint64_t slot__os_seam_boot_id(const struct os *os)
+{
+    typedef LONG(WINAPI * query_fn)(ULONG, void *, ULONG, ULONG *);
+    HMODULE kernel = GetModuleHandleW(L"ntdll.dll");
+    struct time_of_day time = {0};
+    query_fn query = NULL;
+
+    (void)os;
+    if (kernel != NULL)
+        query = (query_fn)(void (*)(void))GetProcAddress(kernel, "NtQuerySystemInformation");
+    if (query == NULL || query(3, &time, sizeof time, NULL) < 0)
+        return 0;
+    return (uint64_t)time.boot_time.QuadPart;
+}
+
 os_result slot__os_seam_random(const struct os *os, void *bytes, size_t n)
 {
     const size_t most = (size_t)1 << 30;

@@ -38,12 +38,12 @@
  * name durable, sync_dir no bytes. A rename is atomic: one of the two names, never both.
  *
  * Points and steps. A point is a place where another process may go on: each call of the table but
- * clock_ms, process, random, kind, cached, advise, advise_view and start_writeback, and within a
- * call each piece of a store or a write_at; sync has one behind it, too. A step is a point behind
- * which the disk or the cache changes: open that creates, resize, allocate, a piece of write_at or
- * store, sync, make_dir, remove_dir, remove_file, rename_new, sync_dir. Crash images that are taken
- * before each step and once at the end are all there are. Both are counted from the making of the
- * world, or from the last fork for a forked one.
+ * clock_ms, process, boot_id, random, kind, cached, advise, advise_view and start_writeback, and
+ * within a call each piece of a store or a write_at; sync has one behind it, too. A step is a
+ * point behind which the disk or the cache changes: open that creates, resize, allocate, a piece
+ * of write_at or store, sync, make_dir, remove_dir, remove_file, rename_new, sync_dir. Crash
+ * images that are taken before each step and once at the end are all there are. Both are counted
+ * from the making of the world, or from the last fork for a forked one.
  *
  * Stores. The one memory of a file is shared by all its views; nothing catches a store into it as
  * it happens. Announced are those through os->store, and those into ranges that were lent (see
@@ -251,6 +251,7 @@ void sim_stop(struct sim_world *world);
     X(park)                                                                                        \
     X(unpark)                                                                                      \
     X(process)                                                                                     \
+    X(boot_id)                                                                                     \
     X(random)
 
 enum sim_function {

@@ -339,6 +339,7 @@ void sim_crash(struct sim_world *world, sim_policy policy, uint64_t seed)
     if (cut.places_picked)
         part_places(&cut);
     drop_gone(world);
+    world->boots++;
     world->changes++;
 }
 
@@ -474,6 +475,7 @@ struct sim_world *sim_fork_crashed(struct sim_world *world, sim_policy policy, u
     }
     if (cut.places_picked)
         part_places(&cut);
+    child->boots = world->boots + 1;
     start_child(child, &cut);
     return child;
 }

@@ -180,6 +180,7 @@ struct sim_world {
     struct version *versions;
     uint32_t version_count, version_room, version_free;
     uint64_t changes;
+    uint64_t boots; /* power cuts until now */
 
     struct sim_process **processes;
     size_t process_count, process_made, process_room; /* in use, objects, room for them */

@@ -121,6 +121,11 @@ static uint64_t sim_process_number(const struct os *os)
     return sim_self(os)->number;
 }
 
+static uint64_t sim_boot_id(const struct os *os)
+{
+    return UINT64_C(0xb0070000) + sim_self(os)->world->boots;
+}
+
 static os_result sim_random_bytes(const struct os *os, void *bytes, size_t n)
 {
     struct sim_process *process = sim_self(os);
@@ -177,6 +182,7 @@ const struct os sim_table = {
     .park = sim_park,
     .unpark = sim_unpark,
     .process = sim_process_number,
+    .boot_id = sim_boot_id,
     .random = sim_random_bytes,
 };
 

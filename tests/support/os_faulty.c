@@ -417,6 +417,13 @@ static uint64_t faulty_process(const struct os *os)
     return inner->process(inner);
 }
 
+static uint64_t faulty_boot_id(const struct os *os)
+{
+    const struct os *inner = self(os)->inner;
+
+    return inner->boot_id(inner);
+}
+
 static os_result faulty_random(const struct os *os, void *bytes, size_t n)
 {
     struct os_faulty *f = self(os);
@@ -462,6 +469,7 @@ static const struct os table = {
     .park = faulty_park,
     .unpark = faulty_unpark,
     .process = faulty_process,
+    .boot_id = faulty_boot_id,
     .random = faulty_random,
 };
 

@@ -1095,6 +1095,17 @@ static void test_process__stays(void **state)
     assert_true(slot__os_native()->process(os) == process);
 }
 
+static void test_boot_id__stays(void **state)
+{
+    uint64_t id = os->boot_id(os);
+
+    (void)state;
+    assert_true(os->boot_id(os) == id);
+#if defined(__linux__) || defined(_WIN32)
+    assert_true(id != 0);
+#endif
+}
+
 static void test_random__differs(void **state)
 {
     enum { N = 100000 };
@@ -1399,6 +1410,7 @@ int main(void)
         TEST(test_park__until_its_time),
         TEST(test_unpark__wakes_one_at_a_time),
         TEST(test_process__stays),
+        TEST(test_boot_id__stays),
         TEST(test_random__differs),
 #if HAS_FORK
         TEST(test_fork__another_process),

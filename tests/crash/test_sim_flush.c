@@ -1,0 +1,120 @@
+/*
+ * Flushes and what they leave behind, on the simulated machine: who is told what when a sync fails,
+ * when its caller is killed in it, and what the next session knows of it.
+ */
+#include "support/fixture.h"
+
+#include <string.h>
+
+#include "crash/sim.h"
+#include "db/handle.h"
+
+#define PATH         "/x.slots"
+#define RECORD_BYTES 500u
+
+struct machine {
+    struct sim_config config;
+    struct sim_world *world;
+    slot_options options;
+};
+
+static void make(struct machine *machine)
+{
+    struct sim_process *process;
+    slot_schema *schema = NULL;
+
+    sim_config_init(&machine->config);
+    slot_options_init(&machine->options);
+    machine->options.map_budget = UINT64_C(16) << 20;
+    machine->options.log_limit_bytes = UINT64_C(4) << 16;
+    machine->options.wait_ms = 100;
+    machine->world = sim_world_make(&machine->config);
+    process = sim_process_new(machine->world);
+    assert_int_equal(slot_schema_sized(RECORD_BYTES, &schema, NULL), SLOT_OK);
+    assert_int_equal(slot__db_create_on(&process->os, PATH, schema, &machine->options, NULL),
+                     SLOT_OK);
+    slot_schema_free(schema);
+    sim_process_exit(process);
+}
+
+static slot_db *open_on(struct machine *machine, struct sim_process *process, slot_sync sync)
+{
+    slot_options options = machine->options;
+    slot_db *db = NULL;
+
+    options.sync = sync;
+    assert_int_equal(slot__db_open_on(&process->os, PATH, &options, &db, NULL), SLOT_OK);
+    return db;
+}
+
+/* One commit: a record more. */
+static slot_status append(slot_db *db)
+{
+    uint8_t record[RECORD_BYTES];
+    slot_txn *txn = NULL;
+    slot_status status = slot_begin(db, SLOT_WRITE, &txn, NULL);
+
+    if (status != SLOT_OK)
+        return status;
+    record_fill(record, RECORD_BYTES, slot_records(txn), 0);
+    assert_int_equal(slot_append(txn, record, 1, NULL, NULL), SLOT_OK);
+    return slot_commit(txn, NULL);
+}
+
+/* What an opener that comes now would know of the last session. */
+static uint64_t reached(const struct machine *machine, const slot_db *db)
+{
+    struct sim_process *process = sim_process_new(machine->world);
+    slot_db opener = {.os = &process->os, .path = (char *)(uintptr_t)PATH, .meta = db->meta};
+    uint64_t lsn = 0;
+
+    assert_int_equal(slot__session_reached(&opener, &lsn, NULL), SLOT_OK);
+    sim_process_exit(process);
+    return lsn;
+}
+
+static void test_reached(void **state)
+{
+    struct machine machine;
+    struct sim_process *process;
+    slot_db *db, other;
+    uint64_t durable;
+
+    (void)state;
+    make(&machine);
+    process = sim_process_new(machine.world);
+    db = open_on(&machine, process, SLOT_SYNC_FULL);
+    assert_int_equal(append(db), SLOT_OK);
+    durable = shared_durable(&db->shared);
+    assert_true(durable > 0);
+    assert_int_equal(reached(&machine, db), durable);
+    db->sync = SLOT_SYNC_NORMAL;
+    assert_int_equal(append(db), SLOT_OK);
+    assert_int_equal(shared_durable(&db->shared), durable);
+    assert_int_equal(reached(&machine, db), shared_snapshot(&db->shared).lsn);
+    /* Killed in a flush, or after one that failed: what is not durable may be gone. */
+    shared_set_flushing(&db->shared, SHARED_CHECKPOINTER, 7);
+    assert_int_equal(reached(&machine, db), durable);
+    shared_set_flushing(&db->shared, SHARED_CHECKPOINTER, 8);
+    shared_set_poison(&db->shared, 1);
+    assert_int_equal(reached(&machine, db), durable);
+    memset(&other, 0, sizeof other);
+    other.meta = db->meta;
+    other.meta.file_id[9]++;
+    assert_int_equal(reached(&machine, &other), 0);
+    other.meta = db->meta;
+    sim_process_kill(process);
+    assert_int_equal(reached(&machine, &other), durable);
+    sim_crash(machine.world, SIM_CRASH_ALL, 1); /* the words may be there: the machine is another */
+    assert_int_equal(reached(&machine, &other), 0);
+    sim_world_free(machine.world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reached),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
