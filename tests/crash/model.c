@@ -7,6 +7,8 @@
 
 #define RECORD_MAX 8192u
 
+const char MODEL_UNREADABLE[] = "a record cannot be read";
+
 void model_init(struct model *model, uint32_t record_size)
 {
     memset(model, 0, sizeof *model);
@@ -44,7 +46,7 @@ static const char *check_record(const struct model *model, slot_txn *txn, uint64
     if (status == SLOT_DELETED)
         return "a record is deleted that should be there";
     if (status != SLOT_OK)
-        return "a record cannot be read";
+        return MODEL_UNREADABLE;
     model_fill(model, want, recno, version);
     return memcmp(want, got, model->record_size) == 0 ? NULL : "a record of another state";
 }
@@ -62,6 +64,24 @@ bool model_sees(const struct model *model, const struct model_state *state, slot
     return *why == NULL;
 }
 
+bool model_note(struct model *model, uint64_t session, uint64_t lsn, uint32_t number,
+                uint32_t *other)
+{
+    uint32_t kept = model->seen_count < MODEL_SEEN ? model->seen_count : MODEL_SEEN;
+    struct model_seen *seen;
+
+    for (uint32_t i = 0; i < kept; i++) {
+        seen = &model->seen[i];
+        if (seen->session == session && seen->lsn == lsn) {
+            *other = seen->number;
+            return seen->number == number;
+        }
+    }
+    seen = &model->seen[model->seen_count++ % MODEL_SEEN];
+    *seen = (struct model_seen){session, lsn, number};
+    return true;
+}
+
 int model_look(const struct model *model, slot_txn *txn, const char **why)
 {
     uint8_t record[RECORD_MAX];
@@ -69,7 +89,7 @@ int model_look(const struct model *model, slot_txn *txn, const char **why)
     slot_error err;
 
     if (slot_records(txn) > 0) {
-        *why = "record 0 cannot be read";
+        *why = MODEL_UNREADABLE;
         if (slot_get(txn, 0, record, &err) != SLOT_OK)
             return -1;
         number = get_u32(record);

@@ -18,6 +18,7 @@
 
 #define MODEL_RECORDS 160u
 #define MODEL_STATES  400u
+#define MODEL_SEEN    512u /* snapshots that are remembered */
 
 /* Versions of a record; all others are what model_fill makes. */
 #define MODEL_DELETED 0u
@@ -29,11 +30,19 @@ struct model_state {
     uint32_t version[MODEL_RECORDS];
 };
 
+/* Which state a snapshot is: positions in the log mean something within one session. */
+struct model_seen {
+    uint64_t session, lsn;
+    uint32_t number;
+};
+
 struct model {
     uint32_t record_size;
     uint32_t durable, visible, newest;
     uint32_t next_version;
     struct model_state state[MODEL_STATES];
+    struct model_seen seen[MODEL_SEEN];
+    uint32_t seen_count; /* so far; the oldest are forgotten */
 };
 
 void model_init(struct model *model, uint32_t record_size);
@@ -46,9 +55,17 @@ uint32_t model_version(struct model *model);
 
 /*
  * Which state a transaction sees: its number, or -1 when it sees none, half of one or damage; then
- * *why is a static sentence.
+ * *why is a static sentence. MODEL_UNREADABLE says that a call has failed, which is no lie.
  */
+extern const char MODEL_UNREADABLE[];
 int model_look(const struct model *model, slot_txn *txn, const char **why);
+
+/*
+ * Somebody has found state `number` in the snapshot at `lsn`. False when that snapshot was found to
+ * be another state, *other: a newer one, though whole, is not what its transaction was promised.
+ */
+bool model_note(struct model *model, uint64_t session, uint64_t lsn, uint32_t number,
+                uint32_t *other);
 
 /* Whether the transaction sees exactly this state. */
 bool model_sees(const struct model *model, const struct model_state *state, slot_txn *txn,

@@ -347,6 +347,20 @@ void sim_fail_sync(struct sim_process *process, uint64_t nth, sim_loss loss, uin
 /* The same, now, in the background: each opening is told by its next sync, once. */
 void sim_fail_writeback(struct sim_world *world, const char *path, sim_loss loss, uint64_t seed);
 
+/* How many syncs and write-backs of this world have failed so. */
+uint64_t sim_losses(const struct sim_world *world);
+
+/*
+ * The system drops all pages that it believes to be clean and that nobody has mapped: what a failed
+ * write has left in the cache alone is what the disk says from now on. OS_ADVICE_FORGET of a whole
+ * file does the same to that file.
+ */
+void sim_evict(struct sim_world *world);
+
+/* From now on this process is slow: of 1,000 points of it, so many take up to `us` microseconds,
+ * while others go on. 0: it is as fast as any. */
+void sim_slow(struct sim_process *process, uint32_t permille, uint32_t us);
+
 /* ---- crashes -----------------------------------------------------------------------------------
  */
 

@@ -386,7 +386,44 @@ void disk_sync_failed(struct sim_world *world, struct node *node, sim_loss loss,
     }
     node->dirty.count = 0;
     node->errors++;
+    world->losses++;
     world->changes++;
+}
+
+/* Whether a process that lives has mapped the page at `offset`: then the system keeps it. */
+static bool is_mapped(const struct sim_world *world, uint32_t number, uint64_t offset)
+{
+    for (size_t i = 0; i < world->process_count; i++) {
+        const struct sim_process_inside *in = world->processes[i]->inside;
+
+        for (size_t k = 0; k < in->map_count; k++) {
+            const struct mapping *map = &in->maps[k];
+
+            if (map->node == number && map->mode != OS_MAP_PRIVATE &&
+                offset + SIM_PAGE > map->offset && offset < map->offset + map->n)
+                return true;
+        }
+    }
+    return false;
+}
+
+void disk_forget(struct sim_world *world, struct node *node, uint32_t number, uint64_t offset,
+                 uint64_t n)
+{
+    uint64_t end = min_u64(offset + n, node->extent);
+
+    for (uint64_t at = offset; node->lost > 0 && at < end; at += SIM_SECTOR) {
+        struct sector *sector = &node->sectors[at / SIM_SECTOR];
+
+        if ((sector->flags & SECTOR_LOST) == 0 ||
+            is_mapped(world, number, at / SIM_PAGE * SIM_PAGE))
+            continue;
+        memcpy(node->cache + at, node->durable + at, SIM_SECTOR);
+        memcpy(node->shadow + at, node->durable + at, SIM_SECTOR);
+        sector->flags &= ~(uint32_t)SECTOR_LOST;
+        node->lost--;
+        world->changes++;
+    }
 }
 
 void disk_flush(struct node *node, uint64_t who, uint64_t offset, uint64_t n)

@@ -157,6 +157,7 @@ struct sim_process_inside {
     uint64_t sync_fails; /* syncs until it fails; 0: not */
     sim_loss sync_loss;
     uint64_t sync_seed;
+    uint32_t slow_permille, slow_us;
     uint32_t threads; /* that have not ended */
     bool threaded;    /* by sim_process_start */
     bool left_behind; /* something was open when it ended */
@@ -181,6 +182,7 @@ struct sim_world {
     uint32_t version_count, version_room, version_free;
     uint64_t changes;
     uint64_t boots; /* power cuts until now */
+    uint64_t losses; /* syncs that have failed and write-backs that were lost */
 
     struct sim_process **processes;
     size_t process_count, process_made, process_room; /* in use, objects, room for them */
@@ -292,6 +294,10 @@ void disk_resize(struct sim_world *world, struct sim_process *process, struct no
 
 void disk_sync(struct sim_world *world, struct node *node);
 void disk_sync_failed(struct sim_world *world, struct node *node, sim_loss loss, uint64_t seed);
+
+/* Clean sectors of [offset, offset + n) that no view covers are what is on the disk. */
+void disk_forget(struct sim_world *world, struct node *node, uint32_t number, uint64_t offset,
+                 uint64_t n);
 void disk_flush(struct node *node, uint64_t who, uint64_t offset, uint64_t n);
 
 /* A process lets go of a range: anybody's flush covers its stores now. */

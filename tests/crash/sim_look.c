@@ -235,6 +235,21 @@ void sim_fail_writeback(struct sim_world *world, const char *path, sim_loss loss
     disk_sync_failed(world, node, loss, seed);
 }
 
+uint64_t sim_losses(const struct sim_world *world)
+{
+    return world->losses;
+}
+
+void sim_evict(struct sim_world *world)
+{
+    for (uint32_t i = 1; i < world->node_count; i++) {
+        struct node *node = world->nodes[i];
+
+        if (node->used && !node->is_dir)
+            disk_forget(world, node, i, 0, node->extent);
+    }
+}
+
 void sim_each_file(const struct sim_world *world, sim_file_fn fn, void *context)
 {
     for (uint32_t i = 1; i < world->node_count; i++) {

@@ -397,6 +397,25 @@ static void call_hook(struct sim_process *process, const struct sim_step *step)
         land(process);
 }
 
+void sim_slow(struct sim_process *process, uint32_t permille, uint32_t us)
+{
+    process->inside->slow_permille = permille;
+    process->inside->slow_us = us;
+}
+
+/* A call that takes its time: everybody else runs meanwhile. */
+static void dawdle(struct sim_process *process)
+{
+    struct sim_world *world = process->world;
+    uint64_t chance;
+
+    if (process->inside->slow_permille == 0 || world->current == NULL)
+        return;
+    chance = sim_random(&world->schedule_random);
+    if (chance % 1000 < process->inside->slow_permille)
+        sched_sleep(process, 0, 1 + (uint32_t)((chance >> 16) % process->inside->slow_us));
+}
+
 void sched_point(struct sim_process *process, struct sim_step *step)
 {
     struct sim_world *world = process->world;
@@ -420,6 +439,7 @@ void sched_point(struct sim_process *process, struct sim_step *step)
         land(process);
     }
     take_turns(process, step->function);
+    dawdle(process);
     step->process = process;
     step->point = number;
     step->thread = world->current != NULL ? world->current->number : UINT32_MAX;

@@ -287,10 +287,15 @@ void sim_start_writeback(const struct os *os, struct os_file *file, uint64_t off
     (void)os, (void)file, (void)offset, (void)n;
 }
 
+/* Of what the system may be told only this is visible: what was never written is gone then. */
 void sim_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
                 os_advice advice)
 {
-    (void)os, (void)file, (void)offset, (void)n, (void)advice;
+    struct sim_process *process = sim_self(os);
+
+    if (advice == OS_ADVICE_FORGET)
+        disk_forget(process->world, table_node(process, file), file->node,
+                    round_up(offset, SIM_PAGE), n == 0 ? UINT64_MAX - offset : n);
 }
 
 /* Nothing: so what is announced for a cold file is announced here. */

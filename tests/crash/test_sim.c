@@ -462,6 +462,26 @@ static void test_a_failed_sync_that_reverts_the_cache(void **state)
     fail_sync_with(*state, SIM_LOSS_REVERTED);
 }
 
+static void test_what_was_never_written_is_gone_when_the_cache_is_forgotten(void **state)
+{
+    struct rig *r = *state;
+    const struct os *os = &r->process->os;
+    struct os_file *file = make_file(r->process, "/a");
+    uint8_t *view = map_file(r->process, file, OS_MAP_READ);
+    uint64_t n = 0;
+
+    write_byte(r->process, file, 0, 6, 1);
+    sim_fail_writeback(r->world, "/a", SIM_LOSS_KEPT, 1);
+    assert_int_equal(sim_losses(r->world), 1);
+    os->advise(os, file, 0, 0, OS_ADVICE_FORGET);
+    assert_int_equal(sim_cache_bytes(r->world, "/a", &n)[0], 6); /* the page is mapped */
+    os->unmap(os, view, (size_t)FILE_BYTES);
+    write_byte(r->process, file, SIM_PAGE, 7, 1);
+    os->advise(os, file, 0, 0, OS_ADVICE_FORGET);
+    assert_int_equal(sim_cache_bytes(r->world, "/a", &n)[0], 0);
+    assert_int_equal(sim_cache_bytes(r->world, "/a", &n)[SIM_PAGE], 7); /* dirty */
+}
+
 static void test_a_failure_in_the_background_is_told_once(void **state)
 {
     struct rig *r = *state;
@@ -940,6 +960,7 @@ int main(void)
         sim_test(test_restart_keeps_the_cache),
         sim_test(test_a_failed_sync_that_keeps_the_cache),
         sim_test(test_a_failed_sync_that_reverts_the_cache),
+        sim_test(test_what_was_never_written_is_gone_when_the_cache_is_forgotten),
         sim_test(test_a_failure_in_the_background_is_told_once),
         sim_test(test_windows_syncs_what_was_flushed),
         sim_test(test_linux_syncs_views),

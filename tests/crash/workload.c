@@ -105,6 +105,18 @@ static bool is_answer(const struct run *run, slot_status status)
            status == SLOT_E_TXN_TOO_LARGE || run->lenient != 0;
 }
 
+/* Snapshots are exact: the state of their position in the log, and no newer one. */
+static void note_snapshot(struct run *run, const slot_db *db, const slot_txn *txn, int number)
+{
+    uint32_t other = 0;
+
+    if (number < 0 || db->access == SLOT_READ_ONLY || run->lenient)
+        return;
+    if (!model_note(&run->model, db->session, txn->seen.lsn, (uint32_t)number, &other))
+        run_wrong(run, "the snapshot at %llu is state %d, and was state %u before",
+                  (unsigned long long)txn->seen.lsn, number, (unsigned)other);
+}
+
 /* ---- writing ---- */
 
 /* A transaction under way: the database's side and the model's. */
@@ -316,6 +328,7 @@ bool run_write_once(struct run *run, struct sim_process *process, slot_db *db)
         slot_abort(change.txn);
         return false;
     }
+    note_snapshot(run, db, change.txn, number);
     change.state = run->model.state[number];
     run->model.newest = (uint32_t)number; /* what a dead writer had begun is decided */
     status = make_changes(&change, (uint32_t)number + 1);
@@ -422,6 +435,7 @@ void run_read_once(struct run *run, slot_db *db)
                   why != NULL ? why : "");
     else if (number >= 0)
         read_twice(run, txn, number);
+    note_snapshot(run, db, txn, number);
     slot_end(txn);
 }
 
