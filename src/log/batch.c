@@ -102,48 +102,76 @@ static slot_status random_generation(struct log *log, uint32_t *generation, slot
     return SLOT_OK;
 }
 
-/* The free segment file of the lowest number; the used ones are counted. */
-static slot_status find_free(struct log *log, uint32_t limit_segments, uint32_t *file,
-                             slot_error *err)
+/* Whether another segment may be begun. */
+static slot_status check_limit(struct log *log, uint32_t limit_segments, slot_error *err)
 {
-    uint32_t used = 0, found = LOG_SEGMENTS;
+    uint32_t used = 0;
 
-    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
-        if (shared_segment(log->shared, i) != SHARED_FREE)
-            used++;
-        else if (found == LOG_SEGMENTS)
-            found = i;
-    }
-    if (used >= limit_segments || found == LOG_SEGMENTS)
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++)
+        used += shared_segment(log->shared, i) != SHARED_FREE;
+    if (used >= limit_segments || used == LOG_SEGMENTS)
         return slot__error_set(err, SLOT_E_LOG_FULL, "log", SLOT_NO_OFFSET,
                                "all %u segments of the log are in use", used);
-    *file = found;
     return SLOT_OK;
+}
+
+/* Free segment file `i` open, with space for n bytes of frames. */
+static slot_status make_ready(struct log *log, uint32_t i, uint64_t n, bool *existed,
+                              slot_error *err)
+{
+    slot_status status = slot__log_open_segment(log, i, err);
+
+    *existed = status != SLOT_E_NO_FILE;
+    if (status == SLOT_E_NO_FILE) /* only then: others may have it open */
+        status = slot__log_create_segment(log, i, err);
+    if (status == SLOT_OK)
+        status = slot__log_give_space(log, i, SEGMENT_HEADER_BYTES + n, err);
+    return status;
+}
+
+/*
+ * A free segment file with space for n bytes of frames: the one of the lowest number. On a full
+ * disk another that is there may have the space, but one that is not there has none.
+ */
+static slot_status find_free(struct log *log, uint64_t n, uint32_t limit_segments, uint32_t *file,
+                             slot_error *err)
+{
+    slot_status status = check_limit(log, limit_segments, err);
+    bool existed = true;
+
+    if (status != SLOT_OK)
+        return status;
+    status = SLOT_E_NO_SPACE;
+    for (uint32_t i = 0; i < LOG_SEGMENTS && existed && status == SLOT_E_NO_SPACE; i++) {
+        if (shared_segment(log->shared, i) != SHARED_FREE)
+            continue;
+        /* Loads of `segment` above come before all stores into what is reused. */
+        atomic_thread_fence(memory_order_release);
+        status = make_ready(log, i, n, &existed, err);
+        *file = i;
+    }
+    return status;
 }
 
 /* Begin a segment where the head is: in a file that was used before, or in a new one. */
 static slot_status begin_segment(struct log *log, struct log_head *head, struct log_batch *batch,
-                                 uint32_t limit_segments, slot_error *err)
+                                 uint64_t n, uint32_t limit_segments, slot_error *err)
 {
     struct log_begun begun = {LOG_SEGMENTS, 0, head->reserved};
-    slot_status status = find_free(log, limit_segments, &begun.file, err);
+    slot_status status = random_generation(log, &begun.generation, err);
+    uint32_t words;
 
     if (status == SLOT_OK)
-        status = random_generation(log, &begun.generation, err);
-    if (status != SLOT_OK)
-        return status;
-    /* Loads of `segment` above come before all stores into what is reused. */
-    atomic_thread_fence(memory_order_release);
-    status = slot__log_open_segment(log, begun.file, err);
-    if (status == SLOT_E_NO_FILE) /* only then: others may have it open */
-        status = slot__log_create_segment(log, begun.file, err);
+        status = find_free(log, n, limit_segments, &begun.file, err);
     if (status == SLOT_OK)
         status = slot__log_name_segment(log, begun.file, err);
-    if (status == SLOT_OK)
-        status = slot__index_clear(log, begun.file, err);
     if (status != SLOT_OK)
         return status;
-    shared_set_segment(log->shared, begun.file, begun.start);
+    words = slot__index_words_for(log, log->space[begun.file]);
+    status = slot__index_clear(log, begun.file, words, err);
+    if (status != SLOT_OK)
+        return status;
+    shared_set_segment_words(log->shared, begun.file, begun.start, words);
     batch->begun[batch->begun_n++] = begun;
     head->file = begun.file;
     head->start = begun.start;
@@ -160,6 +188,29 @@ static void undo_begin(struct log *log, struct log_head *head, struct log_batch 
     *head = *before;
 }
 
+/*
+ * Before the first frame of a transaction: space for eight blocks, here and in the next segment
+ * when this one ends before. On a full disk that cannot be had further on, and what makes space
+ * again, a transaction that deletes, has to get through; slot__commit_make_room has the segment
+ * begun again then. Only a lack of space is told, of which nothing else depends.
+ */
+static slot_status give_reserve(struct log *log, const struct log_head *head, uint32_t n,
+                                uint32_t limit_segments, slot_error *err)
+{
+    uint64_t at = head->reserved - head->start;
+    uint64_t reserve = max_u64(n, slot__log_reserve_bytes(log));
+    slot_status status = SLOT_OK;
+    uint32_t next;
+
+    if (head->file < LOG_SEGMENTS) {
+        status =
+            slot__log_give_space(log, head->file, min_u64(at + reserve, log->segment_bytes), err);
+        if (status == SLOT_OK && reserve > log->segment_bytes - at)
+            status = find_free(log, reserve, limit_segments, &next, err);
+    }
+    return status == SLOT_E_NO_SPACE ? status : SLOT_OK;
+}
+
 /* Space for n bytes at the head, in one segment. When it fails, the head is where it was. */
 static slot_status reserve_bytes(struct log *log, struct log_head *head, struct log_batch *batch,
                                  uint32_t n, uint32_t limit_segments, slot_error *err)
@@ -172,12 +223,17 @@ static slot_status reserve_bytes(struct log *log, struct log_head *head, struct 
     if (head->reserved > LSN_LAST)
         return slot__error_set(err, SLOT_E_LIMIT, "log", SLOT_NO_OFFSET,
                                "no log positions are left: export and import the database");
-    if (!fits)
-        status = begin_segment(log, head, batch, limit_segments, err);
+    if (batch->n == 0)
+        status = give_reserve(log, head, n, limit_segments, err);
+    if (status == SLOT_OK && !fits)
+        status = begin_segment(log, head, batch, max_u64(n, slot__log_reserve_bytes(log)),
+                               limit_segments, err);
     if (status != SLOT_OK)
         return status;
-    status = slot__log_populate(log, head->file, head->reserved - head->start,
-                                head->reserved - head->start + n, err);
+    status = slot__log_give_space(log, head->file, head->reserved - head->start + n, err);
+    if (status == SLOT_OK)
+        status = slot__log_populate(log, head->file, head->reserved - head->start,
+                                    head->reserved - head->start + n, err);
     if (status != SLOT_OK && !fits)
         undo_begin(log, head, batch, &before);
     return status;

@@ -4,9 +4,18 @@
  *   word   63......20 19........0      0: empty
  *          key, 44    offset / 64
  *
- * Linear probing from a hash of the key; never more than half full. One store inserts or replaces;
- * the storing process holds the writer lock. A reader that finds a word finds the whole frame
- * behind it (shared.h). Nothing here is trusted: a search looks at each word once at most.
+ * Linear probing from a hash of the key. One store inserts or replaces; the storing process holds
+ * the writer lock. A reader that finds a word finds the whole frame behind it (shared.h). Nothing
+ * here is trusted: a search looks at each word once at most.
+ *
+ *   file   |in use, 2^n words|not in use: perhaps a hole          | index_words
+ *
+ * Only the words in use are ever touched, because they have their space on disk: on some systems
+ * even a load from a hole takes space, and is a signal when there is none. How many they are, says
+ * the word of the segment in `shared`. They become twice as many before they are a quarter full,
+ * as far as the file goes. Nothing moves then: words whose key belongs into the new half get a copy
+ * there, before anybody is told. Whoever still looks into the old half finds what was there when he
+ * was told, and that is all that his snapshot needs.
  */
 #include "base/checked.h"
 #include "base/status.h"
@@ -17,40 +26,40 @@
 
 _Static_assert(LOG_SEGMENT_BYTES_MAX / FRAME_UNIT <= OFFSET_MASK + 1, "an offset has 20 bits");
 
-static uint32_t first_place(const struct log *log, uint64_t key)
+static uint32_t hash_of(uint64_t key)
 {
-    return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (log->index_words - 1);
+    return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
 }
+
+uint32_t slot__index_words_for(const struct log *log, uint64_t offset)
+{
+    uint64_t frames = offset / log->frame_least;
+    uint32_t words = log->index_first;
+
+    while (words < log->index_words && words < 4 * frames)
+        words *= 2;
+    return words;
+}
+
+/* ---- one word ---- */
 
 /*
- * The view with word `place` of an index: pinned for good, or for the moment (index_let_go). One
- * view holds a whole index, unless the budget is tight.
+ * Somebody who looks at words of one index: through a view, pinned for good or for the moment, or
+ * through the file, when lent pointers have taken all of the budget. Readers are not refused for
+ * that, and a transaction that is durable must be published.
  */
-static slot_status index_view(struct log *log, uint32_t i, uint32_t place, struct view **view,
-                              slot_error *err)
-{
-    uint64_t at = (uint64_t)place * sizeof(shared_word);
-    slot_status status = slot__log_open_segment(log, i, err);
+struct look {
+    struct log *log;
+    uint32_t file;
+    struct view *view;
+    bool through_file;
+};
 
-    if (status != SLOT_OK)
-        return status;
-    *view = log->index_views[i];
-    if (*view == NULL)
-        status = slot__view_acquire(log->cache, &log->index[i], at, at + sizeof(shared_word),
-                                    VIEW_SINGLE, view, err);
-    return status;
-}
-
-static void let_go(struct log *log, uint32_t i, struct view *view)
+static void let_go(struct look *look)
 {
-    if (view != NULL && view != log->index_views[i])
-        slot__view_unpin(log->cache, view);
-}
-
-static shared_word *word_at(const struct view *view, uint32_t place)
-{
-    return (shared_word *)(void *)(view->base +
-                                   ((uint64_t)place * sizeof(shared_word) - view->offset));
+    if (look->view != NULL && look->view != look->log->index_views[look->file])
+        slot__view_unpin(look->log->cache, look->view);
+    look->view = NULL;
 }
 
 static bool in_view(const struct view *view, uint32_t place)
@@ -60,77 +69,125 @@ static bool in_view(const struct view *view, uint32_t place)
     return view != NULL && at >= view->offset && at - view->offset < view->n;
 }
 
-static slot_status full(uint32_t i, slot_error *err)
+/* Make word `place` reachable. One view holds a whole index, unless the budget is tight. */
+static slot_status reach(struct look *look, uint32_t place, slot_error *err)
 {
-    return slot__error_set(err, SLOT_E_CORRUPT, slot__log_name(i), SLOT_NO_OFFSET,
+    struct log *log = look->log;
+    uint64_t at = (uint64_t)place * sizeof(shared_word);
+    slot_status status;
+
+    if (look->through_file || in_view(look->view, place))
+        return SLOT_OK;
+    let_go(look);
+    status = slot__log_open_segment(log, look->file, err);
+    if (status != SLOT_OK)
+        return status;
+    look->view = log->index_views[look->file];
+    if (look->view == NULL)
+        status = slot__view_acquire(log->cache, &log->index[look->file], at,
+                                    at + sizeof(shared_word), VIEW_SINGLE, &look->view, err);
+    look->through_file = status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY;
+    return look->through_file ? SLOT_OK : status;
+}
+
+static shared_word *word_at(const struct view *view, uint32_t place)
+{
+    return (shared_word *)(void *)(view->base +
+                                   ((uint64_t)place * sizeof(shared_word) - view->offset));
+}
+
+static slot_status io_error(const struct look *look, os_result result, const char *what,
+                            slot_error *err)
+{
+    return slot__error_os(err, result.status, result.code, slot__log_name(look->file),
+                          SLOT_NO_OFFSET, "%s", what);
+}
+
+static slot_status load(struct look *look, uint32_t place, uint64_t *value, slot_error *err)
+{
+    const struct os *os = look->log->os;
+    slot_status status = reach(look, place, err);
+    os_result result = os_success();
+
+    if (status != SLOT_OK)
+        return status;
+    if (look->through_file)
+        result = os->read_at(os, look->log->index_files[look->file],
+                             (uint64_t)place * sizeof *value, value, sizeof *value);
+    else
+        *value = index_word_load(os, word_at(look->view, place));
+    return os_ok(result) ? SLOT_OK
+                         : io_error(look, result, "the index of the segment cannot be read", err);
+}
+
+static slot_status store(struct look *look, uint32_t place, uint64_t value, slot_error *err)
+{
+    const struct os *os = look->log->os;
+    slot_status status = reach(look, place, err);
+    os_result result = os_success();
+
+    if (status != SLOT_OK)
+        return status;
+    if (look->through_file)
+        result = os->write_at(os, look->log->index_files[look->file],
+                              (uint64_t)place * sizeof value, &value, sizeof value);
+    else
+        index_word_store(os, word_at(look->view, place), value);
+    return os_ok(result)
+               ? SLOT_OK
+               : io_error(look, result, "the index of the segment cannot be written", err);
+}
+
+/* Words [from, to) zero. Nobody looks into them yet. */
+static slot_status clear(struct look *look, uint32_t from, uint32_t to, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    for (uint32_t place = from; place < to && status == SLOT_OK; place++) {
+        status = reach(look, place, err);
+        if (status == SLOT_OK && look->through_file)
+            status = store(look, place, 0, err);
+        else if (status == SLOT_OK)
+            index_word_clear(word_at(look->view, place));
+    }
+    return status;
+}
+
+/* ---- searching ---- */
+
+/* The place of `key` among the first `words`, or the empty one where it belongs, and its value. */
+static slot_status search(struct look *look, uint32_t words, uint64_t key, uint32_t *place,
+                          uint64_t *value, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    *place = hash_of(key) & (words - 1);
+    for (uint32_t n = 0; n < words && status == SLOT_OK; n++) {
+        status = load(look, *place, value, err);
+        if (status == SLOT_OK && (*value == 0 || *value >> OFFSET_BITS == key))
+            return SLOT_OK;
+        *place = (*place + 1) & (words - 1);
+    }
+    if (status != SLOT_OK)
+        return status;
+    return slot__error_set(err, SLOT_E_CORRUPT, slot__log_name(look->file), SLOT_NO_OFFSET,
                            "the index of the segment is full: another program has changed it");
 }
 
-/*
- * The word of `key`, or the empty word where it belongs, and its value; *view is to be let go.
- */
-static slot_status search(struct log *log, uint32_t i, uint64_t key, struct view **view,
-                          shared_word **found, uint64_t *value, slot_error *err)
+static uint32_t words_now(const struct log *log, uint32_t i)
 {
-    uint32_t place = first_place(log, key);
-    slot_status status;
-
-    *view = NULL;
-    for (uint32_t n = 0; n < log->index_words; n++) {
-        if (!in_view(*view, place)) {
-            let_go(log, i, *view);
-            *view = NULL;
-            status = index_view(log, i, place, view, err);
-            if (status != SLOT_OK)
-                return status;
-        }
-        *found = word_at(*view, place);
-        *value = index_word_load(log->os, *found);
-        if (*value == 0 || *value >> OFFSET_BITS == key)
-            return SLOT_OK;
-        place = (place + 1) & (log->index_words - 1);
-    }
-    let_go(log, i, *view);
-    return full(i, err);
-}
-
-/*
- * The same through the file, when lent pointers have taken all of the budget: readers are not
- * refused for that, and a transaction that is durable must be published. Eight aligned bytes are
- * read and written as one.
- */
-static slot_status search_file(struct log *log, uint32_t i, uint64_t key, uint64_t *at,
-                               uint64_t *value, slot_error *err)
-{
-    uint32_t place = first_place(log, key);
-    os_result result = os_success();
-
-    *value = 0;
-    for (uint32_t n = 0; n < log->index_words && os_ok(result); n++) {
-        *at = (uint64_t)place * sizeof *value;
-        result = log->os->read_at(log->os, log->index_files[i], *at, value, sizeof *value);
-        if (os_ok(result) && (*value == 0 || *value >> OFFSET_BITS == key))
-            return SLOT_OK;
-        place = (place + 1) & (log->index_words - 1);
-    }
-    if (os_ok(result))
-        return full(i, err);
-    return slot__error_os(err, result.status, result.code, slot__log_name(i), SLOT_NO_OFFSET,
-                          "the index of the segment cannot be read");
+    return shared_index_words(shared_segment_word(log->shared, i), log->index_words);
 }
 
 slot_status slot__index_find(struct log *log, uint32_t i, uint64_t key, uint64_t *offset,
                              slot_error *err)
 {
-    shared_word *word;
-    struct view *view = NULL;
-    uint64_t value, at;
-    slot_status status = search(log, i, key, &view, &word, &value, err);
+    struct look look = {.log = log, .file = i};
+    uint64_t value = 0;
+    uint32_t place;
+    slot_status status = search(&look, words_now(log, i), key, &place, &value, err);
 
-    if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
-        status = search_file(log, i, key, &at, &value, err);
-    else if (status == SLOT_OK)
-        let_go(log, i, view);
+    let_go(&look);
     if (status == SLOT_OK)
         *offset = (value & OFFSET_MASK) * FRAME_UNIT;
     return status;
@@ -161,18 +218,17 @@ static inline uint64_t closest(shared_word *words, uint64_t wanted, uint64_t *le
  */
 uint64_t slot__index_look(const struct log *log, const struct log_live *live, uint64_t key)
 {
-    uint32_t place = first_place(log, key);
+    uint32_t hash = hash_of(key);
     uint64_t found = INDEX_NONE, told = 1;
 
-    if (place > log->index_words - LOOK_WORDS)
-        return INDEX_ASK;
     log->os->yield(log->os, "index");
     for (uint32_t i = live->n; i-- > 0;) { /* the newest one last */
         shared_word *words =
             atomic_load_explicit(&log->index_at[live->file[i]], memory_order_acquire);
+        uint32_t place = hash & live->mask[i];
         uint64_t least, less_one, is_here, is_not;
 
-        if (words == NULL)
+        if (words == NULL || place > live->mask[i] + 1 - LOOK_WORDS)
             return INDEX_ASK;
         less_one = closest(words + place, key << OFFSET_BITS, &least);
         is_here = less_one < OFFSET_MASK;
@@ -183,53 +239,62 @@ uint64_t slot__index_look(const struct log *log, const struct log_live *live, ui
     return told ? found : INDEX_ASK;
 }
 
-static slot_status insert_through_file(struct log *log, uint32_t i, uint64_t key, uint64_t word,
-                                       slot_error *err)
-{
-    uint64_t at = 0, value = 0;
-    slot_status status = search_file(log, i, key, &at, &value, err);
-    os_result result;
+/* ---- changing ---- */
 
-    if (status != SLOT_OK)
+/* Word `at` of the first `words`: a copy where its key is looked for among twice as many. */
+static slot_status copy_word(struct look *look, uint32_t words, uint32_t at, slot_error *err)
+{
+    uint64_t value = 0, found = 0;
+    uint32_t place = at;
+    slot_status status = load(look, at, &value, err);
+
+    /* An index that was made wider before has words that were copied and are not the newest. */
+    if (status == SLOT_OK && value != 0)
+        status = search(look, words, value >> OFFSET_BITS, &place, &found, err);
+    if (status != SLOT_OK || value == 0 || place != at)
         return status;
-    result = log->os->write_at(log->os, log->index_files[i], at, &word, sizeof word);
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, slot__log_name(i), SLOT_NO_OFFSET,
-                              "the index of the segment cannot be written");
-    return SLOT_OK;
+    status = search(look, 2 * words, value >> OFFSET_BITS, &place, &found, err);
+    if (status == SLOT_OK && found == 0)
+        status = store(look, place, value, err);
+    return status;
+}
+
+/* Twice as many words in use. The first ones stay as they are, for those who know of no others. */
+static slot_status widen(struct look *look, uint32_t words, slot_error *err)
+{
+    const struct shared_map *shared = look->log->shared;
+    slot_status status = clear(look, words, 2 * words, err);
+
+    for (uint32_t at = 0; at < words && status == SLOT_OK; at++)
+        status = copy_word(look, words, at, err);
+    if (status == SLOT_OK)
+        shared_set_segment_words(shared, look->file, shared_segment(shared, look->file), 2 * words);
+    return status;
 }
 
 slot_status slot__index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
                                slot_error *err)
 {
-    shared_word *word;
-    struct view *view;
+    struct look look = {.log = log, .file = i};
+    uint32_t place, words = words_now(log, i), wanted = slot__index_words_for(log, offset);
     uint64_t value;
-    slot_status status = search(log, i, key, &view, &word, &value, err);
-
-    if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
-        return insert_through_file(log, i, key, key << OFFSET_BITS | offset / FRAME_UNIT, err);
-    if (status != SLOT_OK)
-        return status;
-    index_word_store(log->os, word, key << OFFSET_BITS | offset / FRAME_UNIT);
-    let_go(log, i, view);
-    return SLOT_OK;
-}
-
-slot_status slot__index_clear(struct log *log, uint32_t i, slot_error *err)
-{
-    struct view *view = NULL;
     slot_status status = SLOT_OK;
 
-    for (uint32_t place = 0; place < log->index_words && status == SLOT_OK; place++) {
-        if (!in_view(view, place)) {
-            let_go(log, i, view);
-            view = NULL;
-            status = index_view(log, i, place, &view, err);
-        }
-        if (status == SLOT_OK)
-            index_word_clear(word_at(view, place));
-    }
-    let_go(log, i, view);
+    for (; words < wanted && status == SLOT_OK; words *= 2)
+        status = widen(&look, words, err);
+    if (status == SLOT_OK)
+        status = search(&look, words, key, &place, &value, err);
+    if (status == SLOT_OK)
+        status = store(&look, place, key << OFFSET_BITS | offset / FRAME_UNIT, err);
+    let_go(&look);
+    return status;
+}
+
+slot_status slot__index_clear(struct log *log, uint32_t i, uint32_t words, slot_error *err)
+{
+    struct look look = {.log = log, .file = i};
+    slot_status status = clear(&look, 0, words, err);
+
+    let_go(&look);
     return status;
 }

@@ -9,6 +9,10 @@
 
 #define PIECE_BYTES (UINT64_C(1) << 20)
 
+#define RESERVE_BLOCKS 8u                    /* that have space in a segment from the start */
+#define FIRST_BYTES    (UINT64_C(128) << 10) /* or room for these blocks, whichever is more */
+#define INDEX_FIRST    512u                  /* words in use at first: a page */
+
 /* A reader asks the index of each segment that may hold a newer version: better few and large. */
 #define LOG_SEGMENTS_WANTED 16
 
@@ -40,7 +44,7 @@ static char *segment_path(const char *directory, uint32_t i, const char *suffix)
 
 uint64_t slot__log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes)
 {
-    uint64_t least = SEGMENT_HEADER_BYTES + 4 * (uint64_t)round_up(block_bytes + 64u, 4096);
+    uint64_t least = SEGMENT_HEADER_BYTES + RESERVE_BLOCKS * round_up(block_bytes + 64u, 4096);
     uint64_t bytes = LOG_SEGMENT_BYTES_MIN;
 
     while (bytes < least)
@@ -62,16 +66,37 @@ uint32_t slot__log_frame_max(const struct log *log)
     return slot__frame_length(body);
 }
 
+static uint32_t frame_least(const struct log *log)
+{
+    uint32_t body = log->block_bytes < BITMAP_BLOCK_BYTES ? log->block_bytes : BITMAP_BLOCK_BYTES;
+
+    return slot__frame_length(body);
+}
+
 /* Twice as many words as frames fit, so that a search ends soon. */
 static uint32_t words_for(const struct log *log)
 {
-    uint32_t body = log->block_bytes < BITMAP_BLOCK_BYTES ? log->block_bytes : BITMAP_BLOCK_BYTES;
-    uint64_t frames = log->segment_bytes / slot__frame_length(body);
-    uint32_t words = 512; /* a page */
+    uint64_t frames = log->segment_bytes / log->frame_least;
+    uint32_t words = INDEX_FIRST;
 
     while (words < 2 * frames)
         words *= 2;
     return words;
+}
+
+uint64_t slot__log_reserve_bytes(const struct log *log)
+{
+    uint64_t frames = RESERVE_BLOCKS * (uint64_t)slot__log_frame_max(log);
+
+    return round_up(frames + FRAME_HEADER_BYTES, FRAME_COMMIT_UNIT);
+}
+
+/* The space that a segment has from its start. */
+static uint64_t first_bytes(const struct log *log)
+{
+    uint64_t least = SEGMENT_HEADER_BYTES + slot__log_reserve_bytes(log);
+
+    return min_u64(max_u64(least, FIRST_BYTES), log->segment_bytes);
 }
 
 /* ---- init and release ---- */
@@ -88,7 +113,9 @@ slot_status slot__log_init(struct log *log, const struct os *os, struct shared_m
     log->segment_shift = 0;
     while ((UINT64_C(1) << log->segment_shift) < segment_bytes)
         log->segment_shift++;
+    log->frame_least = frame_least(log);
     log->index_words = words_for(log);
+    log->index_first = INDEX_FIRST;
     log->directory = malloc(strlen(directory) + 1);
     if (log->directory == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
@@ -218,7 +245,8 @@ static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
     describe(log, i);
     if (!log->recovering)
         keep_index(log, i);
-    log->populated[i] = log->segment_bytes; /* by those who have used it before */
+    log->space[i] = 0;
+    log->populated[i] = 0;
     atomic_store_explicit(&log->opened[i], true, memory_order_release);
     return SLOT_OK;
 }
@@ -238,6 +266,13 @@ slot_status slot__log_open_segment(struct log *log, uint32_t i, slot_error *err)
 
 /* ---- creating and removing ---- */
 
+static slot_status no_space(slot_error *err, os_result result, uint32_t i, uint64_t bytes)
+{
+    return slot__error_os(err, result.status, result.code, slot__log_name(i), SLOT_NO_OFFSET,
+                          "%llu bytes cannot be had for the log: free some space and try again",
+                          (unsigned long long)bytes);
+}
+
 static os_result write_zeros(const struct os *os, struct os_file *file, uint64_t from, uint64_t to)
 {
     static uint8_t zeros[PIECE_BYTES]; /* never written to; not const: the program would carry it */
@@ -250,10 +285,10 @@ static os_result write_zeros(const struct os *os, struct os_file *file, uint64_t
     return result;
 }
 
-/* Space for the whole file, so that no store into it can fail; zeros where it cannot be reserved.
- */
+/* A file of n bytes, with space for the first `first`; zeros in all of it where space cannot be
+ * reserved. */
 static slot_status make_file(struct log *log, uint32_t i, const char *suffix, uint64_t n,
-                             slot_error *err)
+                             uint64_t first, slot_error *err)
 {
     const struct os *os = log->os;
     struct os_file *file = NULL;
@@ -262,15 +297,60 @@ static slot_status make_file(struct log *log, uint32_t i, const char *suffix, ui
 
     if (status != SLOT_OK)
         return status;
-    result = os->allocate(os, file, 0, n);
+    result = os->allocate(os, file, 0, first);
     if (result.status == SLOT_E_UNSUPPORTED)
         result = write_zeros(os, file, 0, n);
+    else if (os_ok(result))
+        result = os->resize(os, file, n);
     if (os_ok(result))
         result = os->sync(os, file);
     os->close(os, file);
     if (!os_ok(result))
-        return file_error(err, result, i, "there is no space for another segment of the log");
+        return no_space(err, result, i, first);
     return SLOT_OK;
+}
+
+/* Bytes [from, to) of a file that exists. Where space cannot be reserved it was written. */
+static os_result allocate(const struct log *log, struct os_file *file, uint64_t from, uint64_t to)
+{
+    os_result result = from < to ? log->os->allocate(log->os, file, from, to - from) : os_success();
+
+    return result.status == SLOT_E_UNSUPPORTED ? os_success() : result;
+}
+
+/* Space for the bytes of segment `i` up to `end` and for the words that these need. */
+static os_result take_space(struct log *log, uint32_t i, uint64_t end)
+{
+    uint64_t before = log->space[i];
+    uint64_t words_before = before == 0 ? 0 : slot__index_words_for(log, before);
+    os_result result = allocate(log, log->index_files[i], words_before * sizeof(shared_word),
+                                slot__index_words_for(log, end) * sizeof(shared_word));
+
+    if (os_ok(result))
+        result = allocate(log, log->files[i], before, end);
+    if (!os_ok(result))
+        return result;
+    if (before == 0) /* others have used it before */
+        log->populated[i] = end;
+    log->space[i] = end;
+    return result;
+}
+
+slot_status slot__log_give_space(struct log *log, uint32_t i, uint64_t end, slot_error *err)
+{
+    uint64_t wanted = first_bytes(log);
+    os_result result;
+
+    if (end <= log->space[i])
+        return SLOT_OK;
+    while (wanted < end)
+        wanted = min_u64(2 * wanted, log->segment_bytes);
+    result = take_space(log, i, wanted);
+    if (result.status == SLOT_E_NO_SPACE) {
+        wanted = min_u64(round_up(end, OS_PAGE_SIZE), log->segment_bytes);
+        result = take_space(log, i, wanted);
+    }
+    return os_ok(result) ? SLOT_OK : no_space(err, result, i, wanted - log->space[i]);
 }
 
 /* Bytes [from, to) of a segment, in one piece. Nothing is there yet. Without a view for it the
@@ -295,7 +375,7 @@ static slot_status populate_piece(struct log *log, uint32_t i, uint64_t from, ui
         slot__view_unpin(log->cache, view);
     }
     if (!os_ok(result))
-        return file_error(err, result, i, "there is no space for another part of the log");
+        return no_space(err, result, i, to - from);
     log->populated[i] = to;
     return SLOT_OK;
 }
@@ -311,7 +391,8 @@ slot_status slot__log_populate(struct log *log, uint32_t i, uint64_t at, uint64_
         /* Another process may have been here: what it has stored stays. */
         uint64_t from = max_u64(log->populated[i], round_up(at, OS_PAGE_SIZE));
 
-        status = populate_piece(log, i, from, round_up(from + 1, piece), err);
+        status =
+            populate_piece(log, i, from, min_u64(round_up(from + 1, piece), log->space[i]), err);
     }
     return status;
 }
@@ -450,15 +531,18 @@ slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *er
     remove_one(os, log->directory, i, FRAMES, &ignored);
     remove_one(os, log->directory, i, UNFINISHED, &ignored);
     remove_one(os, log->directory, i, INDEX, &ignored);
-    status = make_file(log, i, INDEX, (uint64_t)log->index_words * sizeof(shared_word), err);
+    status = make_file(log, i, INDEX, (uint64_t)log->index_words * sizeof(shared_word),
+                       slot__index_words_for(log, first_bytes(log)) * sizeof(shared_word), err);
     if (status == SLOT_OK)
-        status = make_file(log, i, UNFINISHED, log->segment_bytes, err);
+        status = make_file(log, i, UNFINISHED, log->segment_bytes, first_bytes(log), err);
     if (status == SLOT_OK)
         status = finish_file(log, i, err);
     if (status == SLOT_OK)
         status = slot__log_open_segment(log, i, err);
-    if (status == SLOT_OK)
+    if (status == SLOT_OK) {
+        log->space[i] = first_bytes(log);
         log->populated[i] = 0;
+    }
     if (status != SLOT_OK) {
         close_segment(log, i);
         remove_one(os, log->directory, i, FRAMES, &ignored);
@@ -534,6 +618,9 @@ void slot__log_live(const struct log *log, uint64_t c, uint64_t s, struct log_li
     /* A segment ends where the next one starts: the last one that starts at or below c is the
      * oldest that holds anything above it. */
     for (uint32_t i = 0; i < live->n; i++) {
+        live->mask[i] =
+            shared_index_words(shared_segment_word(log->shared, live->file[i]), log->index_words) -
+            1;
         if (live->start[i] <= c)
             live->n = i + 1;
     }

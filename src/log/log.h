@@ -3,7 +3,11 @@
  *
  *   log/00 .. log/63       frames (format/frame.h), segment_bytes each; 00.new until it is so long
  *   log/00.index ..        the index of each: an open-addressing table of words, block -> newest
- *                          frame in this segment; as many words as twice the frames that fit
+ *                          frame in this segment; at least twice as many words as frames fit
+ *
+ * Both files are holes of their full length at first. Space is taken as the log grows: room for
+ * eight blocks, then twice as much each time; for the words of the index that these frames need
+ * likewise. Only what has its space is stored to, and of an index only that is looked at.
  *
  * A place in the log is an address: the number of a segment file and a byte in it, as one number
  * (address = file << segment_shift | byte), so that the views of all segments can be looked up in
@@ -40,13 +44,17 @@ struct log {
     uint32_t block_bytes; /* of records; those of `deleted` have BITMAP_BLOCK_BYTES */
     uint64_t segment_bytes;
     uint32_t segment_shift;
-    uint32_t index_words;
+    uint32_t index_words;  /* of an index that is as long as it gets */
+    uint32_t index_first;  /* in use at first: a page; tests make it smaller */
+    uint32_t frame_least;  /* the shortest frame with a body */
     bool recovering;       /* indexes mean nothing, and segments may be half made */
     bool unsynced;         /* commits do not wait for the disk: see slot__log_populate */
     uint64_t piece_bytes;  /* populated at a time: 1 MiB; tests make it smaller */
     struct os_mutex mutex; /* opening of segment files */
     _Atomic bool opened[LOG_SEGMENTS];
-    bool named[LOG_SEGMENTS]; /* its name is durable, this handle has made sure; the writer's */
+    bool named[LOG_SEGMENTS];     /* its name is durable, this handle has made sure; the writer's */
+    uint64_t space[LOG_SEGMENTS]; /* bytes from its start that surely have their space, with what
+                                     the index needs for them; 0: not known; the writer's */
     uint64_t populated[LOG_SEGMENTS]; /* bytes from its start; the writer's */
     struct os_file *files[LOG_SEGMENTS];
     struct os_file *index_files[LOG_SEGMENTS];
@@ -62,6 +70,7 @@ struct log_live {
     uint32_t n;
     uint32_t file[LOG_SEGMENTS];
     uint64_t start[LOG_SEGMENTS];
+    uint32_t mask[LOG_SEGMENTS]; /* words in use of its index, less 1 */
 };
 
 /* ---- log.c ---- */
@@ -90,16 +99,26 @@ uint32_t slot__log_frame_max(const struct log *log);
 /* Open segment file `i`, which exists, unless it is open. Any thread. */
 slot_status slot__log_open_segment(struct log *log, uint32_t i, slot_error *err);
 
-/* Make segment file `i` and its index, with space on disk for all of it; durable but for its name.
- */
+/* Make segment file `i` and its index, with space for the first bytes; durable but for its name. */
 slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *err);
+
+/* Bytes of a segment that are never without space: room for eight blocks and their commit. What a
+ * transaction needs that makes space on a full disk. */
+uint64_t slot__log_reserve_bytes(const struct log *log);
+
+/*
+ * Space on disk for the bytes of segment `i` up to `end`, and for what its index needs for them, so
+ * that no store into them can fail; some more when there is enough. SLOT_E_NO_SPACE says how much
+ * is wanted, and then nothing changed.
+ */
+slot_status slot__log_give_space(struct log *log, uint32_t i, uint64_t end, slot_error *err);
 
 /*
  * Give the pages of segment `i` their place on the disk, piece by piece, from byte `at`, where the
- * log goes on, to `end` at least. Once for each byte of a new segment: what is used again has it.
- * Then a commit changes what is there and no more: pages that were touched one by one are written
- * one by one. When commits do not wait for the disk, all is written in one piece,
- * which the system keeps in one piece: a quarter of the faults, and many pages to a write.
+ * log goes on, to `end`, which has its space. Once for each byte of a new segment: what is used
+ * again has it. Then a commit changes what is there and no more: pages that were touched one by one
+ * are written one by one. When commits do not wait for the disk, all is written in one piece, which
+ * the system keeps in one piece: a quarter of the faults, and many pages to a write.
  */
 slot_status slot__log_populate(struct log *log, uint32_t i, uint64_t at, uint64_t end,
                                slot_error *err);
@@ -148,10 +167,15 @@ const char *slot__log_name(uint32_t i);
 
 /* ---- index.c ---- */
 
-/* All words of the index of segment `i` zero: before its first frame. */
-slot_status slot__index_clear(struct log *log, uint32_t i, slot_error *err);
+/* How many words are in use when the frames of a segment reach up to byte `offset` of it. */
+uint32_t slot__index_words_for(const struct log *log, uint64_t offset);
 
-/* From now on the frame at `offset` is the newest of this block in segment `i`. */
+/* The first `words` words of the index of segment `i`, which have their space, zero: before its
+ * first frame. */
+slot_status slot__index_clear(struct log *log, uint32_t i, uint32_t words, slot_error *err);
+
+/* From now on the frame at `offset` is the newest of this block in segment `i`. The words that are
+ * in use up to there have their space. */
 slot_status slot__index_insert(struct log *log, uint32_t i, uint64_t key, uint64_t offset,
                                slot_error *err);
 

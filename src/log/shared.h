@@ -43,10 +43,11 @@
  *   slots_used  who takes a slot,   C              CAS / acq      a scan that misses a reader
  *               before its first    after fence
  *               store there
- *   segment[i]  FREE to start: W;   readers, W, C  rel / acq      frames of another life
- *               start to FREE: C,
- *               or W when not yet
- *               published
+ *   segment[i]  FREE to start: W;   readers, W, C  rel / acq      frames of another life; index
+ *               start to FREE: C,                                 words that were there before
+ *               or W when not yet                                 the index was made wider
+ *               published; low bits
+ *               (words): publisher
  *   slot[i]     S; to FREE also C   C              snap: rlx +    a checkpoint that does not see
  *   {snap, c}   when it can lock S                 fence / acq;   the reader; bytes reused while
  *                                                  free: rel      they are still read
@@ -315,19 +316,55 @@ static inline uint32_t shared_slots_used(const struct shared_map *map)
 
 /* ---- segments ---- */
 
+/*
+ * A segment's word: the LSN at which it starts, a multiple of 64, and in the bits below how many
+ * words of its index are in use, as the power of two that they are beyond SHARED_INDEX_LEAST. They
+ * only become more: who has loaded a number before looks into fewer words, in which everything
+ * that was published before is found as well.
+ */
+#define SHARED_START_MASK  (~UINT64_C(63))
+#define SHARED_INDEX_LEAST 16u
+
+static inline uint64_t shared_segment_word(const struct shared_map *map, uint32_t i)
+{
+    uint64_t word = atomic_load_explicit(&map->words->segment[i], memory_order_acquire);
+
+    /* Mostly free; and nothing depends on what others do between two looks at free ones. */
+    return word == SHARED_FREE ? word
+                               : shared_load(map, &map->words->segment[i], memory_order_acquire);
+}
+
 /* The LSN at which segment `i` starts, or SHARED_FREE. */
 static inline uint64_t shared_segment(const struct shared_map *map, uint32_t i)
 {
-    uint64_t start = atomic_load_explicit(&map->words->segment[i], memory_order_acquire);
+    uint64_t word = shared_segment_word(map, i);
 
-    /* Mostly free; and nothing depends on what others do between two looks at free ones. */
-    return start == SHARED_FREE ? start
-                                : shared_load(map, &map->words->segment[i], memory_order_acquire);
+    return word == SHARED_FREE ? word : word & SHARED_START_MASK;
+}
+
+/* The words of an index that are in use, by the word of its segment; `most` when that says more. */
+static inline uint32_t shared_index_words(uint64_t word, uint32_t most)
+{
+    uint64_t words = (uint64_t)SHARED_INDEX_LEAST << (word & ~SHARED_START_MASK) % 32;
+
+    return words < most ? (uint32_t)words : most;
 }
 
 static inline void shared_set_segment(const struct shared_map *map, uint32_t i, uint64_t start)
 {
     shared_store(map, &map->words->segment[i], start, memory_order_release);
+}
+
+/* The same, with `words` of the index in use: a power of two. */
+static inline void shared_set_segment_words(const struct shared_map *map, uint32_t i,
+                                            uint64_t start, uint32_t words)
+{
+    uint64_t power = 0;
+
+    assert((start & ~SHARED_START_MASK) == 0);
+    while ((SHARED_INDEX_LEAST << power) < words)
+        power++;
+    shared_set_segment(map, i, start | power);
 }
 
 /* ---- index words ---- */

@@ -110,7 +110,7 @@ static void test_log__index(void **state)
 
     rig_open(&rig, *state, 1 << 24);
     assert_ok(rig.f, slot__log_create_segment(&rig.log, 0, &rig.f->err));
-    assert_ok(rig.f, slot__index_clear(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, slot__index_clear(&rig.log, 0, rig.log.index_words, &rig.f->err));
     frames = (uint32_t)(65536 / slot__frame_length(BLOCK));
     assert_true(rig.log.index_words >= 2 * frames);
     for (uint64_t key = 0; key < frames;
@@ -127,9 +127,126 @@ static void test_log__index(void **state)
     assert_ok(rig.f, slot__index_insert(&rig.log, 0, 4, 8192, &rig.f->err)); /* a newer frame */
     assert_ok(rig.f, slot__index_find(&rig.log, 0, 4, &offset, &rig.f->err));
     assert_int_equal(offset, 8192);
-    assert_ok(rig.f, slot__index_clear(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, slot__index_clear(&rig.log, 0, rig.log.index_words, &rig.f->err));
     assert_ok(rig.f, slot__index_find(&rig.log, 0, 4, &offset, &rig.f->err));
     assert_int_equal(offset, 0);
+    rig_close(&rig);
+}
+
+/* Keys that are far apart, and next to each other. */
+static uint64_t key_of(uint64_t i)
+{
+    return i % 2 == 0 ? i : i << 30;
+}
+
+static uint64_t look_up(struct rig *rig, const struct log_live *live, uint64_t key)
+{
+    uint64_t found = slot__index_look(&rig->log, live, key), offset = 0;
+
+    if (found == INDEX_ASK) {
+        assert_ok(rig->f, slot__index_find(&rig->log, 0, key, &offset, &rig->f->err));
+        return offset;
+    }
+    return found == INDEX_NONE ? 0 : (uint32_t)found * (uint64_t)FRAME_UNIT;
+}
+
+/*
+ * An index gets wider and wider, over words of an earlier life: each key is found at its newest
+ * frame, and who knows of fewer words finds what there was when he was told.
+ */
+static void test_log__index_gets_wider(void **state)
+{
+    struct log_live before[4], live;
+    uint64_t newest[64] = {0}, seen[4][64];
+    uint32_t known[4], widths = 0;
+    struct rig rig;
+
+    rig_open(&rig, *state, 1 << 24);
+    rig.log.index_first = SHARED_INDEX_LEAST;
+    rig.log.frame_least = 512; /* so many frames that all widths come */
+    assert_ok(rig.f, slot__log_create_segment(&rig.log, 0, &rig.f->err));
+    for (uint64_t key = 0; key < 512; key++) /* full of a life before */
+        assert_ok(rig.f, slot__index_insert(&rig.log, 0, key + 1000, 4096, &rig.f->err));
+    assert_ok(rig.f, slot__index_clear(&rig.log, 0, SHARED_INDEX_LEAST, &rig.f->err));
+    shared_set_segment_words(&rig.shared, 0, 64000, SHARED_INDEX_LEAST);
+    for (uint64_t offset = 4096; offset < 65536; offset += 512) {
+        uint64_t i = offset / 512 * 7 % 64;
+
+        slot__log_live(&rig.log, 0, UINT64_MAX - 1, &live);
+        if (widths < 4 && (widths == 0 || live.mask[0] + 1 != known[widths - 1])) {
+            known[widths] = live.mask[0] + 1;
+            memcpy(seen[widths], newest, sizeof newest);
+            before[widths++] = live;
+        }
+        assert_ok(rig.f, slot__index_insert(&rig.log, 0, key_of(i), offset, &rig.f->err));
+        newest[i] = offset;
+        slot__log_live(&rig.log, 0, UINT64_MAX - 1, &live);
+        for (uint64_t k = 0; k < 64; k++) {
+            uint64_t found = 0;
+
+            assert_ok(rig.f, slot__index_find(&rig.log, 0, key_of(k), &found, &rig.f->err));
+            assert_int_equal(found, newest[k]);
+            assert_int_equal(look_up(&rig, &live, key_of(k)), newest[k]);
+            for (uint32_t w = 0; w < widths; w++)
+                assert_true(look_up(&rig, &before[w], key_of(k)) >= seen[w][k]);
+        }
+        assert_int_equal(look_up(&rig, &live, 1001), 0); /* nothing of the life before */
+    }
+    assert_int_equal(widths, 4);
+    assert_int_equal(live.mask[0] + 1, 512);
+    rig_close(&rig);
+}
+
+/* Bytes of both files of segment 0 that have their space. */
+static uint64_t space_of(struct rig *rig)
+{
+    return rig->log.space[0] + slot__index_words_for(&rig->log, rig->log.space[0]) * 8;
+}
+
+/* Space comes as the log grows, doubling; on a full disk what is needed and no more, and when that
+ * is not there, it says how much it wants and nothing has changed. */
+static void test_log__space_is_taken_as_it_grows(void **state)
+{
+    uint64_t before;
+    struct rig rig;
+
+    rig_open(&rig, *state, 1 << 24);
+    slot__log_release(&rig.log);
+    assert_ok(rig.f, slot__log_init(&rig.log, &rig.faulty.os, &rig.shared, &rig.cache, rig.f->dir,
+                                    16 << 20, &rig.f->err));
+    commit(&rig, 0, 3, 1);
+    before = space_of(&rig);
+    assert_true(before <= (128 << 10) + 4096);
+    assert_true(rig.log.space[0] >= SEGMENT_HEADER_BYTES + slot__log_reserve_bytes(&rig.log));
+    commit(&rig, 100, 60, 2);
+    assert_int_equal(rig.log.space[0], 256 << 10);
+    os_faulty_fail_only(&rig.faulty, "allocate", 1, OS_FAULTY_FOREVER, SLOT_E_NO_SPACE, 28);
+    before = rig.head.lsn;
+    for (struct log_batch batch;;) {
+        slot_status status;
+
+        slot__batch_init(&batch, &rig.head);
+        status = add(&rig, &batch, 7, 3);
+        if (status == SLOT_OK) {
+            const struct log_commit what = {30, 3, 0};
+
+            assert_ok(rig.f, slot__batch_seal(&rig.log, &rig.head, &batch, &what, LIMIT,
+                                              rig.scratch, &rig.f->err));
+            slot__batch_release(&batch);
+            before = rig.head.lsn;
+            continue;
+        }
+        assert_int_equal(status, SLOT_E_NO_SPACE);
+        assert_int_equal(rig.head.reserved, before);
+        assert_int_equal(batch.n, 0);
+        assert_non_null(strstr(rig.f->err.what, "bytes"));
+        slot__batch_forget(&rig.log, &rig.head, &batch);
+        slot__batch_release(&batch);
+        break;
+    }
+    assert_int_equal(rig.log.space[0], 256 << 10);
+    os_faulty_mend(&rig.faulty);
+    commit(&rig, 50, 20, 4);
     rig_close(&rig);
 }
 
@@ -141,7 +258,7 @@ static void test_log__index_that_is_full(void **state)
 
     rig_open(&rig, *state, 1 << 24);
     assert_ok(rig.f, slot__log_create_segment(&rig.log, 0, &rig.f->err));
-    assert_ok(rig.f, slot__index_clear(&rig.log, 0, &rig.f->err));
+    assert_ok(rig.f, slot__index_clear(&rig.log, 0, rig.log.index_words, &rig.f->err));
     for (uint64_t key = 0; key < rig.log.index_words; key++)
         assert_ok(rig.f, slot__index_insert(&rig.log, 0, key, 4096, &rig.f->err));
     assert_ok(rig.f, slot__index_find(&rig.log, 0, 5, &offset, &rig.f->err));
@@ -382,21 +499,21 @@ static void test_log__live_segments(void **state)
 
     rig_open(&rig, *state, 1 << 24);
     shared_set_segment(&rig.shared, 3, 0);
-    shared_set_segment(&rig.shared, 1, 60000);
-    shared_set_segment(&rig.shared, 2, 120000);
+    shared_set_segment(&rig.shared, 1, 60032);
+    shared_set_segment(&rig.shared, 2, 120064);
     slot__log_live(&rig.log, 0, 130000, &live);
     assert_int_equal(live.n, 3);
     assert_int_equal(live.file[0], 2);
     assert_int_equal(live.file[2], 3);
-    assert_true(slot__log_address(&rig.log, &live, 64160) == (UINT64_C(1) << 16 | 4160));
-    assert_true(slot__log_address(&rig.log, &live, 124096) == (UINT64_C(2) << 16 | 4096));
+    assert_true(slot__log_address(&rig.log, &live, 64192) == (UINT64_C(1) << 16 | 4160));
+    assert_true(slot__log_address(&rig.log, &live, 124160) == (UINT64_C(2) << 16 | 4096));
     slot__log_live(&rig.log, 70000, 110000, &live);
     assert_int_equal(live.n, 1);
     assert_int_equal(live.file[0], 1);
     assert_true(slot__log_address(&rig.log, &live, 64) == LOG_NO_ADDRESS);
-    slot__log_live(&rig.log, 120000, 120000, &live);
+    slot__log_live(&rig.log, 120064, 120064, &live);
     assert_int_equal(live.n, 0);
-    slot__log_live(&rig.log, 119999, 120001, &live);
+    slot__log_live(&rig.log, 120063, 120065, &live);
     assert_int_equal(live.n, 2);
     rig_close(&rig);
 }
@@ -406,6 +523,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fixture_test(test_log__index),
         fixture_test(test_log__index_that_is_full),
+        fixture_test(test_log__index_gets_wider),
+        fixture_test(test_log__space_is_taken_as_it_grows),
         fixture_test(test_log__batch_entries),
         fixture_test(test_log__batch_that_is_forgotten),
         fixture_test(test_log__batch_fills_the_log),
