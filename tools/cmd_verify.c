@@ -25,8 +25,8 @@ static bool report(void *context, const slot_finding *finding)
 {
     verify_job *job = context;
 
-    job->findings++;
-    fprintf(stderr, "slotfile: %s/%s", job->path, finding->file);
+    job->findings += !finding->note;
+    fprintf(stderr, "slotfile: %s%s/%s", finding->note ? "note: " : "", job->path, finding->file);
     if (finding->offset != SLOT_NO_OFFSET)
         fprintf(stderr, ": offset %" PRIu64, finding->offset);
     if (finding->length > 0)

@@ -631,6 +631,8 @@ typedef struct slot_finding {
     uint64_t first_record; /* the records it touches: count of them from first_record on */
     uint64_t record_count;
     const char *what;
+    bool note; /* no damage to any record, and not counted: a slot of `meta` that a crash has torn,
+                * when the other slot tells all; the next open for writing mends it */
 } slot_finding;
 
 /* Called for each finding; return false to stop. */
@@ -640,8 +642,8 @@ typedef bool (*slot_finding_fn)(void *context, const slot_finding *finding);
  * Check everything that can be checked: both meta slots, all file sizes, every block against its
  * checksum, and all checksums against their root. Holes of the file system are not read.
  *
- * Returns SLOT_OK when nothing was found; SLOT_DAMAGED when something was (each was reported, also
- * to a NULL `report`); SLOT_E_BUSY; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * Returns SLOT_OK when nothing was found but notes; SLOT_DAMAGED when something was (each was
+ * reported, also to a NULL `report`); SLOT_E_BUSY; SLOT_E_NO_MEMORY; SLOT_E_IO.
  * Cost: reads the whole file once, through views within the budget.
  */
 SLOT_API slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context,

@@ -60,7 +60,7 @@ static uint64_t choose(slot_db *db)
 static slot_status finish_dead(slot_db *db, slot_error *err)
 {
     struct meta again = db->meta;
-    slot_status status = slot__db_meta_write(db, &again, err);
+    slot_status status = slot__db_meta_write_both(db, &again, err);
 
     if (status == SLOT_OK) {
         shared_set_settling(&db->shared, 0);
@@ -203,7 +203,7 @@ slot_status slot__checkpoint_mark(slot_db *db, slot_error *err)
         if (next.access == META_ACCESS_DIRECT)
             next.sums_stale = true; /* a crash in direct access: see format/meta.h */
         next.access = META_ACCESS_TRANSACTIONAL;
-        status = slot__db_meta_write(db, &next, err);
+        status = slot__db_meta_write_both(db, &next, err);
         if (status == SLOT_OK)
             shared_set_marked(&db->shared, 1);
     }
@@ -221,9 +221,7 @@ static slot_status mark_clean(slot_db *db, slot_error *err)
         slot__log_next_life(&db->log, &next.checkpoint_lsn, &next.checkpoint_chain, err);
 
     next.access = META_ACCESS_CLEAN;
-    for (uint32_t i = 0; i < META_SLOTS && status == SLOT_OK; i++)
-        status = slot__db_meta_write(db, &next, err);
-    return status;
+    return status == SLOT_OK ? slot__db_meta_write_both(db, &next, err) : status;
 }
 
 static slot_status close_marked(slot_db *db, slot_error *err)

@@ -49,7 +49,7 @@ static slot_status mark_open(slot_db *db, slot_error *err)
     if (next.access != META_ACCESS_CLEAN)
         next.sums_stale = true;
     next.access = META_ACCESS_DIRECT;
-    status = slot__db_meta_write(db, &next, err);
+    status = slot__db_meta_write_both(db, &next, err);
     if (status == SLOT_OK) {
         slot__os_mutex_lock(&db->stat_mutex);
         db->marked = true;
@@ -286,9 +286,7 @@ static slot_status close_cleanly(slot_db *db, slot_error *err)
     next.access = META_ACCESS_CLEAN;
     next.sums_root = db->sums.root;
     status = slot__sums_sync(&db->sums, err);
-    for (uint32_t i = 0; i < META_SLOTS && status == SLOT_OK; i++)
-        status = slot__db_meta_write(db, &next, err);
-    return status;
+    return status == SLOT_OK ? slot__db_meta_write_both(db, &next, err) : status;
 }
 
 slot_status slot__direct_close(slot_db *db, slot_error *err)

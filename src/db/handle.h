@@ -93,8 +93,9 @@ struct slot_db {
     struct db_files files;
     slot_schema *schema;
     struct os_mutex stat_mutex;
-    struct meta meta;      /* in force, on disk and here, as far as this handle knows */
-    uint64_t meta_durable; /* the generation that this handle has synced last */
+    struct meta meta;        /* in force, on disk and here, as far as this handle knows */
+    uint64_t meta_durable;   /* the generation that this handle has synced last */
+    struct meta_doubt doubt; /* a slot that was not valid when meta was read */
     struct gate gate;
     struct view_cache cache;
     bool opened_cache; /* it is initialised */
@@ -190,12 +191,30 @@ bool slot__db_sums_stale(const slot_db *db, const struct meta *meta);
  */
 slot_status slot__db_meta_write(slot_db *db, struct meta *next, slot_error *err);
 
-/* Read the slot in force. */
-slot_status slot__db_meta_read(const struct os *os, struct os_file *file, struct meta *meta,
-                               slot_error *err);
+/*
+ * The same for both slots, one after the other: so that either alone tells all, should the other be
+ * damaged. What the log or the files lose afterwards is in neither.
+ */
+slot_status slot__db_meta_write_both(slot_db *db, struct meta *next, slot_error *err);
 
-/* The same, into db->meta: another process may have written it. Under the checkpointer lock. */
+/* Read the newest valid slot into db->meta; db->doubt tells of the other. */
+slot_status slot__db_meta_read(slot_db *db, slot_error *err);
+
+/* The same in a session: another process may have written it. Under the checkpointer lock. */
 slot_status slot__db_meta_refresh(slot_db *db, slot_error *err);
+
+/* ---- meta_doubt.c: when a slot of meta is not valid, whether the other is believed ---- */
+
+/* For the first opener, of what meta says without the log. SLOT_E_CORRUPT. */
+slot_status slot__meta_believe(slot_db *db, slot_error *err);
+
+/* In a session whose checkpoint was at least `checkpoint` before meta was read. */
+slot_status slot__meta_believe_live(slot_db *db, uint64_t checkpoint, slot_error *err);
+
+/* For recovery, whose scan stands at the end of the log. */
+struct log_scan;
+slot_status slot__meta_believe_log(slot_db *db, struct log_scan *scan, const struct snapshot *end,
+                                   slot_error *err);
 
 /* ---- session.c: joining the processes that have the database open, and leaving them ---- */
 
@@ -446,7 +465,6 @@ void slot__home_release(struct home *home);
 
 /* Take frame by frame what `scan` finds, up to the commit that ends at `lsn`. SLOT_E_CORRUPT when
  * there is none. */
-struct log_scan;
 slot_status slot__home_collect(struct home *home, struct log_scan *scan, uint64_t lsn,
                                slot_error *err);
 

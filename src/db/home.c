@@ -5,7 +5,7 @@
  *   collect   newest version of each block between two commits
  *   1         their bytes into `records` and `deleted`; both synced
  *   2         their checksums into `sums`; synced
- *   3         the other slot of meta
+ *   3         the slots of meta, the older one first
  *
  * Blocks that lie close behind each other go in one write of up to 1 MiB. Of the last block only
  * the bytes below the number of records are written and summed up.
@@ -390,7 +390,7 @@ slot_status slot__home_copy(slot_db *db, struct home *home, struct meta *next, b
         next->deleted = home->end.deleted;
         next->deleted_blocks = copy.deleted_blocks;
         next->sums_root = copy.sums.root;
-        status = slot__db_meta_write(db, next, err);
+        status = slot__db_meta_write_both(db, next, err);
     }
     copy_release(&copy);
     return status;

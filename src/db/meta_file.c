@@ -6,34 +6,45 @@
 #include "base/status.h"
 #include "db/handle.h"
 
-slot_status slot__db_meta_read(const struct os *os, struct os_file *file, struct meta *meta,
-                               slot_error *err)
+slot_status slot__db_meta_read(slot_db *db, slot_error *err)
 {
     uint8_t slots[META_SLOTS * META_SLOT_BYTES];
-    os_result result = os->read_at(os, file, 0, slots, sizeof slots);
+    os_result result = db->os->read_at(db->os, db->files.meta, 0, slots, sizeof slots);
+    struct meta meta;
+    slot_status status;
 
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, FILE_META, 0,
                               result.status == SLOT_E_TRUNCATED
                                   ? "shorter than its two slots of 4096 bytes"
                                   : "the file cannot be read");
-    return slot__meta_pick(slots, meta, err);
-}
-
-slot_status slot__db_meta_refresh(slot_db *db, slot_error *err)
-{
-    struct meta meta;
-    slot_status status = slot__db_meta_read(db->os, db->files.meta, &meta, err);
-
+    status = slot__meta_pick(slots, &meta, &db->doubt, err);
     if (status != SLOT_OK)
         return status;
-    if (memcmp(meta.file_id, db->meta.file_id, sizeof meta.file_id) != 0)
-        return slot__error_set(err, SLOT_E_CORRUPT, FILE_META, 0,
-                               "another program has replaced the file by that of another database");
     slot__os_mutex_lock(&db->stat_mutex);
     db->meta = meta;
     slot__os_mutex_unlock(&db->stat_mutex);
     return SLOT_OK;
+}
+
+slot_status slot__db_meta_refresh(slot_db *db, slot_error *err)
+{
+    struct meta known = db->meta;
+    uint64_t checkpoint = shared_checkpoint(&db->shared);
+    slot_status status = slot__db_meta_read(db, err);
+
+    if (status == SLOT_OK && memcmp(known.file_id, db->meta.file_id, sizeof known.file_id) != 0)
+        status =
+            slot__error_set(err, SLOT_E_CORRUPT, FILE_META, 0,
+                            "another program has replaced the file by that of another database");
+    if (status == SLOT_OK)
+        status = slot__meta_believe_live(db, checkpoint, err);
+    if (status != SLOT_OK) {
+        slot__os_mutex_lock(&db->stat_mutex);
+        db->meta = known;
+        slot__os_mutex_unlock(&db->stat_mutex);
+    }
+    return status;
 }
 
 static os_result write_slot(slot_db *db, const struct meta *meta)
@@ -68,5 +79,14 @@ slot_status slot__db_meta_write(slot_db *db, struct meta *next, slot_error *err)
     db->meta = *next;
     slot__os_mutex_unlock(&db->stat_mutex);
     db->meta_durable = next->generation;
+    if (next->generation % META_SLOTS == db->doubt.slot)
+        db->doubt.slot = META_SLOTS;
     return SLOT_OK;
+}
+
+slot_status slot__db_meta_write_both(slot_db *db, struct meta *next, slot_error *err)
+{
+    slot_status status = slot__db_meta_write(db, next, err);
+
+    return status == SLOT_OK ? slot__db_meta_write(db, next, err) : status;
 }

@@ -1,7 +1,7 @@
 /*
  * Opening and closing. Open believes nothing: meta, schema and the sizes of all files are checked
  * against each other before the handle exists. It walks no file and, but for recovery after a crash
- * (recover.c), writes nothing; the first write transaction does.
+ * (recover.c) and a damaged slot of meta, writes nothing; the first write transaction does.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -143,7 +143,7 @@ static slot_status open_files(slot_db *db, bool *first, slot_error *err)
 
 static slot_status read_meta(slot_db *db, slot_error *err)
 {
-    slot_status status = slot__db_meta_read(db->os, db->files.meta, &db->meta, err);
+    slot_status status = slot__db_meta_read(db, err);
 
     if (status != SLOT_OK)
         return status;
@@ -304,13 +304,28 @@ static void describe_log(slot_db *db)
     db->log.unsynced = db->sync == SLOT_SYNC_NORMAL;
 }
 
+/* A slot of meta that is not valid, and whose state the other one tells, is written anew. */
+static slot_status mend_meta(slot_db *db, bool first, slot_error *err)
+{
+    struct meta again = db->meta;
+
+    if (!first || db->doubt.slot == META_SLOTS || db->access == SLOT_READ_ONLY)
+        return SLOT_OK;
+    return slot__db_meta_write_both(db, &again, err);
+}
+
 static slot_status open_all(slot_db *db, uint64_t budget, slot_error *err)
 {
     bool first = false;
+    uint64_t checkpoint = 0;
     slot_status status = open_files(db, &first, err);
 
+    if (status == SLOT_OK && !first)
+        checkpoint = shared_checkpoint(&db->shared); /* before meta is read */
     if (status == SLOT_OK)
         status = read_meta(db, err);
+    if (status == SLOT_OK)
+        status = first ? slot__meta_believe(db, err) : slot__meta_believe_live(db, checkpoint, err);
     if (status == SLOT_OK)
         status = read_schema(db, err);
     if (status == SLOT_OK)
@@ -326,6 +341,8 @@ static slot_status open_all(slot_db *db, uint64_t budget, slot_error *err)
         if (status == SLOT_OK)
             status = check_sizes(db, err);
     }
+    if (status == SLOT_OK)
+        status = mend_meta(db, first, err);
     if (status == SLOT_OK && db->access == SLOT_TRANSACTIONAL)
         status = join_log(db, first, err);
     return status;
@@ -348,6 +365,7 @@ static slot_db *new_handle(const struct os *os, const char *path, const slot_opt
     db->wait_ms = used->wait_ms;
     db->process = os->process(os);
     db->io_bytes = IO_BYTES;
+    db->doubt.slot = META_SLOTS;
     atomic_init(&db->writer.failed_from, UINT64_MAX);
     db->log_limit_bytes = used->log_limit_bytes != 0 ? used->log_limit_bytes : LOG_LIMIT_DEFAULT;
     db->checkpoint_bytes = used->checkpoint_bytes != 0

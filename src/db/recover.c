@@ -8,7 +8,7 @@
  *   3  write that part of the log again, and sync it: the page cache may hold bytes that a failed
  *      flush has left undurable
  *   4  bring it home (home.c)
- *   5  meta: clean, with log positions and a chain seed that no frame of before can fit
+ *   5  meta, both slots: clean, with log positions and a chain seed that no frame of before can fit
  *   6  remove the segments, cut off what was allocated and not used
  *
  * Any step may be cut; the next run starts over.
@@ -61,6 +61,8 @@ static slot_status find_log(slot_db *db, struct log_scan *scan, struct snapshot 
     slot_status status = slot__scan_find_end(scan, end, err);
 
     if (status == SLOT_OK)
+        status = slot__meta_believe_log(db, scan, end, err);
+    if (status == SLOT_OK)
         status = slot__scan_is_torn(scan, err);
     if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
         status =
@@ -92,7 +94,7 @@ static slot_status bring_home(slot_db *db, const struct log_scan *found, const s
         status = slot__home_collect(&home, &scan, end->lsn, err);
     slot__scan_release(&scan);
     if (status == SLOT_OK && end->lsn == db->meta.checkpoint_lsn)
-        status = slot__db_meta_write(db, &next, err);
+        status = slot__db_meta_write_both(db, &next, err);
     else if (status == SLOT_OK)
         status = slot__home_copy(db, &home, &next, true, err);
     slot__home_release(&home);

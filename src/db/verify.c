@@ -31,7 +31,8 @@ static slot_status load_blocks(slot_txn *txn, uint64_t first, uint64_t count, ui
 
 void slot__verify_found(struct verify *verify, const slot_finding *finding)
 {
-    verify->findings++;
+    if (!finding->note)
+        verify->findings++;
     if (verify->report != NULL && !verify->report(verify->context, finding))
         verify->stopped = true;
 }
@@ -80,8 +81,16 @@ static slot_status verify_meta(struct verify *verify, slot_error *err)
         struct meta meta;
         slot_error bad;
 
-        if (slot__meta_decode(slots + i * META_SLOT_BYTES, i, &meta, &bad) != SLOT_OK)
-            slot__verify_found_in(verify, FILE_META, bad.offset, META_SLOT_BYTES, bad.what);
+        /* The other one was believed: nothing is lost, and the next writer mends it. */
+        if (slot__meta_decode(slots + i * META_SLOT_BYTES, i, &meta, &bad) != SLOT_OK) {
+            slot_finding note = {.file = FILE_META,
+                                 .offset = bad.offset,
+                                 .length = META_SLOT_BYTES,
+                                 .what = bad.what,
+                                 .note = true};
+
+            slot__verify_found(verify, &note);
+        }
     }
     return SLOT_OK;
 }
@@ -395,7 +404,7 @@ static slot_status rebuild(slot_txn *txn, slot_error *err)
     /* From the first byte on and until the last, meta says that they cannot be trusted. */
     next.sums_stale = true;
     if (!db->meta.sums_stale)
-        status = slot__db_meta_write(db, &next, err);
+        status = slot__db_meta_write_both(db, &next, err);
     if (status == SLOT_OK)
         status = slot__sums_clear(&db->sums, blocks, err);
     db->sync_needed = true; /* nobody has synced what a crash has left in the cache */
@@ -408,7 +417,7 @@ static slot_status rebuild(slot_txn *txn, slot_error *err)
     next.sums_stale = false;
     next.sums_root = db->sums.root;
     if (status == SLOT_OK)
-        status = slot__db_meta_write(db, &next, err);
+        status = slot__db_meta_write_both(db, &next, err);
     return status;
 }
 

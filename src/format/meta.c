@@ -175,18 +175,8 @@ static slot_status check_counts(const uint8_t *slot, uint64_t base, slot_error *
     return SLOT_OK;
 }
 
-slot_status slot__meta_decode(const uint8_t *slot, uint32_t index, struct meta *meta,
-                              slot_error *err)
+static void read_fields(const uint8_t *slot, struct meta *meta)
 {
-    uint64_t base = (uint64_t)index * META_SLOT_BYTES;
-    slot_status status = check_frame(slot, base, err);
-
-    if (status == SLOT_OK)
-        status = check_fields(slot, index, err);
-    if (status == SLOT_OK)
-        status = check_counts(slot, base, err);
-    if (status != SLOT_OK)
-        return status;
     meta->features = get_u64(slot + AT_FEATURES);
     memcpy(meta->file_id, slot + AT_FILE_ID, META_FILE_ID_BYTES);
     meta->generation = get_u64(slot + AT_GENERATION);
@@ -203,22 +193,58 @@ slot_status slot__meta_decode(const uint8_t *slot, uint32_t index, struct meta *
     meta->attached = get_u32(slot + AT_ATTACHED) != 0;
     meta->sums_stale = get_u32(slot + AT_SUMS_STALE) != 0;
     meta->sums_root = get_u64(slot + AT_SUMS_ROOT);
+}
+
+slot_status slot__meta_decode(const uint8_t *slot, uint32_t index, struct meta *meta,
+                              slot_error *err)
+{
+    uint64_t base = (uint64_t)index * META_SLOT_BYTES;
+    slot_status status = check_frame(slot, base, err);
+
+    if (status == SLOT_OK)
+        status = check_fields(slot, index, err);
+    if (status == SLOT_OK)
+        status = check_counts(slot, base, err);
+    if (status != SLOT_OK)
+        return status;
+    read_fields(slot, meta);
     return SLOT_OK;
 }
 
-slot_status slot__meta_pick(const uint8_t *slots, struct meta *meta, slot_error *err)
+/* Whether a newer program has written the slot, and not a fault: its checksum fits. */
+static bool is_newer(const uint8_t *slot, slot_status status)
+{
+    return status == SLOT_E_VERSION &&
+           get_u64(slot + AT_CHECKSUM) == slot__checksum(slot, AT_CHECKSUM, 0);
+}
+
+slot_status slot__meta_pick(const uint8_t *slots, struct meta *meta, struct meta_doubt *doubt,
+                            slot_error *err)
 {
     struct meta found[META_SLOTS];
     slot_error errors[META_SLOTS];
     bool valid[META_SLOTS];
+    uint32_t best, other;
 
-    for (uint32_t i = 0; i < META_SLOTS; i++)
-        valid[i] =
-            slot__meta_decode(slots + i * META_SLOT_BYTES, i, &found[i], &errors[i]) == SLOT_OK;
+    for (uint32_t i = 0; i < META_SLOTS; i++) {
+        const uint8_t *slot = slots + i * META_SLOT_BYTES;
+        slot_status status = slot__meta_decode(slot, i, &found[i], &errors[i]);
+
+        valid[i] = status == SLOT_OK;
+        if (is_newer(slot, status)) {
+            if (err != NULL)
+                *err = errors[i];
+            return status;
+        }
+    }
     if (!valid[0] && !valid[1]) {
+        /* One that is nearly right tells more than one that seems to be something else. */
+        const slot_error *why =
+            &errors[errors[1].status == SLOT_E_CORRUPT && errors[0].status != SLOT_E_CORRUPT];
+
         if (err != NULL)
-            *err = errors[0];
-        return errors[0].status;
+            *err = *why;
+        return why->status;
     }
     if (valid[0] && valid[1] &&
         (memcmp(found[0].file_id, found[1].file_id, META_FILE_ID_BYTES) != 0 ||
@@ -226,9 +252,13 @@ slot_status slot__meta_pick(const uint8_t *slots, struct meta *meta, slot_error 
          found[0].schema_hash != found[1].schema_hash))
         return slot__error_set(err, SLOT_E_CORRUPT, "meta", AT_FILE_ID,
                                "the two slots belong to different databases: restore a backup");
-    if (valid[0] && (!valid[1] || found[0].generation > found[1].generation))
-        *meta = found[0];
-    else
-        *meta = found[1];
+    best = valid[0] && (!valid[1] || found[0].generation > found[1].generation) ? 0 : 1;
+    other = 1 - best;
+    *meta = found[best];
+    doubt->slot = valid[other] ? META_SLOTS : other;
+    if (!valid[other]) {
+        doubt->offset = errors[other].offset;
+        read_fields(slots + other * META_SLOT_BYTES, &doubt->said);
+    }
     return SLOT_OK;
 }

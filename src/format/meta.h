@@ -1,7 +1,7 @@
 /*
  * The file `meta`: two slots of 4 KiB, written alternately, each checksummed. The newest valid one
- * is in force. Slot i holds the even (0) or odd (1) generations, so a new one never overwrites the
- * one in force.
+ * is in force; when one of them is not valid, db/meta_doubt.c has the rule. Slot i holds the even
+ * (0) or odd (1) generations, so a new one never overwrites the one in force.
  *
  *   offset size field
  *        0    8 magic            "SLOTMETA"
@@ -74,11 +74,21 @@ void slot__meta_encode(const struct meta *meta, uint8_t *slot);
 slot_status slot__meta_decode(const uint8_t *slot, uint32_t index, struct meta *meta,
                               slot_error *err);
 
+/* A slot that is not valid, and what it seems to say: nothing of it is believed, but it may count
+ * against the other slot. */
+struct meta_doubt {
+    uint32_t slot;    /* META_SLOTS: both are valid */
+    uint64_t offset;  /* in the file `meta`: where it is wrong */
+    struct meta said; /* its fields, unchecked */
+};
+
 /*
- * Which of the two slots (META_SLOTS * META_SLOT_BYTES bytes) is in force: the newest valid one.
- * When neither is valid, the error of slot 0; when both are but belong to different databases,
- * SLOT_E_CORRUPT.
+ * The newest valid one of the two slots (META_SLOTS * META_SLOT_BYTES bytes), and the one that is
+ * not valid: then whether the other is believed is up to the caller. When neither is valid, the
+ * error of one of them; when both are but belong to different databases, SLOT_E_CORRUPT; when a
+ * newer program has written one, SLOT_E_VERSION.
  */
-slot_status slot__meta_pick(const uint8_t *slots, struct meta *meta, slot_error *err);
+slot_status slot__meta_pick(const uint8_t *slots, struct meta *meta, struct meta_doubt *doubt,
+                            slot_error *err);
 
 #endif

@@ -459,6 +459,29 @@ slot_status slot__log_probe(const struct os *os, const char *directory, const ui
     return SLOT_OK;
 }
 
+slot_status slot__log_begins_behind(const struct os *os, const char *directory,
+                                    const uint8_t *file_id, uint64_t lsn, bool *any,
+                                    slot_error *err)
+{
+    *any = false;
+    for (uint32_t i = 0; i < LOG_SEGMENTS && !*any; i++) {
+        char *path = segment_path(directory, i, FRAMES);
+        struct segment_header header;
+        uint64_t size = 0;
+        bool valid = false;
+        os_result result = {SLOT_E_NO_MEMORY, 0};
+
+        if (path != NULL)
+            result = probe_file(os, path, &valid, &header, &size);
+        free(path);
+        if (!os_ok(result) && result.status != SLOT_E_TRUNCATED)
+            return file_error(err, result, i, "the segment cannot be read");
+        *any = valid && memcmp(header.file_id, file_id, sizeof header.file_id) == 0 &&
+               header.start >= lsn;
+    }
+    return SLOT_OK;
+}
+
 slot_status slot__log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err)
 {
     uint64_t next = *lsn, seed = 0;

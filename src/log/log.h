@@ -131,6 +131,11 @@ slot_status slot__log_populate(struct log *log, uint32_t i, uint64_t at, uint64_
 slot_status slot__log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
                             uint64_t *segment_bytes, slot_error *err);
 
+/* Whether a segment of that database that begins at or beyond `lsn` is in the directory. */
+slot_status slot__log_begins_behind(const struct os *os, const char *directory,
+                                    const uint8_t *file_id, uint64_t lsn, bool *any,
+                                    slot_error *err);
+
 /*
  * Where the log of a next life begins: behind every position that segments on disk can hold, with a
  * chain value that none of their frames can continue. *lsn is the end of this life's log on entry.

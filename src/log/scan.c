@@ -336,6 +336,48 @@ slot_status slot__scan_is_torn(struct log_scan *scan, slot_error *err)
     return status;
 }
 
+/* Whether one of the frames of a segment, from header to header, ends at `lsn`. */
+static slot_status frame_ends(struct log_scan *scan, const struct scan_segment *segment,
+                              uint64_t lsn, uint64_t chain, bool *ends, slot_error *err)
+{
+    struct log *log = scan->log;
+    uint64_t offset = SEGMENT_HEADER_BYTES;
+
+    while (!*ends && segment->header.start + offset < lsn &&
+           offset <= log->segment_bytes - FRAME_HEADER_BYTES) {
+        const uint8_t *bytes = NULL;
+        struct frame frame;
+        slot_status status = look(scan, segment->file, offset, FRAME_HEADER_BYTES, &bytes, err);
+
+        if (status != SLOT_OK)
+            return status;
+        if (!slot__frame_decode(bytes, &frame) || !fits(log, segment, offset, &frame))
+            break;
+        offset += frame.length;
+        *ends = segment->header.start + offset == lsn && frame.chain == chain;
+    }
+    return SLOT_OK;
+}
+
+slot_status slot__scan_passes(struct log_scan *scan, uint64_t lsn, uint64_t chain, bool *passes,
+                              slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    *passes = false;
+    for (uint32_t i = 0; i < scan->segments && status == SLOT_OK && !*passes; i++) {
+        const struct scan_segment *segment = &scan->segment[i];
+
+        if (segment->damaged)
+            continue;
+        if (segment->header.start == lsn)
+            *passes = segment->header.chain == chain;
+        else
+            status = frame_ends(scan, segment, lsn, chain, passes, err);
+    }
+    return status;
+}
+
 /* ---- writing again, and flushing ---- */
 
 /* Bytes [offset, end) of a segment, written over themselves. */

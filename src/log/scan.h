@@ -66,6 +66,11 @@ slot_status slot__scan_find_end(struct log_scan *scan, struct snapshot *end, slo
  */
 slot_status slot__scan_is_torn(struct log_scan *scan, slot_error *err);
 
+/* Whether the log passes through that place with that chain value: a frame ends there, or a segment
+ * begins. Nothing has to follow. */
+slot_status slot__scan_passes(struct log_scan *scan, uint64_t lsn, uint64_t chain, bool *passes,
+                              slot_error *err);
+
 /*
  * Write the bytes of the log in (from, to] once more, as they are, with the headers of their
  * segments: so that a sync covers bytes that another process stored, or whose flush has failed

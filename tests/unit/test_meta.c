@@ -169,44 +169,68 @@ static void test_meta__the_newest_valid_slot_wins(void **state)
 {
     uint8_t slots[META_SLOTS * META_SLOT_BYTES];
     struct meta meta;
+    struct meta_doubt doubt;
 
     (void)state;
     encode_pair(slots, 4, 5);
-    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_OK);
+    assert_int_equal(slot__meta_pick(slots, &meta, &doubt, NULL), SLOT_OK);
     assert_int_equal(meta.generation, 5);
     encode_pair(slots, 6, 5);
-    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_OK);
+    assert_int_equal(slot__meta_pick(slots, &meta, &doubt, NULL), SLOT_OK);
     assert_int_equal(meta.generation, 6);
-    slots[100] ^= 1; /* torn: the other one is in force */
-    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_OK);
+    assert_int_equal(doubt.slot, META_SLOTS);
+    slots[100] ^= 1; /* torn: the other one may be in force */
+    assert_int_equal(slot__meta_pick(slots, &meta, &doubt, NULL), SLOT_OK);
     assert_int_equal(meta.generation, 5);
+    assert_int_equal(doubt.slot, 0);
+    assert_int_equal(doubt.said.generation, 6);
     assert_int_equal(meta.records, 1000001);
     slots[META_SLOT_BYTES + 100] ^= 1;
-    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_E_CORRUPT);
+    assert_int_equal(slot__meta_pick(slots, &meta, &doubt, NULL), SLOT_E_CORRUPT);
 }
 
 static void test_meta__slots_in_each_others_place(void **state)
 {
     uint8_t slots[META_SLOTS * META_SLOT_BYTES], swapped[sizeof slots];
     struct meta meta;
+    struct meta_doubt doubt;
 
     (void)state;
     encode_pair(slots, 4, 5);
     memcpy(swapped, slots + META_SLOT_BYTES, META_SLOT_BYTES);
     memcpy(swapped + META_SLOT_BYTES, slots, META_SLOT_BYTES);
-    assert_int_equal(slot__meta_pick(swapped, &meta, NULL), SLOT_E_CORRUPT);
+    assert_int_equal(slot__meta_pick(swapped, &meta, &doubt, NULL), SLOT_E_CORRUPT);
 }
 
 static void test_meta__slots_of_two_databases(void **state)
 {
     uint8_t slots[META_SLOTS * META_SLOT_BYTES];
     struct meta meta;
+    struct meta_doubt doubt;
 
     (void)state;
     encode_pair(slots, 4, 5);
     slots[30] ^= 1;
     seal(slots);
-    assert_int_equal(slot__meta_pick(slots, &meta, NULL), SLOT_E_CORRUPT);
+    assert_int_equal(slot__meta_pick(slots, &meta, &doubt, NULL), SLOT_E_CORRUPT);
+}
+
+static void test_meta__a_slot_of_a_newer_program(void **state)
+{
+    uint8_t slots[META_SLOTS * META_SLOT_BYTES];
+    struct meta meta;
+    struct meta_doubt doubt;
+
+    (void)state;
+    for (uint32_t i = 0; i < META_SLOTS; i++) {
+        uint8_t *slot = slots + i * META_SLOT_BYTES;
+
+        encode_pair(slots, 4, 5);
+        slot[16] = 1;                                                           /* a feature */
+        assert_int_equal(slot__meta_pick(slots, &meta, &doubt, NULL), SLOT_OK); /* a flipped bit */
+        seal(slot);
+        assert_int_equal(slot__meta_pick(slots, &meta, &doubt, NULL), SLOT_E_VERSION);
+    }
 }
 
 static void test_meta__block_records(void **state)
@@ -249,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_meta__the_newest_valid_slot_wins),
         cmocka_unit_test(test_meta__slots_in_each_others_place),
         cmocka_unit_test(test_meta__slots_of_two_databases),
+        cmocka_unit_test(test_meta__a_slot_of_a_newer_program),
         cmocka_unit_test(test_meta__block_records),
     };
 
