@@ -1,4 +1,5 @@
 /* delete: some records in one transaction, all of them or none. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,31 @@ static slot_status delete_all(void *context, slot_txn *txn, slot_error *err)
     return status;
 }
 
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Deleting a record a second time would be refused as if somebody had deleted it before. */
+static int refuse_repeated(const char *command, const delete_job *job)
+{
+    uint64_t *sorted = malloc(job->count * sizeof *sorted);
+    int code = CLI_DONE;
+
+    if (sorted == NULL)
+        return cli_no_memory();
+    memcpy(sorted, job->numbers, job->count * sizeof *sorted);
+    qsort(sorted, job->count, sizeof *sorted, compare);
+    for (size_t i = 1; i < job->count && code == CLI_DONE; i++) {
+        if (sorted[i] == sorted[i - 1])
+            code = cli_usage(command, "record %" PRIu64 " is given twice", sorted[i]);
+    }
+    free(sorted);
+    return code;
+}
+
 /* The record numbers among the arguments, in fresh memory. */
 static int parse_numbers(const char *command, char **texts, delete_job *job)
 {
@@ -39,7 +65,7 @@ static int parse_numbers(const char *command, char **texts, delete_job *job)
         if (!cli_parse_count(texts[i], strlen(texts[i]), &job->numbers[i]))
             return cli_usage(command, "\"%s\" is not a record number", texts[i]);
     }
-    return CLI_DONE;
+    return refuse_repeated(command, job);
 }
 
 int cmd_delete(int argc, char **argv)

@@ -18,43 +18,89 @@ int record_operands(record_input *input, int argc, char **argv, int first)
     return CLI_DONE;
 }
 
-/* The field that an assignment names. A name may hold = itself, so every = is tried. */
-static const slot_field *find_field(const slot_schema *schema, const char *assignment,
-                                    const char **value)
-{
-    const slot_field *field = NULL;
-    const char *equals = strchr(assignment, '=');
+/* What an assignment may mean. */
+typedef struct meaning {
+    const slot_field *field; /* NULL: none that the schema has */
+    const char *value;
+    const slot_field *other; /* a field that may be meant just as well, or NULL */
+} meaning;
 
-    while (equals != NULL && field == NULL) {
-        *value = equals + 1;
-        field = slot_schema_find(schema, assignment, (size_t)(equals - assignment));
-        equals = strchr(equals + 1, '=');
+/* The n bytes of `name` may be a field, with `value` behind them. */
+static void consider(const slot_schema *schema, const char *name, size_t n, const char *value,
+                     meaning *found)
+{
+    const slot_field *field = slot_schema_find(schema, name, n);
+
+    if (field == NULL || field->type == SLOT_PAD)
+        return;
+    if (found->field != NULL) {
+        found->other = field;
+        return;
     }
-    return field != NULL && field->type != SLOT_PAD ? field : NULL;
+    found->field = field;
+    found->value = value;
 }
 
-static int parse_assignment(const record_input *input, const char *assignment)
+/* A name in double quotes, "" for a quote in it, as in a schema. */
+static void consider_quoted(const slot_schema *schema, const char *assignment, meaning *found)
 {
-    const char *value = NULL;
+    char name[SLOT_NAME_BYTES_MAX];
+    const char *p = assignment + 1;
+    size_t n = 0;
+
+    while (*p != '\0' && n < sizeof name && (*p != '"' || p[1] == '"')) {
+        p += *p == '"';
+        name[n++] = *p++;
+    }
+    if (assignment[0] == '"' && p[0] == '"' && p[1] == '=')
+        consider(schema, name, n, p + 2, found);
+}
+
+/* A name may hold = itself, so every = is tried. */
+static meaning find_field(const slot_schema *schema, const char *assignment)
+{
+    meaning found = {NULL, NULL, NULL};
+    const char *equals;
+
+    if (assignment[0] == '"')
+        consider_quoted(schema, assignment, &found);
+    for (equals = strchr(assignment, '='); equals != NULL; equals = strchr(equals + 1, '='))
+        consider(schema, assignment, (size_t)(equals - assignment), equals + 1, &found);
+    return found;
+}
+
+/* `given` has a byte for each byte of a record: whether a field that begins there had its value. */
+static int parse_assignment(const record_input *input, const char *assignment, char *given)
+{
     const char *reason = "not a value of the field's type (correct it)";
-    const slot_field *field = find_field(input->schema, assignment, &value);
+    meaning found = find_field(input->schema, assignment);
 
     if (strchr(assignment, '=') == NULL)
         return cli_usage(input->command, "\"%s\" is not FIELD=VALUE", assignment);
-    if (field == NULL)
+    if (found.field == NULL)
         return cli_usage(input->command, "%s has no such field: %s", input->path, assignment);
-    if (slot_field_parse(field, value, strlen(value), input->bytes, &reason) == SLOT_OK)
+    if (found.other != NULL)
+        return cli_usage(input->command,
+                         "%s: is it the field \"%s\" or \"%s\"? write the one that is meant "
+                         "in double quotes, as '\"%s\"=VALUE'",
+                         assignment, found.field->name, found.other->name, found.field->name);
+    if (given[found.field->offset]++ != 0)
+        return cli_usage(input->command, "field \"%s\" is given twice", found.field->name);
+    if (slot_field_parse(found.field, found.value, strlen(found.value), input->bytes, &reason) ==
+        SLOT_OK)
         return CLI_DONE;
-    cli_say("field \"%s\": %s", field->name, reason);
+    cli_say("field \"%s\": %s", found.field->name, reason);
     return CLI_REFUSED;
 }
 
 static int parse_assignments(const record_input *input)
 {
-    int code = CLI_DONE;
+    char *given = calloc(1, input->record_size);
+    int code = given != NULL ? CLI_DONE : cli_no_memory();
 
     for (int i = 0; i < input->count && code == CLI_DONE; i++)
-        code = parse_assignment(input, input->assignments[i]);
+        code = parse_assignment(input, input->assignments[i], given);
+    free(given);
     return code;
 }
 
@@ -102,8 +148,7 @@ void record_assign(const record_input *input, void *record)
     if (input->raw != NULL)
         memcpy(record, input->bytes, input->record_size);
     for (int i = 0; i < input->count; i++) {
-        const char *value;
-        const slot_field *field = find_field(input->schema, input->assignments[i], &value);
+        const slot_field *field = find_field(input->schema, input->assignments[i]).field;
 
         memcpy((char *)record + field->offset, input->bytes + field->offset, field->size);
     }

@@ -19,7 +19,11 @@ typedef struct record_input {
     char *bytes; /* record_size of them: the new values in their places, zeros elsewhere */
 } record_input;
 
-#define RECORD_HELP "  --raw FILE              the new bytes, exactly one record\n"
+#define RECORD_HELP                                                                                \
+    "  FIELD=VALUE             a field is named once; a name may stand in double quotes, and "     \
+    "has\n"                                                                                        \
+    "                          to when it could be read as another one: '\"a=b\"=1'\n"             \
+    "  --raw FILE              the new bytes, exactly one record\n"
 
 /* Take the operands from argv[first] on. CLI_DONE, or CLI_USAGE unless there are either some or
  * --raw. */

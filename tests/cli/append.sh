@@ -6,7 +6,7 @@ run 0 create a.slots --schema "$schema"
 run 0 append a.slots id=7 name=Ann ok=true
 out_is 0
 err_empty
-run 0 append a.slots 'name=a, "b"' id=1 id=2
+run 0 append a.slots 'name=a, "b"' id=2
 out_is 1
 run 0 append a.slots --sync normal ok=1
 out_is 2
@@ -47,6 +47,9 @@ err_is 'slotfile: field "ok": not a bool (write true, false, 1 or 0)'
 run 2 append a.slots nobody=1
 err_is 'slotfile append: a.slots has no such field: nobody=1 (see: slotfile help append)'
 run 2 append a.slots p=1
+run 2 append a.slots id=1 name=x id=2
+err_is 'slotfile append: field "id" is given twice (see: slotfile help append)'
+run 2 append a.slots id=1 '"id"=1'
 run 2 append a.slots id
 err_is 'slotfile append: "id" is not FIELD=VALUE (see: slotfile help append)'
 run 2 append a.slots

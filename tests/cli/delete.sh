@@ -65,7 +65,8 @@ refused() {
 refused 5
 err_has 'deleted'
 refused 3 5
-refused 3 3
+run 2 delete p.slots 3 4 3
+err_is 'slotfile delete: record 3 is given twice (see: slotfile help delete)'
 refused 3 100
 err_has 'there is no record 100'
 refused 18446744073709551615

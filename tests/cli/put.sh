@@ -26,15 +26,27 @@ dd if=p.slots/records of=got.2 bs=125 skip=43 2>/dev/null
 same got.2 want.2
 run 0 verify p.slots
 
-# The last of two values for a field counts; a value may hold = and be empty.
-run 0 put p.slots 0 visits=1 visits=2 email=a=b
+# A field has one value, which may hold = and be empty.
+run 2 put p.slots 0 visits=1 visits=2
+err_is 'slotfile put: field "visits" is given twice (see: slotfile help put)'
+run 0 put p.slots 0 visits=2 email=a=b
 run 0 get p.slots 0
 out_has 'visits=2'
 out_has 'email=a=b'
 run 0 create q.slots --schema '"a=b":u8,a:text[4]' --records 1
-run 0 put q.slots 0 a=b=9
+run 2 put q.slots 0 a=b=9
+err_is "slotfile put: a=b=9: is it the field \"a\" or \"a=b\"? write the one that is meant in double quotes, as '\"a\"=VALUE' (see: slotfile help put)"
 run 0 get q.slots 0
-out_has 'a=b=9'
+out_is 'a=b=0
+a='
+run 0 put q.slots 0 '"a=b"=9'
+run 0 get q.slots 0
+out_is 'a=b=9
+a='
+run 0 put q.slots 0 '"a"=b=9'
+run 0 get q.slots 0
+out_is 'a=b=9
+a=b=9'
 run 0 put q.slots 0 -- a=-x
 run 0 get q.slots 0
 out_has 'a=-x'
