@@ -65,8 +65,9 @@ _Noreturn void bench_read_along(struct bench *bench, const char *what);
 
 /* How this program speaks of failures; slotfile_bench's way unless another one is set. */
 struct bench_errors {
-    const char *program;
     int exit_code; /* of bench_die */
+    /* One line on stderr. */
+    void (*tell)(const char *what);
     /* Say on stderr what went wrong there; returns the exit code. */
     int (*say)(const char *where, const slot_error *err);
 };

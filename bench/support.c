@@ -15,7 +15,12 @@ static int say_status(const char *where, const slot_error *err)
     return 1;
 }
 
-static struct bench_errors errors = {"slotfile_bench", 1, say_status};
+static void tell(const char *what)
+{
+    fprintf(stderr, "slotfile_bench: %s\n", what);
+}
+
+static struct bench_errors errors = {1, tell, say_status};
 
 void bench_set_errors(const struct bench_errors *wanted)
 {
@@ -25,9 +30,10 @@ void bench_set_errors(const struct bench_errors *wanted)
 SLOT_PRINTF(1, 0)
 static void complain(const char *what, va_list arguments)
 {
-    fprintf(stderr, "%s: ", errors.program);
-    vfprintf(stderr, what, arguments);
-    fputc('\n', stderr);
+    char line[PATH_BYTES + 256];
+
+    vsnprintf(line, sizeof line, what, arguments);
+    errors.tell(line);
 }
 
 int bench_complain(const char *what, ...)

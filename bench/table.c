@@ -3,13 +3,28 @@
  */
 #include "report.h"
 
+/* Paths are among the facts, and a terminal obeys control characters. Those from U+0080 to U+009F
+ * are 0xc2 and their number. */
+static void print_fact(const char *text, FILE *file)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
+        bool hidden = *c < 0x20 || *c == 0x7f;
+
+        hidden |= c > (const unsigned char *)text && c[-1] == 0xc2 && *c < 0xa0;
+        fputc(hidden ? '?' : *c, file);
+    }
+}
+
 void table_facts(const struct report *report, FILE *file)
 {
     for (unsigned i = 0; i < report->facts_count; i++) {
         const struct fact *fact = &report->facts[i];
 
-        if (fact->text[0] != 0)
-            fprintf(file, "%-16s %s\n", fact->label, fact->text);
+        if (fact->text[0] == 0)
+            continue;
+        fprintf(file, "%-16s ", fact->label);
+        print_fact(fact->text, file);
+        fputc('\n', file);
     }
     fflush(file);
 }

@@ -55,7 +55,7 @@ enum bench_listed bench_check_cases(const struct bench_wish *wish, const char **
 
 static void set_up(struct bench *bench, const struct bench_wish *wish)
 {
-    const struct bench_errors errors = {"slotfile", wish->exit_code, wish->say};
+    const struct bench_errors errors = {wish->exit_code, wish->tell, wish->say};
 
     bench_set_errors(&errors);
     bench->os = slot__os_native();

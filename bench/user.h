@@ -23,6 +23,8 @@ struct bench_wish {
     uint64_t rounds;
     uint64_t small_budget; /* bytes; measured beside the default */
     uint32_t wait_ms;
+    /* Say one line on stderr. */
+    void (*tell)(const char *what);
     /* Say on stderr what went wrong there; returns the exit code. */
     int (*say)(const char *where, const slot_error *err);
     int exit_code; /* of what has no status: results that differ, a process that was killed */

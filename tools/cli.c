@@ -6,32 +6,93 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host.h"
+#include "printable.h"
 
 /* Larger than any schema that the format allows, in either form. */
 #define SCHEMA_FILE_MAX (8u * 1024u * 1024u)
 
+/* ---- Messages ---- */
+
+/* The text in fresh memory; NULL when there is none. */
+CLI_PRINTF(1, 0)
+static char *compose(const char *format, va_list args)
+{
+    va_list again;
+    char *text;
+    int n;
+
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    text = n >= 0 ? malloc((size_t)n + 1) : NULL;
+    if (text != NULL)
+        vsnprintf(text, (size_t)n + 1, format, args);
+    return text;
+}
+
+/* One line on stderr, in one piece. */
+static void say_line(const char *before, const char *text, const char *behind)
+{
+    size_t n = text != NULL ? strlen(text) : 0;
+    char *shown = malloc(n * PRINTABLE_GROWTH + 1);
+
+    if (shown == NULL || text == NULL) {
+        fputs("slotfile: no memory left\n", stderr);
+    } else {
+        shown[printable(text, n, shown)] = '\0';
+        fprintf(stderr, "%s%s%s\n", before, shown, behind);
+    }
+    free(shown);
+}
+
+void cli_line(const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = compose(format, args);
+    va_end(args);
+    say_line("", text, "");
+    free(text);
+}
+
 void cli_say(const char *format, ...)
 {
     va_list args;
+    char *text;
 
     va_start(args, format);
-    fputs("slotfile: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    text = compose(format, args);
     va_end(args);
+    say_line("slotfile: ", text, "");
+    free(text);
 }
 
 int cli_usage(const char *command, const char *format, ...)
 {
+    char before[40], behind[60];
     va_list args;
+    char *text;
 
+    snprintf(before, sizeof before, "slotfile %s: ", command);
+    snprintf(behind, sizeof behind, " (see: slotfile help %s)", command);
     va_start(args, format);
-    fprintf(stderr, "slotfile %s: ", command);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, " (see: slotfile help %s)\n", command);
+    text = compose(format, args);
     va_end(args);
+    say_line(before, text, behind);
+    free(text);
     return CLI_USAGE;
+}
+
+void cli_print_path(const char *path)
+{
+    size_t n = strlen(path);
+    char *shown = malloc(n * PRINTABLE_GROWTH + 1);
+
+    if (shown != NULL)
+        fwrite(shown, 1, printable(path, n, shown), stdout);
+    free(shown);
 }
 
 int cli_exit_code(slot_status status)
@@ -68,15 +129,16 @@ int cli_exit_code(slot_status status)
 
 int cli_error(const char *path, const slot_error *err)
 {
-    fprintf(stderr, "slotfile: %s", path);
-    if (err->file != NULL && err->file[0] != '\0')
-        fprintf(stderr, "/%s", err->file);
+    const char *file = err->file != NULL ? err->file : "";
+    char offset[40] = "";
+
     if (err->offset != SLOT_NO_OFFSET)
-        fprintf(stderr, ": offset %" PRIu64, err->offset);
-    fprintf(stderr, ": %s", err->what);
+        snprintf(offset, sizeof offset, ": offset %" PRIu64, err->offset);
     if (err->os_code != 0)
-        fprintf(stderr, " (%s)", host_text(err->os_code));
-    fputc('\n', stderr);
+        cli_say("%s%s%s%s: %s (%s)", path, file[0] != '\0' ? "/" : "", file, offset, err->what,
+                host_text(err->os_code));
+    else
+        cli_say("%s%s%s%s: %s", path, file[0] != '\0' ? "/" : "", file, offset, err->what);
     return cli_exit_code(err->status);
 }
 
@@ -104,16 +166,23 @@ int cli_write(const void *data, size_t n)
 
 void cli_print_json_text(const char *text, size_t n)
 {
+    bool plain;
+
     putchar('"');
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, length; i < n; i += length) {
         unsigned char c = (unsigned char)text[i];
 
+        length = printable_unit(text + i, n - i, &plain);
         if (c == '"' || c == '\\')
             printf("\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
+        else if (plain)
+            fwrite(text + i, 1, length, stdout);
+        else if (length == 2) /* U+0080 to U+009F, whose second byte is their number */
+            printf("\\u%04x", (unsigned char)text[i + 1]);
+        else if (c < 0x80)
             printf("\\u%04x", c);
         else
-            putchar(c);
+            fputs("\\ufffd", stdout);
     }
     putchar('"');
 }
@@ -265,6 +334,15 @@ int cli_open_translate(const char *command, const cli_open_options *options, slo
     return choose_sync(command, options->sync, &result->sync);
 }
 
+int cli_check_streams(const char *command, const char *path)
+{
+    if (host_is_inside(stderr, path))
+        return CLI_USAGE; /* to say why would be the damage */
+    if (host_is_inside(stdout, path))
+        return cli_usage(command, "standard output is a file of the database %s", path);
+    return CLI_DONE;
+}
+
 int cli_open(const char *command, const char *path, const cli_open_options *options,
              slot_access access, slot_db **db)
 {
@@ -272,6 +350,8 @@ int cli_open(const char *command, const char *path, const cli_open_options *opti
     slot_error err;
     int code = cli_open_translate(command, options, access, &library_options);
 
+    if (code == CLI_DONE)
+        code = cli_check_streams(command, path);
     if (code == CLI_DONE && slot_open(path, &library_options, db, &err) != SLOT_OK)
         code = cli_error(path, &err);
     return code;
@@ -291,6 +371,8 @@ int cli_open_to_read(const char *command, const char *path, const cli_open_optio
     slot_status status;
     int code = cli_open_translate(command, options, SLOT_TRANSACTIONAL, &library_options);
 
+    if (code == CLI_DONE)
+        code = cli_check_streams(command, path);
     if (code != CLI_DONE)
         return code;
     status = slot_open(path, &library_options, db, &err);
@@ -330,6 +412,38 @@ int cli_change(const char *path, slot_db *db, cli_work_fn work, void *job)
     else
         slot_abort(txn);
     return status == SLOT_OK ? CLI_DONE : cli_error(path, &err);
+}
+
+/* ---- Output files ---- */
+
+int cli_output_open(const char *command, host_output *output, const char *path,
+                    const char *database)
+{
+    const char *reason = "";
+
+    switch (host_output_open(output, path, database, &reason)) {
+    case HOST_DONE:
+        return CLI_DONE;
+    case HOST_INSIDE:
+        return cli_usage(command, "%s: it would be a file of the database %s", path, database);
+    default:
+        cli_say("%s: cannot create the file: %s", path, reason);
+        return CLI_IO;
+    }
+}
+
+int cli_output_end(host_output *output, const char *path, int code)
+{
+    const char *reason = "";
+
+    if (code != CLI_DONE) {
+        host_output_discard(output);
+        return code;
+    }
+    if (host_output_finish(output, &reason))
+        return CLI_DONE;
+    cli_say("%s: cannot write: %s", path, reason);
+    return CLI_IO;
 }
 
 /* ---- Schemas ---- */

@@ -8,6 +8,8 @@
 #include <slotfile/slotfile.h>
 #include <stdio.h>
 
+#include "host.h"
+
 /* Lets the compiler check format strings. */
 #if defined(__MINGW_PRINTF_FORMAT)
 #define CLI_PRINTF(at, first) __attribute__((format(__MINGW_PRINTF_FORMAT, at, first)))
@@ -29,8 +31,10 @@ enum {
 
 /* ---- Messages ---- */
 
-/* One line on stderr, with "slotfile: " before it. */
+/* One line on stderr, with "slotfile: " before it, or as it is. As in all messages, what a terminal
+ * would obey is shown as \xNN. */
 void cli_say(const char *format, ...) CLI_PRINTF(1, 2);
+void cli_line(const char *format, ...) CLI_PRINTF(1, 2);
 
 /* Says what is wrong with how `command` was called and where its help is. Returns CLI_USAGE. */
 int cli_usage(const char *command, const char *format, ...) CLI_PRINTF(2, 3);
@@ -47,6 +51,9 @@ int cli_no_memory(void);
 /* Says that stdout cannot be written, with errno, once; a reader that went away is no news.
  * Returns CLI_IO. */
 int cli_stdout_failed(void);
+
+/* Write a path to stdout, for people. */
+void cli_print_path(const char *path);
 
 /* Write n bytes of data to stdout. Returns CLI_DONE or CLI_IO. */
 int cli_write(const void *data, size_t n);
@@ -113,6 +120,10 @@ void cli_open_init(cli_open_options *options);
 int cli_open_translate(const char *command, const cli_open_options *options, slot_access access,
                        slot_options *result);
 
+/* Refuse to write standard output or standard error into a file of the database at `path`, and say
+ * so. Returns the exit code. Whoever opens a database asks first. */
+int cli_check_streams(const char *command, const char *path);
+
 /* Open `path`, or say why not. Returns the exit code. */
 int cli_open(const char *command, const char *path, const cli_open_options *options,
              slot_access access, slot_db **db);
@@ -134,6 +145,17 @@ typedef slot_status (*cli_work_fn)(void *job, slot_txn *txn, slot_error *err);
 
 /* Do it in one write transaction: all of it, or nothing and say why. Returns the exit code. */
 int cli_change(const char *path, slot_db *db, cli_work_fn work, void *job);
+
+/* ---- Output files ---- */
+
+/* Make the file that will be at `path`, or say why not. It must not be one of the database at
+ * `database`, unless that is NULL. Returns the exit code. */
+int cli_output_open(const char *command, host_output *output, const char *path,
+                    const char *database);
+
+/* Put it into its place when `code` is CLI_DONE, else discard it; says what goes wrong. Returns
+ * `code` or the exit code of the failure. */
+int cli_output_end(host_output *output, const char *path, int code);
 
 /* ---- Schemas ---- */
 

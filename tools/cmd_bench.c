@@ -8,7 +8,6 @@
 #include "bench/user.h"
 #include "cli.h"
 #include "commands.h"
-#include "host.h"
 
 #define RECORDS_DEFAULT 1000000u
 #define NOT_GIVEN       UINT64_MAX
@@ -109,6 +108,11 @@ static int check(struct arguments *arguments)
 
 /* ---- the user's database ---- */
 
+static void tell(const char *what)
+{
+    cli_say("%s", what);
+}
+
 static int explain(const char *path, const slot_error *err)
 {
     int code = cli_error(path, err);
@@ -125,7 +129,10 @@ static int open_database(const struct bench_wish *wish, slot_db **db)
     slot_stat_info info = {.size = sizeof info};
     slot_options options;
     slot_error err;
+    int code = cli_check_streams("bench", wish->database);
 
+    if (code != CLI_DONE)
+        return code;
     slot_options_init(&options);
     options.access = SLOT_READ_ONLY;
     options.wait_ms = wish->wait_ms;
@@ -141,31 +148,24 @@ static int open_database(const struct bench_wish *wish, slot_db **db)
 
 /* ---- the run ---- */
 
-static int cannot_write(const char *path, const char *reason)
-{
-    cli_say("%s: cannot write the report: %s", path, reason);
-    return CLI_IO;
-}
-
 static int measure(struct bench_run *run, const struct arguments *arguments)
 {
-    host_output output = {0};
-    const char *reason = "";
-    int code;
+    host_output output;
+    const char *html = arguments->html;
+    int code = CLI_DONE;
 
-    if (arguments->html != NULL && !host_output_open(&output, arguments->html, &reason))
-        return cannot_write(arguments->html, reason);
+    if (html != NULL)
+        code = cli_output_open("bench", &output, html, arguments->wish.database);
+    if (code != CLI_DONE)
+        return code;
     code = bench_measure(run, arguments->json ? NULL : stdout);
     if (code == CLI_DONE && arguments->json)
         bench_write_json(run, stdout);
-    if (arguments->html == NULL)
+    if (html == NULL)
         return code;
-    if (code != CLI_DONE) {
-        host_output_discard(&output);
-        return code;
-    }
-    bench_write_html(run, output.file);
-    return host_output_finish(&output, &reason) ? code : cannot_write(arguments->html, reason);
+    if (code == CLI_DONE)
+        bench_write_html(run, output.file);
+    return cli_output_end(&output, html, code);
 }
 
 static int run_all(const struct arguments *arguments)
@@ -188,6 +188,7 @@ int cmd_bench(int argc, char **argv)
     struct arguments arguments = {.wish = {.records = NOT_GIVEN,
                                            .rounds = ROUNDS_DEFAULT,
                                            .small_budget = BUDGET_DEFAULT,
+                                           .tell = tell,
                                            .say = cli_error,
                                            .exit_code = CLI_IO},
                                   .wait_ms = 5000};

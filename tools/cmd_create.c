@@ -37,10 +37,13 @@ static int create(const char *path, const slot_schema *schema, const cli_open_op
 
     if (code != CLI_DONE)
         return code;
+    host_hold_interrupts();
     if (slot_create(path, schema, &library_options, &err) != SLOT_OK)
         return cli_error(path, &err);
     if (records > 0)
         code = extend(path, options, records);
+    if (host_interrupted())
+        code = CLI_IO;
     if (code != CLI_DONE)
         slot_destroy(path, &library_options, NULL);
     return code;

@@ -9,14 +9,14 @@
 
 #include "cli.h"
 #include "commands.h"
-#include "host.h"
 #include "table.h"
 
 const char cmd_export_help[] =
     "Usage: slotfile export DB [-o FILE|-] [--format csv|raw] [--range A:B] [--crlf]\n"
     "\n"
-    "Writes records to standard output or to FILE, which appears when it is complete: all as\n"
-    "they were when it began, whatever others change meanwhile. Deleted records are left out.\n"
+    "Writes records to standard output or to FILE, which appears when it is complete and on disk,\n"
+    "with the owner and the rights of the file that it replaces: all as they were when it began,\n"
+    "whatever others change meanwhile. Deleted records are left out.\n"
     "\n"
     "  -o FILE                 write to FILE\n"
     "  --format csv            comma-separated values with a header; importing them gives the\n"
@@ -178,26 +178,17 @@ static int export_all(export_job *job)
 static int export_to(export_job *job)
 {
     host_output output;
-    const char *reason = "";
     int code;
 
     if (job->output == NULL) {
         job->file = stdout;
         return export_all(job);
     }
-    if (!host_output_open(&output, job->output, &reason)) {
-        cli_say("%s: cannot create the file: %s", job->output, reason);
-        return CLI_IO;
-    }
+    code = cli_output_open("export", &output, job->output, job->path);
+    if (code != CLI_DONE)
+        return code;
     job->file = output.file;
-    code = export_all(job);
-    if (code != CLI_DONE) {
-        host_output_discard(&output);
-    } else if (!host_output_finish(&output, &reason)) {
-        cli_say("%s: cannot write: %s", job->output, reason);
-        code = CLI_IO;
-    }
-    return code;
+    return cli_output_end(&output, job->output, export_all(job));
 }
 
 static int choose_format(export_job *job, const char *format)

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "printable.h"
 #include "table.h"
 
 const char cmd_get_help[] =
@@ -55,19 +56,20 @@ static void print_hex(const unsigned char *bytes, size_t n)
 static void print_plain(const char *text, size_t n)
 {
     static const char named[] = "\\\\\nn\rr\tt";
+    bool plain;
 
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
+    for (size_t i = 0, length; i < n; i += length) {
         const char *name = NULL;
 
+        length = printable_unit(text + i, n - i, &plain);
         for (const char *p = named; *p != '\0' && name == NULL; p += 2)
             name = *p == text[i] ? p + 1 : NULL;
         if (name != NULL)
             printf("\\%c", *name);
-        else if (c < 0x20 || c == 0x7f)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
+        else if (plain)
+            fwrite(text + i, 1, length, stdout);
+        for (size_t j = i; j < i + length && name == NULL && !plain; j++)
+            printf("\\x%02x", (unsigned char)text[j]);
     }
 }
 

@@ -12,7 +12,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "csv.h"
-#include "host.h"
+#include "printable.h"
 #include "table.h"
 
 const char cmd_import_help[] =
@@ -28,8 +28,9 @@ const char cmd_import_help[] =
     "                          the fields in any order; the default when there are fields\n"
     "  --format raw            the bytes of the records\n"
     "  --no-header             the first line is a row; columns are in the order of the schema\n"
-    "  --batch N               commit after every N records: what was committed stays when a\n"
-    "                          later one is refused, and others can write in between\n"
+    "  --batch N               commit after every N records, as they come in: what was committed\n"
+    "                          stays when a later one is refused, and others can write in\n"
+    "                          between\n"
     "  --direct                write in place, without a log: nobody else may have the database\n"
     "                          open, and when it is killed the checksums are stale\n"
     "                          (see: slotfile help verify)\n"
@@ -38,11 +39,13 @@ const char cmd_import_help[] =
 
 #define CHUNK_BYTES  (256u * 1024u)
 #define BUFFER_BYTES (1024u * 1024u)
+#define CREATE_TRIES 10
 
 typedef struct import_job {
     const char *path;
     const char *name; /* of the input, for messages */
     FILE *file;
+    int failure; /* errno of a read that failed, or 0 */
     bool raw;
     bool no_header;
     bool direct;
@@ -97,6 +100,8 @@ static int flush_chunk(import_job *job)
     slot_error err;
     int code = CLI_DONE;
 
+    if (host_interrupted())
+        return CLI_IO;
     if (job->filled == 0)
         return CLI_DONE;
     if (job->txn == NULL && slot_begin(job->db, SLOT_WRITE, &job->txn, &err) != SLOT_OK)
@@ -110,13 +115,38 @@ static int flush_chunk(import_job *job)
     return code;
 }
 
+/* What is there, at most n bytes; it waits for the first of them only, so that rows of a live
+ * stream are committed as they come. 0 at the end and after a failure. */
+static size_t read_input(void *context, void *buf, size_t n)
+{
+    import_job *job = context;
+    size_t got = 0;
+
+    if (!host_read(job->file, buf, n, &got))
+        job->failure = errno;
+    return got;
+}
+
 static int read_failed(const import_job *job)
 {
-    cli_say("%s: cannot read: %s", job->name, strerror(errno));
+    if (!host_interrupted())
+        cli_say("%s: cannot read: %s", job->name, strerror(job->failure));
     return CLI_IO;
 }
 
 /* ---- Raw ---- */
+
+/* As many of the n bytes as there are before the end. */
+static size_t read_fully(import_job *job, size_t n)
+{
+    size_t filled = 0, got;
+
+    do {
+        got = read_input(job, job->chunk + filled, n - filled);
+        filled += got;
+    } while (got > 0 && filled < n);
+    return filled;
+}
 
 static int import_raw(import_job *job)
 {
@@ -126,10 +156,10 @@ static int import_raw(import_job *job)
 
     do {
         room = job->wanted * job->record_size;
-        n = fread(job->chunk, 1, room, job->file);
+        n = read_fully(job, room);
         bytes += n;
         job->filled = n / job->record_size;
-        if (n < room && ferror(job->file))
+        if (job->failure != 0)
             return read_failed(job);
         if (n % job->record_size == 0)
             code = flush_chunk(job);
@@ -146,29 +176,15 @@ static int import_raw(import_job *job)
 
 /* ---- CSV ---- */
 
-static size_t read_input(void *context, void *buf, size_t n)
-{
-    const import_job *job = context;
-
-    return fread(buf, 1, n, job->file);
-}
-
-/* The name with what would confuse a terminal or a reader of lines replaced. */
-static void say_name(const char *name, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)name[i];
-
-        fputc(c < 0x20 || c == 0x7f ? '?' : c, stderr);
-    }
-}
-
 static int refused(const import_job *job, const table_problem *problem)
 {
-    fprintf(stderr, "%s:%" PRIu64 ":%" PRIu64 ": field \"", job->name, problem->line,
-            problem->column);
-    say_name(problem->field, problem->field_n);
-    fprintf(stderr, "\": %s\n", problem->reason);
+    char name[SLOT_NAME_BYTES_MAX * PRINTABLE_GROWTH + 1];
+    size_t n = problem->field_n;
+    bool is_long = n > SLOT_NAME_BYTES_MAX;
+
+    name[printable(problem->field, is_long ? SLOT_NAME_BYTES_MAX : n, name)] = '\0';
+    cli_line("%s:%" PRIu64 ":%" PRIu64 ": field \"%s%s\": %s", job->name, problem->line,
+             problem->column, name, is_long ? "..." : "", problem->reason);
     return CLI_REFUSED;
 }
 
@@ -178,15 +194,14 @@ static int no_row(const import_job *job, const csv_table *table, const csv_reade
 {
     table_problem problem;
 
-    if (ferror(job->file))
+    if (job->failure != 0)
         return read_failed(job);
     if (result == CSV_OUT_OF_MEMORY)
         return cli_no_memory();
     if (result == CSV_END && is_header) {
-        fprintf(stderr,
-                "%s:1:1: the file is empty (a header with the names of the fields, or "
-                "--no-header, is needed)\n",
-                job->name);
+        cli_line("%s:1:1: the file is empty (a header with the names of the fields, or "
+                 "--no-header, is needed)",
+                 job->name);
         return CLI_REFUSED;
     }
     if (result == CSV_END)
@@ -287,6 +302,18 @@ static int choose_format(import_job *job, const char *format)
     return CLI_DONE;
 }
 
+/* Create it, and open it. Others may do so at the same time: then theirs is taken. */
+static slot_status create_and_open(import_job *job, const slot_schema *schema,
+                                   const slot_options *options, bool *created, slot_error *err)
+{
+    slot_status status = slot_create(job->path, schema, options, err);
+
+    *created = status == SLOT_OK;
+    if (status == SLOT_OK || status == SLOT_E_EXISTS)
+        status = slot_open(job->path, options, &job->db, err);
+    return status;
+}
+
 /* Open the database; create it when it does not exist and there is a schema for it. */
 static int open_or_create(import_job *job, const slot_schema *schema,
                           const cli_open_options *open_options, bool *created)
@@ -297,15 +324,15 @@ static int open_or_create(import_job *job, const slot_schema *schema,
                                   job->direct ? SLOT_DIRECT : SLOT_TRANSACTIONAL, &options);
     slot_status status;
 
+    if (code == CLI_DONE)
+        code = cli_check_streams("import", job->path);
     if (code != CLI_DONE)
         return code;
     status = slot_open(job->path, &options, &job->db, &err);
-    if (status == SLOT_E_NO_FILE && schema != NULL) {
-        status = slot_create(job->path, schema, &options, &err);
-        *created = status == SLOT_OK;
-        if (*created)
-            status = slot_open(job->path, &options, &job->db, &err);
-    }
+    if (status == SLOT_E_NO_FILE && schema != NULL)
+        host_hold_interrupts(); /* what is created now is removed again when nothing gets into it */
+    for (int tries = 0; status == SLOT_E_NO_FILE && schema != NULL && tries < CREATE_TRIES; tries++)
+        status = create_and_open(job, schema, &options, created, &err);
     if (status != SLOT_OK)
         code = cli_error(job->path, &err);
     if (status == SLOT_E_NO_FILE && schema == NULL)
@@ -324,16 +351,7 @@ static bool is_empty(slot_db *db)
 /* Records that are appended to the file that they are read from would never end. */
 static int check_input(const import_job *job)
 {
-    size_t n = strlen(job->path) + sizeof "/records";
-    char *path = malloc(n);
-    bool same;
-
-    if (path == NULL)
-        return cli_no_memory();
-    snprintf(path, n, "%s/records", job->path);
-    same = host_is_same_file(job->file, path);
-    free(path);
-    if (same)
+    if (host_is_inside(job->file, job->path))
         return cli_usage("import", "%s is the database's own file: copy it first", job->name);
     return CLI_DONE;
 }
@@ -383,8 +401,12 @@ static int open_input(import_job *job, const char *name)
     return CLI_IO;
 }
 
-static int check_use(const import_job *job, const cli_open_options *open_options)
+static int check_use(const import_job *job, const cli_open_options *open_options,
+                     const char *schema_file, const char *input)
 {
+    if (schema_file != NULL && host_is_same_stream(schema_file, input))
+        return cli_usage("import", "the schema and the records cannot both come from %s",
+                         strcmp(input, "-") == 0 ? "standard input" : input);
     if (job->batch == 0)
         return cli_usage("import", "--batch: at least 1");
     if (job->direct && open_options->sync != NULL)
@@ -412,7 +434,7 @@ int cmd_import(int argc, char **argv)
     cli_open_init(&open_options);
     code = cli_parse(&argc, argv, options, 2, 2);
     if (code == CLI_DONE)
-        code = check_use(&job, &open_options);
+        code = check_use(&job, &open_options, schema_options.file, argv[2]);
     if (code == CLI_DONE && cli_schema_given(&schema_options))
         code = cli_schema_make(argv[0], &schema_options, &schema);
     if (code == CLI_DONE)
@@ -421,7 +443,7 @@ int cmd_import(int argc, char **argv)
         job.path = argv[1];
         code = import_into(&job, schema, format, &open_options);
         if (code == CLI_DONE)
-            fprintf(stderr, "%" PRIu64 " records imported\n", job.committed);
+            cli_line("%" PRIu64 " records imported", job.committed);
     }
     if (job.file != NULL && job.file != stdin)
         fclose(job.file);

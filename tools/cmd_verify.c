@@ -25,16 +25,19 @@ static bool report(void *context, const slot_finding *finding)
 {
     verify_job *job = context;
 
+    char place[160] = "";
+    int n = 0;
+
     job->findings += !finding->note;
-    fprintf(stderr, "slotfile: %s%s/%s", finding->note ? "note: " : "", job->path, finding->file);
     if (finding->offset != SLOT_NO_OFFSET)
-        fprintf(stderr, ": offset %" PRIu64, finding->offset);
+        n = snprintf(place, sizeof place, ": offset %" PRIu64, finding->offset);
     if (finding->length > 0)
-        fprintf(stderr, ", %" PRIu64 " bytes", finding->length);
+        n += snprintf(place + n, sizeof place - (size_t)n, ", %" PRIu64 " bytes", finding->length);
     if (finding->record_count > 0)
-        fprintf(stderr, ", records %" PRIu64 ":%" PRIu64, finding->first_record,
-                finding->first_record + finding->record_count);
-    fprintf(stderr, ": %s\n", finding->what);
+        snprintf(place + n, sizeof place - (size_t)n, ", records %" PRIu64 ":%" PRIu64,
+                 finding->first_record, finding->first_record + finding->record_count);
+    cli_say("%s%s/%s%s: %s", finding->note ? "note: " : "", job->path, finding->file, place,
+            finding->what);
     return true;
 }
 
@@ -48,11 +51,12 @@ static int verify(verify_job *job, slot_db *db)
         return cli_error(job->path, &err);
     if (slot_stat(db, &info, &err) != SLOT_OK)
         return cli_error(job->path, &err);
+    cli_print_path(job->path);
     if (status == SLOT_OK)
-        printf("%s: %" PRIu64 " records, no damage found\n", job->path, info.records);
+        printf(": %" PRIu64 " records, no damage found\n", info.records);
     else
-        printf("%s: %" PRIu64 " records, damage found in %" PRIu64 " place%s\n", job->path,
-               info.records, job->findings, job->findings == 1 ? "" : "s");
+        printf(": %" PRIu64 " records, damage found in %" PRIu64 " place%s\n", info.records,
+               job->findings, job->findings == 1 ? "" : "s");
     return cli_exit_code(status);
 }
 

@@ -102,12 +102,14 @@ static csv_result grow(csv_reader *reader)
     return CSV_ROW;
 }
 
-/* Move the row that has begun to the front and fill the buffer up. CSV_ROW: there are more bytes,
- * or the end of the input was found. */
+/* Move the row that has begun to the front and read on, until there is a line feed that may end the
+ * row, so that it is not held back until the buffer is full, or the buffer is full. CSV_ROW: there
+ * are more bytes, or the end of the input was found. */
 static csv_result refill(csv_reader *reader)
 {
     size_t used = (size_t)(reader->end - reader->row);
     csv_result result = CSV_ROW;
+    bool may_end = false;
     size_t n;
 
     memmove(reader->buffer, reader->row, used);
@@ -115,9 +117,10 @@ static csv_result refill(csv_reader *reader)
     reader->end = reader->buffer + used;
     if (used == reader->capacity)
         result = grow(reader);
-    while (result == CSV_ROW && !reader->at_end && used < reader->capacity) {
+    while (result == CSV_ROW && !reader->at_end && !may_end && used < reader->capacity) {
         n = reader->config.read(reader->config.context, reader->end, reader->capacity - used);
         reader->at_end = n == 0;
+        may_end = memchr(reader->end, '\n', n) != NULL;
         reader->end += n;
         used += n;
     }
@@ -318,12 +321,18 @@ static void finish_row(csv_reader *reader, const position *at)
 /* Skip a byte order mark; it is no part of the first line's columns. */
 static csv_result begin(csv_reader *reader)
 {
+    static const char mark[3] = "\xef\xbb\xbf";
     csv_result result = CSV_ROW;
+    size_t n = 0;
 
-    while (result == CSV_ROW && reader->end - reader->row < 3 && !reader->at_end)
+    /* No byte more is waited for than it takes to see that there is none. */
+    while (result == CSV_ROW && n < sizeof mark && memcmp(reader->row, mark, n) == 0 &&
+           !reader->at_end) {
         result = refill(reader);
-    if (reader->end - reader->row >= 3 && memcmp(reader->row, "\xef\xbb\xbf", 3) == 0)
-        reader->row += 3;
+        n = (size_t)(reader->end - reader->row);
+    }
+    if (n >= sizeof mark && memcmp(reader->row, mark, sizeof mark) == 0)
+        reader->row += sizeof mark;
     reader->has_begun = true;
     return result;
 }

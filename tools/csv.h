@@ -21,7 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads up to n bytes into buf and returns how many; 0 is the end, for good. */
+/* Reads up to n bytes into buf and returns how many; 0 is the end, for good. It may return fewer
+ * than there will be: a row is handed out as soon as its line end was read. */
 typedef size_t (*csv_read_fn)(void *context, void *buf, size_t n);
 
 typedef struct csv_config {

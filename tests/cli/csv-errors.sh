@@ -86,7 +86,7 @@ bad '1:1: the file is empty (a header with the names of the fields, or --no-head
 printf '\357\273\277id,nome\n' >bad.csv
 bad '1:4: field "nome": unknown column (take it out, or import with a schema that has it)'
 printf 'a\033[31mb\n' >bad.csv
-bad '1:1: field "a?[31mb": unknown column (take it out, or import with a schema that has it)'
+bad '1:1: field "a\x1b[31mb": unknown column (take it out, or import with a schema that has it)'
 
 # Without a header, and from standard input.
 printf '300,a\n' >bad.csv

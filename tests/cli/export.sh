@@ -76,7 +76,7 @@ err_is 'slotfile: bad.slots/records: offset 3: record 3, field "ok": the bytes a
 same o.csv p.csv
 run 1 export bad.slots -o new.csv
 absent new.csv
-set -- *.part-*
+set -- slotfile-part-*
 absent "$1"
 run 0 export bad.slots --format raw
 printf '\000\000\000\007\000' >want
