@@ -12,20 +12,24 @@
  * wrong ends it with status 1, and the line before tells the seed: the same seed does the same
  * again.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crash/systematic.h"
+#include "crash/varied.h"
 #include "crash/workload.h"
 
 struct settings {
     uint64_t from, seeds, states;
+    uint64_t least;
     uint32_t images, every;
+    uint32_t steps;
     uint32_t preemptions;
     uint32_t part, parts;
     const char *only;
-    bool verbose;
+    bool verbose, told, unharmed;
 };
 
 /* A run and how it is crashed. */
@@ -34,6 +38,7 @@ struct plan {
     uint32_t images;
     uint32_t permille; /* of the steps: at one in `every` of these crash images are checked */
     uint32_t every;
+    uint32_t steps; /* varied: of 1,000 */
 };
 
 static void crash_here(void *context, struct sim_world *world, const struct sim_step *step)
@@ -144,13 +149,32 @@ static void run_faults(struct plan *plan, uint64_t seed, const struct sim_config
         run_crash_images(run, run->world, plan->images);
 }
 
+static void run_varied(struct plan *plan, uint64_t seed, const struct sim_config *config)
+{
+    (void)config; /* it draws its own */
+    varied_run(&plan->run, seed, plan->images, plan->steps);
+}
+
+/* What runs now, should the program fall in it. */
+static const char *now_kind = "";
+static uint64_t now_seed;
+
+static void tell_seed(int number)
+{
+    printf("%s, seed %llu: signal %d\nFAILED at seed %llu\n", now_kind,
+           (unsigned long long)now_seed, number, (unsigned long long)now_seed);
+    (void)fflush(stdout);
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
 static bool wanted(const struct settings *settings, const char *kind)
 {
     return settings->only == NULL || strcmp(settings->only, kind) == 0;
 }
 
-static bool one_seed(const struct settings *settings, uint64_t seed, uint64_t *states,
-                     uint64_t *commits)
+static bool one_seed(const struct settings *settings, uint64_t seed, struct tally *tally,
+                     uint64_t *states, uint64_t *commits)
 {
     static const struct {
         const char *name;
@@ -158,7 +182,8 @@ static bool one_seed(const struct settings *settings, uint64_t seed, uint64_t *s
     } kinds[] = {{"single", run_single},
                  {"many", run_many},
                  {"threads", run_threads},
-                 {"faults", run_faults}};
+                 {"faults", run_faults},
+                 {"varied", run_varied}};
     static struct plan plan;
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -173,6 +198,12 @@ static bool one_seed(const struct settings *settings, uint64_t seed, uint64_t *s
         config.flavour = seed % 4 == 3 ? SIM_WINDOWS : SIM_LINUX;
         plan.images = settings->images;
         plan.every = settings->every;
+        plan.steps = settings->steps;
+        plan.run.tally = tally;
+        plan.run.told = settings->told;
+        plan.run.unharmed = settings->unharmed;
+        now_kind = kinds[i].name;
+        now_seed = seed;
         kinds[i].run(&plan, seed, &config);
         *states += plan.run.states;
         *commits += plan.run.commits;
@@ -202,6 +233,14 @@ static bool parse(struct settings *settings, int argc, char **argv)
             settings->verbose = true;
             continue;
         }
+        if (strcmp(argv[i], "--tell") == 0) {
+            settings->told = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--unharmed") == 0) {
+            settings->unharmed = true;
+            continue;
+        }
         if (strcmp(argv[i], "--from") == 0)
             settings->from = number(value);
         else if (strcmp(argv[i], "--seeds") == 0)
@@ -218,6 +257,10 @@ static bool parse(struct settings *settings, int argc, char **argv)
             settings->part = (uint32_t)number(value);
         else if (strcmp(argv[i], "--parts") == 0)
             settings->parts = (uint32_t)number(value);
+        else if (strcmp(argv[i], "--steps") == 0)
+            settings->steps = (uint32_t)number(value);
+        else if (strcmp(argv[i], "--least") == 0)
+            settings->least = number(value);
         else if (strcmp(argv[i], "--only") == 0)
             settings->only = value;
         else
@@ -244,7 +287,8 @@ static int run_systematic(const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {.from = 1, .seeds = 1, .images = 2, .every = 1, .parts = 1};
+    struct settings settings = {.from = 1, .seeds = 1, .images = 2, .every = 1, .steps = 10, .parts = 1};
+    static struct tally tally;
     uint64_t states = 0, commits = 0, seed;
 
     if (!parse(&settings, argc, argv)) {
@@ -253,14 +297,22 @@ int main(int argc, char **argv)
                         "             [--systematic N [--part N --parts N]]\n");
         return 2;
     }
+    (void)signal(SIGSEGV, tell_seed);
+    (void)signal(SIGABRT, tell_seed);
     if (settings.preemptions > 0)
         return run_systematic(&settings);
     for (seed = settings.from; seed < settings.from + settings.seeds || states < settings.states;
          seed++) {
-        if (!one_seed(&settings, seed, &states, &commits)) {
+        if (!one_seed(&settings, seed, &tally, &states, &commits)) {
             printf("FAILED at seed %llu\n", (unsigned long long)seed);
             return 1;
         }
+    }
+    if (tally.runs > 0)
+        tally_print(&tally, stdout);
+    if (settings.least > 0 && !tally_is_enough(&tally, settings.least, stdout)) {
+        printf("FAILED: the runs were not varied enough\n");
+        return 1;
     }
     printf("PASSED %llu crash states over %llu seeds, %llu commits\n", (unsigned long long)states,
            (unsigned long long)(seed - settings.from), (unsigned long long)commits);

@@ -126,6 +126,7 @@ struct sim_process {
     uint64_t number; /* what os->process says */
     void *context;   /* the driver's */
     bool alive;      /* neither ended nor killed */
+    bool killed;
 
     struct sim_process_inside *inside; /* private */
 };
@@ -319,7 +320,7 @@ enum {
 
 /*
  * From now on, make the nth call (1 is the next) of one function fail, or of any that returns an
- * os_result when `function` is NULL. Up to 4 rules at a time; sim_mend removes them. `sync` that
+ * os_result when `function` is NULL (then load, store and populate with SLOT_E_LOST). Up to 4 rules at a time; sim_mend removes them. `sync` that
  * fails so has done nothing and can be tried again; see sim_fail_sync for one that cannot.
  */
 void sim_fail(struct sim_process *process, const char *function, uint64_t nth, int how,
@@ -347,7 +348,13 @@ void sim_fail_sync(struct sim_process *process, uint64_t nth, sim_loss loss, uin
 /* The same, now, in the background: each opening is told by its next sync, once. */
 void sim_fail_writeback(struct sim_world *world, const char *path, sim_loss loss, uint64_t seed);
 
-/* How many syncs and write-backs of this world have failed so. */
+/* Calls, allocations and syncs that were made to fail in this world so far. */
+uint64_t sim_failures(const struct sim_world *world);
+
+/* Those of the calls that did the first half of it. */
+uint64_t sim_shorts(const struct sim_world *world);
+
+/* How many syncs and write-backs of this world have lost something. */
 uint64_t sim_losses(const struct sim_world *world);
 
 /*

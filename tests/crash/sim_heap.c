@@ -37,6 +37,11 @@ uint64_t sim_heap_calls(const struct sim_process *process)
     return process->inside->heap.calls;
 }
 
+uint64_t sim_heap_failed(const struct sim_process *process)
+{
+    return process->inside->heap.failed;
+}
+
 void sim_heap_fail(struct sim_process *process, uint64_t nth, int how)
 {
     process->inside->heap.fails_in = nth;
@@ -54,6 +59,8 @@ static bool may_allocate(struct sim_process_inside *owner)
     fails = heap->fails_in == 1;
     if (heap->fails_in > 1 || (heap->fails_how & SIM_FOREVER) == 0)
         heap->fails_in -= heap->fails_in > 0;
+    heap->failed += fails;
+    sim_running->world->failures += fails;
     return !fails;
 }
 

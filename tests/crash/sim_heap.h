@@ -27,4 +27,7 @@ uint64_t sim_heap_calls(const struct sim_process *process);
 /* Make the nth allocation from now on (1 is the next) return NULL; SIM_ONCE or SIM_FOREVER. */
 void sim_heap_fail(struct sim_process *process, uint64_t nth, int how);
 
+/* How many allocations were made to fail. */
+uint64_t sim_heap_failed(const struct sim_process *process);
+
 #endif

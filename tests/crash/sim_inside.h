@@ -140,6 +140,7 @@ struct sim_heap {
     uint64_t pieces, calls;
     uint64_t fails_in; /* allocations until one fails; 0: none */
     int fails_how;
+    uint64_t failed;
     void (*give_up)(struct sim_process_inside *owner, bool free_them);
 };
 
@@ -182,6 +183,7 @@ struct sim_world {
     uint32_t version_count, version_room, version_free;
     uint64_t changes;
     uint64_t boots; /* power cuts until now */
+    uint64_t failures, shorts; /* calls that were made to fail, half of their work done */
     uint64_t losses; /* syncs that have failed and write-backs that were lost */
 
     struct sim_process **processes;

@@ -235,6 +235,16 @@ void sim_fail_writeback(struct sim_world *world, const char *path, sim_loss loss
     disk_sync_failed(world, node, loss, seed);
 }
 
+uint64_t sim_failures(const struct sim_world *world)
+{
+    return world->failures;
+}
+
+uint64_t sim_shorts(const struct sim_world *world)
+{
+    return world->shorts;
+}
+
 uint64_t sim_losses(const struct sim_world *world)
 {
     return world->losses;

@@ -59,6 +59,7 @@ struct sim_process *sim_process_new(struct sim_world *world)
     process->number = FIRST_NUMBER + world->next_number++;
     process->context = NULL;
     process->alive = true;
+    process->killed = false;
     process->inside->who = UINT64_C(1) << (world->process_count % WHO_BITS);
     world->process_count++;
     return process;
@@ -81,6 +82,7 @@ static void end_process(struct sim_process *process, bool killed)
 
     process->inside->left_behind = !sim_process_is_clean(process);
     process->alive = false;
+    process->killed = killed;
     process_release(process);
     if (heap->give_up != NULL)
         heap->give_up(process->inside, killed);

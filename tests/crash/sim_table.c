@@ -31,6 +31,12 @@ void table_point_at(struct sim_process *process, enum sim_function function,
     sched_point(process, &step);
 }
 
+/* What touches pages can tell one thing only. */
+static bool touches_pages(enum sim_function function)
+{
+    return function == SIM_FN_load || function == SIM_FN_store || function == SIM_FN_populate;
+}
+
 /* Count a call; whether it is to fail, and how. */
 bool table_faulty(struct sim_process *process, enum sim_function function, bool *half,
                   os_result *result)
@@ -49,12 +55,16 @@ bool table_faulty(struct sim_process *process, enum sim_function function, bool 
         if (rule->left == 1 && !fails) {
             fails = true;
             *half = (rule->how & SIM_HALF) != 0;
+            process->world->shorts += *half;
             *result = rule->result;
+            if (rule->function == SIM_FUNCTION_COUNT && touches_pages(function))
+                *result = (os_result){SLOT_E_LOST, 0};
         }
         if (rule->left > 1 || (rule->how & SIM_FOREVER) == 0)
             rule->left--;
     }
     in->failed += fails;
+    process->world->failures += fails;
     return fails;
 }
 

@@ -250,6 +250,7 @@ static bool sync_fails(struct sim_process *process, struct os_file *file, struct
     disk_sync_failed(process->world, node, in->sync_loss, in->sync_seed);
     file->errors_told = node->errors;
     in->failed++;
+    process->world->failures++;
     return true;
 }
 

@@ -34,6 +34,19 @@ void run_wrong(struct run *run, const char *what, ...)
     sim_stop(run->world);
 }
 
+void run_tell(const struct run *run, const char *what, ...)
+{
+    va_list arguments;
+
+    if (!run->told)
+        return;
+    fprintf(stderr, "%llu: ", (unsigned long long)sim_points(run->world));
+    va_start(arguments, what);
+    (void)vfprintf(stderr, what, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
 /* Sizes at the edges: many in a block, few, one; a block of exactly 4096; one record larger. */
 static uint32_t record_size_of(uint64_t seed)
 {
@@ -42,7 +55,25 @@ static uint32_t record_size_of(uint64_t seed)
     return sizes[seed % (sizeof sizes / sizeof sizes[0])];
 }
 
+void run_met(struct run *run, enum tally_item item)
+{
+    run->items |= tally_bit(item);
+}
+
+void run_count_state(struct run *run)
+{
+    run->states++;
+    if (run->tally != NULL)
+        tally_state(run->tally, run->items);
+}
+
 void run_init(struct run *run, uint64_t seed, const struct sim_config *config)
+{
+    run_init_sized(run, seed, config, record_size_of(seed));
+}
+
+void run_init_sized(struct run *run, uint64_t seed, const struct sim_config *config,
+                    uint32_t record_size)
 {
     struct sim_process *process;
     slot_schema *schema = NULL;
@@ -52,7 +83,7 @@ void run_init(struct run *run, uint64_t seed, const struct sim_config *config)
     run->seed = seed;
     run->random = seed;
     run->world = sim_world_make(config);
-    model_init(&run->model, record_size_of(seed));
+    model_init(&run->model, record_size);
     slot_options_init(&run->options);
     run->options.wait_ms = 400;
     run->options.log_limit_bytes = (3 + run_random(run, 3)) << 16;
@@ -79,12 +110,13 @@ slot_db *run_open(struct run *run, struct sim_process *process, const slot_optio
     slot_db *db = NULL;
     slot_status status = slot__db_open_on(&process->os, RUN_PATH, options, &db, &err);
 
+    run_tell(run, "%llu opens: %s", (unsigned long long)process->number, slot_status_text(status));
     if (status == SLOT_OK) {
         db->io_bytes = UINT64_C(8) << 10; /* so that direct appends happen */
         db->log.piece_bytes = UINT64_C(8) << 10;
         return db;
     }
-    if (status != SLOT_E_BUSY && !run->lenient)
+    if (status != SLOT_E_BUSY && !run->lenient && !run_tolerates(run, status))
         run_wrong(run, "open: %s: %s (%s)", err.file, err.what, slot_status_text(status));
     return NULL;
 }
@@ -92,9 +124,11 @@ slot_db *run_open(struct run *run, struct sim_process *process, const slot_optio
 void run_close(struct run *run, slot_db *db)
 {
     slot_error err;
+    uint64_t process = db->os->process(db->os);
     slot_status status = slot_close(db, &err);
 
-    if (status != SLOT_OK && !run->lenient)
+    run_tell(run, "%llu has closed: %s", (unsigned long long)process, slot_status_text(status));
+    if (status != SLOT_OK && !run->lenient && !run_tolerates(run, status))
         run_wrong(run, "close: %s: %s (%s)", err.file, err.what, slot_status_text(status));
 }
 
@@ -102,7 +136,50 @@ void run_close(struct run *run, slot_db *db)
 static bool is_answer(const struct run *run, slot_status status)
 {
     return status == SLOT_OK || status == SLOT_E_BUSY || status == SLOT_E_LOG_FULL ||
-           status == SLOT_E_TXN_TOO_LARGE || run->lenient != 0;
+           status == SLOT_E_TXN_TOO_LARGE || run->lenient != 0 || run_tolerates(run, status);
+}
+
+/* A failed sync of this session may have taken bytes from under those who still have it open. */
+static bool is_reverted(const struct run *run)
+{
+    return run->reverts && sim_losses(run->world) != run->losses;
+}
+
+bool run_tolerates(const struct run *run, slot_status status)
+{
+    if (!run->varied)
+        return false;
+    switch (status) {
+    case SLOT_E_IO:
+    case SLOT_E_NO_SPACE:
+    case SLOT_E_NO_MEMORY:
+    case SLOT_E_POISONED:
+    case SLOT_E_UNKNOWN:
+    case SLOT_E_LOST:
+        return sim_failures(run->world) > 0;
+    case SLOT_E_BUSY:
+    case SLOT_E_READERS_FULL:
+    case SLOT_E_NEEDS_RECOVERY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- looking ---- */
+
+/*
+ * Another session than before: whoever began it has recovered the database, or found it closed.
+ * What was acknowledged without a flush may be gone if a flush has failed meanwhile.
+ */
+static void note_session(struct run *run, const slot_db *db)
+{
+    if (db->access == SLOT_READ_ONLY || db->session == run->session)
+        return;
+    if (sim_losses(run->world) != run->losses)
+        run->model.visible = run->model.durable;
+    run->session = db->session;
+    run->losses = sim_losses(run->world);
 }
 
 /* Snapshots are exact: the state of their position in the log, and no newer one. */
@@ -110,11 +187,38 @@ static void note_snapshot(struct run *run, const slot_db *db, const slot_txn *tx
 {
     uint32_t other = 0;
 
-    if (number < 0 || db->access == SLOT_READ_ONLY || run->lenient)
+    if (db->access == SLOT_READ_ONLY || run->lenient)
         return;
     if (!model_note(&run->model, db->session, txn->seen.lsn, (uint32_t)number, &other))
         run_wrong(run, "the snapshot at %llu is state %d, and was state %u before",
                   (unsigned long long)txn->seen.lsn, number, (unsigned)other);
+}
+
+/* A writer that has lost what it appended, or builds on what then could not be flushed, cannot
+ * commit, whatever it sees. */
+static bool is_doomed(const struct run *run, const slot_db *db, const slot_txn *txn)
+{
+    if (!run_tolerates(run, SLOT_E_POISONED))
+        return false;
+    return txn->doomed != SLOT_OK || (txn->writing && slot__db_is_poisoned(db));
+}
+
+/* The state that a transaction sees, which was begun when `visible` was; -1: none, which need not
+ * be wrong. */
+static int look(struct run *run, const slot_db *db, slot_txn *txn, uint32_t visible,
+                const char *who)
+{
+    const char *why = NULL;
+    int number = model_look(&run->model, txn, &why);
+    bool excused = run->lenient || is_reverted(run) ||
+                   (number < 0 && why == MODEL_UNREADABLE && run_tolerates(run, SLOT_E_IO));
+
+    if (number < (int)visible && !excused && !is_doomed(run, db, txn))
+        run_wrong(run, "a %s sees state %d, %u was acknowledged: %s", who, number,
+                  (unsigned)visible, why != NULL ? why : "");
+    else if (number >= 0)
+        note_snapshot(run, db, txn, number);
+    return number;
 }
 
 /* ---- writing ---- */
@@ -127,6 +231,7 @@ struct change {
     slot_txn *txn;
     struct model_state state;
     slot_error err;
+    bool failed; /* a call before, and its caller went on */
 };
 
 static slot_status put(struct change *change, uint32_t recno, uint32_t version)
@@ -157,10 +262,12 @@ static slot_status change_record(struct change *change)
 
     if (recno == 0)
         return SLOT_OK;
-    if (change->state.version[recno] == MODEL_DELETED)
-        return slot_put(change->txn, recno, &version, &change->err) == SLOT_DELETED
-                   ? SLOT_OK
-                   : SLOT_E_CORRUPT;
+    if (change->state.version[recno] == MODEL_DELETED) {
+        status = slot_put(change->txn, recno, &version, &change->err);
+        if (status == SLOT_OK)
+            run_wrong(run, "record %u is deleted and can be put", (unsigned)recno);
+        return status == SLOT_DELETED ? SLOT_OK : status;
+    }
     if (run_random(run, 6) == 0) {
         status = slot_delete(change->txn, recno, &change->err);
         version = MODEL_DELETED;
@@ -232,22 +339,45 @@ static slot_status insert(struct change *change)
     return SLOT_OK;
 }
 
+static slot_status number_state(struct change *change, uint32_t number)
+{
+    uint8_t record[RECORD_MAX];
+    slot_status status;
+
+    model_fill(&change->run->model, record, 0, number);
+    if (change->state.records == 0)
+        status = slot_append(change->txn, record, 1, NULL, &change->err);
+    else
+        status = slot_put(change->txn, 0, record, &change->err);
+    if (status != SLOT_OK)
+        return status;
+    change->state.records += change->state.records == 0;
+    change->state.version[0] = number;
+    return SLOT_OK;
+}
+
+/* Whether the caller takes what a call said for an answer and goes on with its transaction. */
+static bool goes_on(struct change *change, const char *what, slot_status status)
+{
+    if (status == SLOT_OK)
+        return true;
+    run_tell(change->run, "%llu: %s: %s: %s", (unsigned long long)change->process->number, what,
+             change->err.what, slot_status_text(status));
+    if (!change->run->goes_on || !is_answer(change->run, status) || status == SLOT_E_LOST)
+        return false; /* LOST: nobody knows what the record is now */
+    change->failed = true;
+    return true;
+}
+
 /* The state's number goes into record 0; then changes by chance. */
 static slot_status make_changes(struct change *change, uint32_t number)
 {
     struct run *run = change->run;
-    uint8_t record[RECORD_MAX];
-    slot_status status = SLOT_OK;
+    slot_status status = number_state(change, number);
     uint64_t n = 1 + run_random(run, 5);
 
-    model_fill(&run->model, record, 0, number);
-    if (change->state.records == 0) {
-        status = slot_append(change->txn, record, 1, NULL, &change->err);
-        change->state.records = 1;
-    } else {
-        status = slot_put(change->txn, 0, record, &change->err);
-    }
-    change->state.version[0] = number;
+    if (goes_on(change, "numbering the state", status) && change->failed)
+        status = number_state(change, number); /* once more: without it there is no state */
     for (uint64_t i = 0; i < n && status == SLOT_OK; i++) {
         uint64_t what = run_random(run, 8);
 
@@ -255,59 +385,82 @@ static slot_status make_changes(struct change *change, uint32_t number)
             status = change_record(change);
         else
             status = what < 6 ? append(change) : insert(change);
+        if (goes_on(change, what < 4 ? "put or delete" : what < 6 ? "append" : "insert", status))
+            status = SLOT_OK;
     }
     return status;
 }
 
 /* The commit has been called: what it is told decides what may be there. */
-static void note_commit(struct run *run, uint32_t number, slot_status status, bool full)
+static void note_commit(const struct change *change, uint32_t number, uint64_t ticket,
+                        slot_status status)
 {
+    struct run *run = change->run;
     struct model *model = &run->model;
+    bool full = change->db->sync == SLOT_SYNC_FULL;
 
     if (status == SLOT_OK) {
         run->commits++;
         model->visible = number > model->visible ? number : model->visible;
         if (full && number > model->durable)
             model->durable = number;
-    } else if (status != SLOT_E_UNKNOWN && model->newest == number) {
+        if (change->failed)
+            run_met(run, TALLY_WENT_ON);
+        run_met(run, full ? TALLY_FULL : TALLY_NORMAL);
+    } else if (status == SLOT_E_UNKNOWN) {
+        run_met(run, TALLY_UNKNOWN);
+    } else if (model->newest == number && run->tickets == ticket) {
         model->newest = number - 1;
     }
+}
+
+/* A writer sees its own changes, and nothing of a call that has failed. */
+static bool sees_itself(struct change *change)
+{
+    struct run *run = change->run;
+    const char *why = NULL;
+
+    if (run_random(run, 4) != 0 || run->lenient || is_reverted(run) ||
+        model_sees(&run->model, &change->state, change->txn, &why) ||
+        (why == MODEL_UNREADABLE && run_tolerates(run, SLOT_E_IO)) ||
+        is_doomed(run, change->db, change->txn))
+        return true;
+    run_wrong(run, "a writer does not see its own changes%s: %s",
+              change->failed ? " after a call that failed" : "", why);
+    return false;
 }
 
 static void finish(struct change *change, uint32_t number, slot_status status)
 {
     struct run *run = change->run;
     struct model *model = &run->model;
-    const char *why = NULL;
+    uint64_t ticket;
 
     sim_unlend(change->process);
     if (status != SLOT_OK && !is_answer(run, status))
         run_wrong(run, "change: %s: %s (%s)", change->err.file, change->err.what,
                   slot_status_text(status));
-    if (status != SLOT_OK || run_random(run, 7) == 0) {
-        slot_abort(change->txn);
-        return;
-    }
-    if (run_random(run, 4) == 0 && !run->lenient &&
-        !model_sees(model, &change->state, change->txn, &why)) {
-        run_wrong(run, "a writer does not see its own changes: %s", why);
+    if (status != SLOT_OK || run_random(run, 7) == 0 || !sees_itself(change)) {
         slot_abort(change->txn);
         return;
     }
     model->state[number] = change->state;
     model->newest = number;
+    ticket = ++run->tickets;
     status = slot_commit(change->txn, &change->err);
+    run_tell(run, "%llu commits state %u (%u records): %s",
+             (unsigned long long)change->process->number, (unsigned)number,
+             (unsigned)change->state.records, slot_status_text(status));
     if (!is_answer(run, status))
         run_wrong(run, "commit: %s: %s (%s)", change->err.file, change->err.what,
                   slot_status_text(status));
-    note_commit(run, number, status, change->db->sync == SLOT_SYNC_FULL);
+    note_commit(change, number, ticket, status);
 }
 
 /* One write transaction; false when this handle cannot go on. */
 bool run_write_once(struct run *run, struct sim_process *process, slot_db *db)
 {
     struct change change = {.run = run, .process = process, .db = db};
-    const char *why = NULL;
     slot_status status = slot_begin(db, SLOT_WRITE, &change.txn, &change.err);
     int number;
 
@@ -317,18 +470,13 @@ bool run_write_once(struct run *run, struct sim_process *process, slot_db *db)
                       slot_status_text(status));
         return status == SLOT_E_BUSY;
     }
-    number = model_look(&run->model, change.txn, &why);
-    if (number < (int)run->model.visible && !run->lenient) {
-        run_wrong(run, "a writer sees state %d, %u was acknowledged: %s", number,
-                  run->model.visible, why != NULL ? why : "");
+    note_session(run, db);
+    number = look(run, db, change.txn, run->model.visible, "writer");
+    run_tell(run, "%llu begins to write on state %d", (unsigned long long)process->number, number);
+    if (number < 0 || run->wrong[0] != '\0' || number + 1 >= (int)MODEL_STATES) {
         slot_abort(change.txn);
         return false;
     }
-    if (number < 0 || number + 1 >= (int)MODEL_STATES) {
-        slot_abort(change.txn);
-        return false;
-    }
-    note_snapshot(run, db, change.txn, number);
     change.state = run->model.state[number];
     run->model.newest = (uint32_t)number; /* what a dead writer had begun is decided */
     status = make_changes(&change, (uint32_t)number + 1);
@@ -408,17 +556,18 @@ static void read_twice(struct run *run, slot_txn *txn, int number)
     if (have)
         memcpy(copy, lent, run->model.record_size);
     for (int i = 0; i < 3; i++) {
-        if (!model_sees(&run->model, &run->model.state[number], txn, &why) && !run->lenient)
+        if (!model_sees(&run->model, &run->model.state[number], txn, &why) && !run->lenient &&
+            !is_reverted(run) && !(why == MODEL_UNREADABLE && run_tolerates(run, SLOT_E_IO)))
             run_wrong(run, "a reader's state %d has changed: %s", number, why);
     }
-    if (have && memcmp(copy, lent, run->model.record_size) != 0)
+    if (have && !is_reverted(run) && memcmp(copy, lent, run->model.record_size) != 0)
         run_wrong(run, "the bytes of a lent record have changed");
 }
 
 void run_read_once(struct run *run, slot_db *db)
 {
     uint32_t visible = run->model.visible;
-    const char *why = NULL;
+    uint64_t session = run->session;
     slot_txn *txn = NULL;
     slot_error err;
     slot_status status = slot_begin(db, SLOT_READ, &txn, &err);
@@ -429,13 +578,13 @@ void run_read_once(struct run *run, slot_db *db)
             run_wrong(run, "begin to read: %s (%s)", err.what, slot_status_text(status));
         return;
     }
-    number = model_look(&run->model, txn, &why);
-    if (number < (int)visible && !run->lenient)
-        run_wrong(run, "a reader sees state %d, %u was acknowledged before: %s", number, visible,
-                  why != NULL ? why : "");
-    else if (number >= 0)
+    note_session(run, db);
+    if (run->session != session)
+        visible = run->model.visible < visible ? run->model.visible : visible;
+    number = look(run, db, txn, visible, "reader");
+    run_tell(run, "a reader has state %d", number);
+    if (number >= 0)
         read_twice(run, txn, number);
-    note_snapshot(run, db, txn, number);
     slot_end(txn);
 }
 
@@ -577,7 +726,7 @@ static void crash_in_recovery(void *context, struct sim_world *world, const stru
     if (run->wrong[0] != '\0' || step->step % nested->every != nested->seed % nested->every)
         return;
     run->depth++;
-    run->states++;
+    run_count_state(run);
     run_check(run,
               sim_fork_crashed(world, (sim_policy)(step->step % SIM_CRASH_POLICIES),
                                nested->seed + step->step),
@@ -587,8 +736,10 @@ static void crash_in_recovery(void *context, struct sim_world *world, const stru
 
 void run_check(struct run *run, struct sim_world *world, bool thorough)
 {
-    struct nested nested = {run, 5, run->states};
-    bool nest = run->depth < 2 && (thorough || run->states % 16 == 0);
+    /* Varied runs are many: crashes within crashes are left to the others, mostly. */
+    struct nested nested = {run, run->varied ? 15 : 5, run->states};
+    bool nest = run->varied ? run->depth < 1 && run->states % 256 == 0
+                            : run->depth < 2 && (thorough || run->states % 16 == 0);
 
     if (nest)
         sim_on_step(world, crash_in_recovery, &nested);
@@ -608,7 +759,7 @@ void run_crash_images(struct run *run, struct sim_world *world, uint32_t images)
         for (uint32_t i = 0; i < (one ? 1 : images) && run->wrong[0] == '\0'; i++) {
             uint64_t seed = run->states * 31 + run->seed;
 
-            run->states++;
+            run_count_state(run);
             run_check(run, sim_fork_crashed(world, (sim_policy)policy, seed),
                       run->states % 64 == 0);
             if (run->wrong[0] != '\0' && !run->quiet)

@@ -11,6 +11,7 @@
 
 #include "crash/model.h"
 #include "crash/sim.h"
+#include "crash/tally.h"
 
 #define RUN_PATH "/x.slots"
 
@@ -27,12 +28,26 @@ struct run {
     slot_db *shared;       /* of run_shared_*: opened by one thread, used by all */
     uint32_t users;        /* threads that still do */
     uint32_t depth;        /* crashes within the recovery of crashes */
+    bool varied;           /* varied.h: errors only where something was made to fail */
+    bool goes_on;          /* callers go on after calls that have failed */
+    bool reverts;          /* a sync that fails takes bytes from the caches */
+    uint64_t session;      /* that was looked into last, */
+    uint64_t losses;       /* and how many syncs had failed when it began */
+    uint64_t tickets;      /* commits that were called */
+    struct tally *tally;   /* NULL: nobody counts */
+    tally_set items;       /* what this run has had so far */
     bool quiet;            /* do not print what is wrong */
+    bool unharmed;         /* no damage between lives */
+    bool told;             /* print what processes do, and what they are told */
     char wrong[400];
 };
 
 /* A machine with an empty database. Everything else follows from the seed. */
 void run_init(struct run *run, uint64_t seed, const struct sim_config *config);
+
+/* The same with records of that size. */
+void run_init_sized(struct run *run, uint64_t seed, const struct sim_config *config,
+                    uint32_t record_size);
 void run_release(struct run *run);
 
 /* Check every write to `records` against the durable log (wal_rule.c). */
@@ -43,6 +58,18 @@ uint64_t run_random(struct run *run, uint64_t n);
 
 /* Note what is wrong: a printf format. */
 void run_wrong(struct run *run, const char *what, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line on stderr, if they are wanted. */
+void run_tell(const struct run *run, const char *what, ...) __attribute__((format(printf, 2, 3)));
+
+/* Something has happened, or was chosen. */
+void run_met(struct run *run, enum tally_item item);
+
+/* One more state is about to be checked. */
+void run_count_state(struct run *run);
+
+/* Whether a call may return that, with all that was made to fail so far. */
+bool run_tolerates(const struct run *run, slot_status status);
 
 /* The parts of what follows: open and close a handle, one write or read transaction with all
  * checks. NULL and false: it cannot go on, which need not be wrong. */

@@ -1,0 +1,289 @@
+#include "crash/damage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/handle.h"
+
+#define FILES_MAX 64u
+#define PATH_ROOM 64u
+
+enum kind { META, SCHEMA, RECORDS, SUMS, DELETED, LOG, SHARED, INDEX, KINDS };
+
+static const struct {
+    const char *name; /* what an error or a finding calls the file; of the log, its beginning */
+    enum tally_item item;
+} kinds[KINDS] = {
+    {"meta", TALLY_DAMAGED_META},       {"schema", TALLY_DAMAGED_SCHEMA},
+    {"records", TALLY_DAMAGED_RECORDS}, {"sums", TALLY_DAMAGED_SUMS},
+    {"deleted", TALLY_DAMAGED_DELETED}, {"log", TALLY_DAMAGED_LOG},
+    {"shared", TALLY_DAMAGED_SHARED},   {"index", TALLY_DAMAGED_INDEX},
+};
+
+/* Files of one kind. */
+struct files {
+    enum kind kind;
+    uint32_t n;
+    char path[FILES_MAX][PATH_ROOM];
+};
+
+/* What was done to which file, and what was found of it. */
+struct damage {
+    struct run *run;
+    enum kind kind;
+    char path[PATH_ROOM];
+    uint64_t offset, n;
+    uint32_t floor; /* the oldest state that may be there */
+    bool under_way; /* a checkpoint was, when all ended */
+    bool named;     /* verify has named the place, */
+    uint64_t first, count; /* and these records of it; 0: none */
+};
+
+/* ---- where ---- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool is_kind(const char *path, enum kind kind)
+{
+    bool log = strncmp(path, RUN_PATH "/log/", sizeof RUN_PATH "/log/" - 1) == 0;
+    char name[PATH_ROOM];
+
+    if (kind == LOG || kind == INDEX)
+        return log && ends_with(path, ".index") == (kind == INDEX);
+    (void)snprintf(name, sizeof name, RUN_PATH "/%s", kinds[kind].name);
+    return strcmp(path, name) == 0;
+}
+
+static bool collect(void *context, const char *path, bool directory, uint64_t size)
+{
+    struct files *files = context;
+
+    if (!directory && size > 0 && is_kind(path, files->kind) && files->n < FILES_MAX)
+        (void)snprintf(files->path[files->n++], PATH_ROOM, "%s", path);
+    return true;
+}
+
+/* Some sector of the file, with something in it if there is one. */
+static uint64_t pick_sector(struct run *run, const uint8_t *bytes, uint64_t size)
+{
+    static const uint8_t zeros[SIM_SECTOR];
+    uint64_t at = 0;
+
+    for (int i = 0; i < 40; i++) {
+        uint64_t n;
+
+        at = run_random(run, (size + SIM_SECTOR - 1) / SIM_SECTOR) * SIM_SECTOR;
+        n = size - at < SIM_SECTOR ? size - at : SIM_SECTOR;
+        if (memcmp(bytes + at, zeros, (size_t)n) != 0)
+            break;
+    }
+    return at;
+}
+
+/* Do it. False: there is no such file, or nothing would be different. */
+static bool inflict(struct damage *damage, struct sim_world *world)
+{
+    struct run *run = damage->run;
+    struct files files = {.kind = damage->kind};
+    uint8_t bytes[SIM_SECTOR];
+    const uint8_t *now;
+    uint64_t size = 0, chance;
+
+    sim_each_file(world, collect, &files);
+    if (files.n == 0)
+        return false;
+    memcpy(damage->path, files.path[run_random(run, files.n)], PATH_ROOM);
+    now = sim_cache_bytes(world, damage->path, &size);
+    damage->offset = pick_sector(run, now, size);
+    damage->n = size - damage->offset < SIM_SECTOR ? size - damage->offset : SIM_SECTOR;
+    chance = run_random(run, 3);
+    if (chance == 0) {
+        damage->offset += run_random(run, damage->n);
+        damage->n = 1;
+        bytes[0] = (uint8_t)(now[damage->offset] ^ 1u << run_random(run, 8));
+    }
+    for (uint64_t i = 0; chance > 0 && i < damage->n; i++)
+        bytes[i] = chance == 1 ? 0 : (uint8_t)run_random(run, 256);
+    if (memcmp(bytes, now + damage->offset, (size_t)damage->n) == 0)
+        return false;
+    sim_poke(world, damage->path, damage->offset, bytes, damage->n);
+    return true;
+}
+
+/* ---- what must be true ---- */
+
+static void wrong(const struct damage *damage, const char *what, const char *detail)
+{
+    run_wrong(damage->run, "damage at %llu of %s (%llu bytes): %s%s",
+              (unsigned long long)damage->offset, damage->path, (unsigned long long)damage->n, what,
+              detail);
+}
+
+/* The name in an error or a finding is that of the damaged file. */
+static bool is_named(const struct damage *damage, const char *file)
+{
+    size_t n = damage->kind == LOG ? 3 : strlen(kinds[damage->kind].name) + 1;
+
+    return strncmp(file, kinds[damage->kind].name, n) == 0;
+}
+
+static bool is_data(enum kind kind)
+{
+    return kind == RECORDS || kind == SUMS || kind == DELETED;
+}
+
+/*
+ * Records, their sums and their marks are checked against each other: each name is right. So it is
+ * when the tail of the log is damaged that a checkpoint was bringing home as the power was cut.
+ */
+static bool may_name(const struct damage *damage, const char *file)
+{
+    return is_named(damage, file) ||
+           ((is_data(damage->kind) || damage->kind == LOG) && (strcmp(file, "records") == 0 || strcmp(file, "sums") == 0 ||
+                                      strcmp(file, "deleted") == 0));
+}
+
+static bool note_finding(void *context, const slot_finding *finding)
+{
+    struct damage *damage = context;
+    bool beside = strcmp(finding->file, "records") == 0 && damage->kind == RECORDS &&
+                  (finding->offset >= damage->offset + damage->n ||
+                   damage->offset >= finding->offset + finding->length);
+
+    if (strcmp(finding->file, "meta") == 0 && damage->kind != META)
+        return true; /* a slot that the power cut has torn */
+    if (!may_name(damage, finding->file) || beside)
+        wrong(damage, "verify names something else: ", finding->file);
+    damage->named = true;
+    if (strcmp(finding->file, "records") == 0 && finding->record_count > 0) {
+        damage->first = finding->first_record;
+        damage->count = finding->record_count;
+    }
+    return true;
+}
+
+static void check_refusal(const struct damage *damage, const slot_error *err)
+{
+    bool damaged = err->status >= 60;
+
+    if (damage->kind == SHARED || damage->kind == INDEX)
+        wrong(damage, "open refuses: ", err->what);
+    else if (!damaged)
+        wrong(damage, "open says ", slot_status_text(err->status));
+    else if (!may_name(damage, err->file))
+        wrong(damage, "open refuses and names another file: ", err->file);
+}
+
+/* Everything is there, and as it was. */
+static void check_whole(const struct damage *damage, slot_txn *txn)
+{
+    const char *why = NULL;
+    int number = model_look(&damage->run->model, txn, &why);
+    char text[120];
+
+    if (number >= (int)damage->floor || damage->under_way)
+        return;
+    (void)snprintf(text, sizeof text, "state %d, but %u was acknowledged%s%s", number,
+                   (unsigned)damage->floor, why != NULL ? ": " : "", why != NULL ? why : "");
+    wrong(damage, "open says OK, and nothing is found: ", text);
+}
+
+/* A record of the damaged block is not changed. */
+static void check_change(const struct damage *damage, slot_db *db)
+{
+    uint8_t record[8192] = {0};
+    slot_txn *txn = NULL;
+    slot_error err;
+
+    if (damage->count == 0 || slot_begin(db, SLOT_WRITE, &txn, &err) != SLOT_OK)
+        return;
+    for (uint64_t i = 0; i < damage->count; i++) {
+        slot_status status = slot_put(txn, damage->first + i, record, &err);
+
+        if (status == SLOT_OK)
+            wrong(damage, "a record of the damaged block can be changed", "");
+        if (status != SLOT_DELETED)
+            break;
+    }
+    slot_abort(txn);
+}
+
+static void check_opened(struct damage *damage, slot_db *db)
+{
+    slot_txn *txn = NULL;
+    slot_error err = {0};
+    slot_status status = slot_verify(db, note_finding, damage, &err);
+
+    if (status != SLOT_OK && status != SLOT_DAMAGED)
+        wrong(damage, "verify: ", err.what);
+    if (slot_begin(db, SLOT_READ, &txn, &err) != SLOT_OK) {
+        wrong(damage, "begin: ", err.what);
+        return;
+    }
+    if (!damage->named || damage->kind == META)
+        check_whole(damage, txn);
+    slot_end(txn);
+    if (damage->named)
+        check_change(damage, db);
+}
+
+static void check(struct damage *damage, struct sim_world *world)
+{
+    struct run *run = damage->run;
+    struct sim_process *process = sim_process_new(world);
+    slot_error err = {0};
+    slot_db *db = NULL;
+
+    run_met(run, kinds[damage->kind].item);
+    run_count_state(run);
+    if (slot__db_open_on(&process->os, RUN_PATH, &run->options, &db, &err) == SLOT_OK) {
+        check_opened(damage, db);
+        (void)slot_close(db, &err);
+    } else {
+        check_refusal(damage, &err);
+    }
+    sim_process_exit(process);
+}
+
+/* Whether a checkpoint was bringing the log home when all processes ended. Then a damaged tail of
+ * it is missed more than any other. */
+static bool was_settling(const struct run *run)
+{
+    uint64_t size = 0;
+    const void *bytes = sim_cache_bytes(run->world, RUN_PATH "/shared", &size);
+    const struct shared *words = bytes;
+
+    return bytes != NULL && size >= sizeof *words &&
+           atomic_load_explicit(&words->settling.word, memory_order_relaxed) != 0;
+}
+
+void damage_each(struct run *run)
+{
+    bool settling = was_settling(run);
+
+    for (int kind = 0; kind < KINDS && run->wrong[0] == '\0'; kind++) {
+        struct damage damage = {.run = run, .kind = (enum kind)kind, .floor = run->model.durable};
+        struct sim_world *world = sim_fork_crashed(run->world, SIM_CRASH_ALL, run->states);
+
+        if (kind == LOG) { /* the tail */
+            damage.floor -= damage.floor < 2 ? damage.floor : 2;
+            damage.under_way = settling;
+        }
+        if (inflict(&damage, world))
+            check(&damage, world);
+    }
+}
+
+void damage_one(struct run *run)
+{
+    struct damage damage = {
+        .run = run, .kind = (enum kind)run_random(run, KINDS), .floor = run->model.visible};
+
+    if (inflict(&damage, run->world))
+        check(&damage, run->world);
+}
