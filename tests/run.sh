@@ -4,7 +4,8 @@
 #   sh tests/run.sh [--long]
 #
 # On Debian and Ubuntu what is missing is installed (as root or with sudo). The build is in build/.
-# --long sets SLOT_TEST_LONG=1, at which some tests do more. The exit status is that of ctest.
+# --long sets SLOT_TEST_LONG=1, at which some tests do more. The exit status is that of ctest. The
+# tests that need root (they mount file systems) run as root, if it was root who started this.
 set -eu
 
 for option in "$@"; do
@@ -30,4 +31,7 @@ trap user_end EXIT
 root=$(user_tree "$root")
 cmake -S "$root" -B "$root/build" -G Ninja
 cmake --build "$root/build"
-user_ctest "$root/build"
+status=0
+user_ctest "$root/build" || status=$?
+root_ctest "$root/build" || status=$?
+exit $status

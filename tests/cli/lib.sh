@@ -15,14 +15,40 @@ export LC_ALL WINEDEBUG ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
 # No file that a test makes comes near this; a mistake must not fill the disk.
 ulimit -f 2097152
 
+script=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 work=$(mktemp -d "${TMPDIR:-/tmp}/slotfile-cli.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
+trap '[ ! -e "$work/mnt" ] || umount "$work/mnt" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$work" || exit 1
 
 checks=0
 failures=0
 last=
+
+# skip TEXT: it cannot be tested here. Where SLOT_TEST_ROOT is set, everything has to be.
+skip() {
+    if [ -n "${SLOT_TEST_ROOT-}" ]; then
+        echo "FAILED: $1"
+    else
+        echo "SKIPPED: $1"
+    fi
+    exit 1
+}
+
+# need_mounts: what is mounted from here on nobody else sees, and it is gone when we are. Root only:
+# the script begins anew, in a name space of its own.
+need_mounts() {
+    [ "$(id -u)" -eq 0 ] || skip 'only root can mount a file system'
+    [ "${SLOT_TEST_INSIDE-}" != yes ] || return 0
+    unshare -m true 2>/dev/null || skip 'no mount name space can be had'
+    cd / && rm -rf "$work"
+    SLOT_TEST_INSIDE=yes exec unshare -m sh "$script"
+}
+
+# mount_tmpfs SIZE DIRECTORY
+mount_tmpfs() {
+    mount -t tmpfs -o "size=$1" tmpfs "$2" || skip 'no tmpfs can be mounted'
+}
 
 people_schema='id:u64,first:text[20],last:text[20],email:text[40],born:date,joined:timestamp,'
 people_schema=$people_schema'balance:decimal[2],score:f64,visits:u32,active:bool,pad:pad[4]'

@@ -37,10 +37,23 @@ user_tree() {
 }
 
 # user_ctest BUILD [OPTION...]: run the tests of a build. It becomes the user's: ctest, an install and
-# the benchmark write into it.
+# the benchmark write into it. When we are root, those that need root are left to root_ctest.
 user_ctest() {
     build=$1
     shift
-    [ -z "$user_prefix" ] || chown -R nobody "$build"
+    if [ -n "$user_prefix" ]; then
+        chown -R nobody "$build"
+        set -- "$@" -LE root
+    fi
     (cd "$build" && as_user ctest -j "$(nproc)" --output-on-failure --no-tests=error "$@")
+}
+
+# root_ctest BUILD [OPTION...]: run those tests of a build that need root, when we are root. There a
+# test of the command that says it cannot run has failed.
+root_ctest() {
+    build=$1
+    shift
+    [ -n "$user_prefix" ] || return 0
+    (cd "$build" && env TMPDIR="$user_home/tmp" LC_ALL=C.UTF-8 SLOT_TEST_ROOT=1 \
+        ctest -j "$(nproc)" --output-on-failure --no-tests=error -L root "$@")
 }
