@@ -577,8 +577,21 @@ SLOT_API slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, 
                                 const void *buf, slot_error *err);
 
 /*
- * Lend record `recno` for change in place. Lifetime and truncation as slot_ref; returns as
- * slot_put. The pointer reaches one record: bytes beside it belong to others.
+ * Lend record `recno` for change in place. The pointer reaches one record: bytes beside it belong
+ * to others. Returns as slot_put; SLOT_E_BUDGET only when the transaction has lent more than 1 MiB
+ * of blocks for writing.
+ *
+ * Lifetime   until the transaction ends or slot_unpin. A store after that is a mistake that no
+ *            acknowledged commit suffers from. In transactional access the first 1 MiB of blocks
+ *            that a transaction lends are in private memory, which commit copies into the log, and
+ *            which the handle keeps for its later write transactions: a late store is lost, or
+ *            makes the record wrong that a later one has lent there. What is lent beyond lies in
+ *            pages that are made read-only when the transaction ends: a late store ends the
+ *            program (SIGSEGV, EXCEPTION_ACCESS_VIOLATION). A child made by fork has neither. In
+ *            direct access a late store changes that record in the file, and nothing else.
+ * Deleted    what is stored into a record that the transaction has deleted is not kept.
+ * Reading    a slot_ref or slot_scan pointer that was lent before may go on showing the bytes of
+ *            before: lend the record anew.
  */
 SLOT_API slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *err);
 

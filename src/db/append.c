@@ -164,17 +164,13 @@ static slot_status write_frames(slot_txn *txn, uint64_t offset, const uint8_t *f
     uint64_t piece;
 
     for (; n > 0 && status == SLOT_OK; offset += piece, from += piece, n -= piece) {
-        uint8_t *body = NULL;
-        struct pin *pin = NULL;
-        os_result result = os_success();
+        struct touched touched;
 
         piece = min_u64(n, db->block_bytes - offset % db->block_bytes);
-        status = slot__db_touch(txn, key_of_records(offset / db->block_bytes), &pin, &body, err);
+        status = slot__db_touch(txn, key_of_records(offset / db->block_bytes), &touched, err);
         if (status == SLOT_OK)
-            result = db->os->store(db->os, body + offset % db->block_bytes, from, (size_t)piece);
-        if (!os_ok(result))
-            status = slot__error_os(err, result.status, result.code, FILE_RECORDS, offset,
-                                    "records cannot be appended: was the log truncated?");
+            status = slot__touched_store(txn, &touched, (uint32_t)(offset % db->block_bytes), from,
+                                         (uint32_t)piece, err);
     }
     return status;
 }
@@ -353,8 +349,7 @@ static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
     uint64_t end = (txn->records + count) * txn->record_size;
     uint64_t first = slot__db_blocks_of(db, txn->records);
     uint64_t blocks = slot__db_blocks_of(db, txn->records + count);
-    struct pin *pin = NULL;
-    uint8_t *body = NULL;
+    struct touched touched;
     slot_status status = SLOT_OK;
 
     if (blocks - first > UINT32_MAX - txn->direct_blocks)
@@ -364,7 +359,7 @@ static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
     /* In the log, the bytes behind the last record are zeros; in the file they can be anything. */
     if (txn->records % db->block_records != 0)
         status =
-            slot__db_touch(txn, key_of_records(txn->records / db->block_records), &pin, &body, err);
+            slot__db_touch(txn, key_of_records(txn->records / db->block_records), &touched, err);
     if (status != SLOT_OK || blocks == first)
         return status;
     status = clear_range(db, db->files.records, FILE_RECORDS, first * db->block_bytes, end, err);

@@ -28,6 +28,7 @@ static slot_status prepare(slot_db *db, slot_txn *txn, slot_error *err)
 
     if (db->writer.scratch == NULL)
         db->writer.scratch = malloc((size_t)scratch_bytes);
+    db->writer.bodies.bytes = (uint32_t)db->block_bytes;
     txn->pending = malloc(sizeof *txn->pending);
     if (db->writer.scratch == NULL || txn->pending == NULL) {
         free(txn->pending);
@@ -91,6 +92,7 @@ static void give_back(slot_txn *txn)
         slot__pins_release(&txn->log_pins);
     if (txn->frame_pins.cache != NULL)
         slot__pins_release(&txn->frame_pins);
+    slot__db_close_loans(txn);
     txn->lent = false;
 }
 
@@ -98,6 +100,8 @@ static void give_back(slot_txn *txn)
 static void let_go(slot_txn *txn)
 {
     give_back(txn);
+    slot__batch_end_loans(&txn->batch);
+    slot__bodies_give(&txn->db->writer.bodies);
     free(txn->append.bytes);
     memset(&txn->append, 0, sizeof txn->append);
     slot__reader_end(txn);
@@ -148,7 +152,8 @@ static slot_status seal(slot_txn *txn, struct snapshot *state, slot_error *err)
 {
     slot_db *db = txn->db;
     struct writer *writer = &db->writer;
-    const struct log_commit commit = {txn->records, txn->deleted, txn->direct_blocks};
+    const struct log_commit commit = {txn->records, txn->deleted, txn->direct_blocks,
+                                      slot__deleted_settle, txn};
     slot_status status = slot__batch_seal(&db->log, &writer->head, &txn->batch, &commit,
                                           slot__db_log_limit(db), writer->scratch, err);
 

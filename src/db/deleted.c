@@ -177,21 +177,35 @@ static slot_status may_delete(const slot_txn *txn, slot_error *err)
     return status;
 }
 
-static slot_status set_mark(slot_txn *txn, uint64_t recno, bool deleted, slot_error *err)
+/* A record and its mark, both of which may be changed now: nothing but a store is left to fail. */
+struct marked {
+    struct touched record, marks;
+    uint32_t offset; /* of the record in its block */
+    uint8_t bits;    /* the byte of its mark */
+};
+
+static slot_status touch_both(slot_txn *txn, uint64_t recno, struct marked *marked, slot_error *err)
 {
-    uint8_t *body = NULL, bits;
-    struct pin *pin;
-    slot_status status = slot__db_touch(txn, key_of_deleted(bitmap_block(recno)), &pin, &body, err);
-    os_result result;
+    slot_status status = slot__db_touch_record(txn, recno, &marked->record, &marked->offset, err);
+
+    if (status == SLOT_OK)
+        status = slot__db_touch(txn, key_of_deleted(bitmap_block(recno)), &marked->marks, err);
+    if (status == SLOT_OK)
+        status =
+            slot__touched_load(txn, &marked->marks, byte_in_block(recno), &marked->bits, 1, err);
+    return status;
+}
+
+static slot_status set_mark(slot_txn *txn, uint64_t recno, const struct marked *marked,
+                            bool deleted, slot_error *err)
+{
+    uint8_t bits = deleted ? (uint8_t)(marked->bits | bit_of(recno))
+                           : (uint8_t)(marked->bits & ~bit_of(recno));
+    slot_status status =
+        slot__touched_store(txn, &marked->marks, byte_in_block(recno), &bits, 1, err);
 
     if (status != SLOT_OK)
         return status;
-    bits = body[byte_in_block(recno)];
-    bits = deleted ? (uint8_t)(bits | bit_of(recno)) : (uint8_t)(bits & ~bit_of(recno));
-    result = txn->os->store(txn->os, body + byte_in_block(recno), &bits, 1);
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, FILE_DELETED, recno / 8,
-                              "a deletion mark cannot be written");
     if (deleted)
         txn->deleted++;
     else
@@ -199,28 +213,74 @@ static slot_status set_mark(slot_txn *txn, uint64_t recno, bool deleted, slot_er
     return SLOT_OK;
 }
 
-slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
+static slot_status store_zeros(slot_txn *txn, const struct marked *marked, slot_error *err)
 {
     static const uint8_t zeros[4096];
     uint32_t record_size = txn->db->record_size;
+    slot_status status = SLOT_OK;
+
+    for (uint32_t at = 0; at < record_size && status == SLOT_OK; at += sizeof zeros) {
+        uint32_t n = (uint32_t)min_u64(sizeof zeros, record_size - at);
+
+        status = slot__touched_store(txn, &marked->record, marked->offset + at, zeros, n, err);
+    }
+    return status;
+}
+
+slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
+{
+    struct marked marked;
     slot_status status = may_delete(txn, err);
 
     if (status == SLOT_OK && recno >= txn->records)
         status = slot__db_not_found(txn, recno, err);
     if (status == SLOT_OK)
         status = slot__deleted_check(txn, recno, err);
-    for (uint32_t at = 0; at < record_size && status == SLOT_OK; at += sizeof zeros) {
-        uint32_t n = (uint32_t)min_u64(sizeof zeros, record_size - at);
-
-        status = slot__db_write(txn, recno, at, n, zeros, err);
-    }
-    if (status == SLOT_OK) {
-        status = set_mark(txn, recno, true, err);
-        if (status != SLOT_OK)
-            txn->doomed = status; /* the bytes are gone, the mark is not there */
-    }
+    if (status == SLOT_OK)
+        status = touch_both(txn, recno, &marked, err);
+    if (status == SLOT_OK)
+        status = store_zeros(txn, &marked, err);
+    if (status == SLOT_OK)
+        status = set_mark(txn, recno, &marked, true, err);
     if (status == SLOT_OK)
         txn->db->writer.insert_from = min_u64(txn->db->writer.insert_from, bitmap_block(recno));
+    return status;
+}
+
+/* Zeros over the records of [from, to) that are marked; `bytes` are those of `from`. The marks are
+ * in one block of the bitmap. */
+static slot_status zero_marked(slot_txn *txn, uint64_t from, uint64_t to, uint8_t *bytes,
+                               slot_error *err)
+{
+    uint8_t bits[PIECE_BYTES + 1]; /* a block has 4,096 records at most */
+    uint32_t first = byte_in_block(from), n = byte_in_block(to - 1) + 1 - first;
+    slot_status status = slot__deleted_read(txn, bitmap_block(from), first, bits, n, err);
+
+    for (uint64_t recno = from; recno < to && status == SLOT_OK; recno++) {
+        if ((bits[byte_in_block(recno) - first] & bit_of(recno)) != 0)
+            memset(bytes + (recno - from) * txn->record_size, 0, (size_t)txn->record_size);
+    }
+    return status;
+}
+
+/*
+ * A pointer that was lent for writing may have been stored through after its record was deleted,
+ * and behind the last record: those bytes are zeros in a block that is sealed.
+ */
+slot_status slot__deleted_settle(void *context, uint64_t key, uint8_t *body, slot_error *err)
+{
+    slot_txn *txn = context;
+    const slot_db *db = txn->db;
+    uint64_t first = key_block(key) * db->block_records;
+    uint64_t end = max_u64(min_u64(txn->records, first + db->block_records), first);
+    uint64_t n = (end - first) * db->record_size, next;
+    slot_status status = SLOT_OK;
+
+    memset(body + n, 0, (size_t)(db->block_bytes - n));
+    for (uint64_t at = first; at < end && txn->deleted > 0 && status == SLOT_OK; at = next) {
+        next = min_u64(end, (bitmap_block(at) + 1) * BITMAP_BLOCK_RECORDS);
+        status = zero_marked(txn, at, next, body + (at - first) * db->record_size, err);
+    }
     return status;
 }
 
@@ -265,6 +325,7 @@ static slot_status find_lowest(slot_txn *txn, uint64_t *recno, slot_error *err)
 
 slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot_error *err)
 {
+    struct marked marked;
     uint64_t found = 0;
     slot_status status = may_delete(txn, err);
 
@@ -278,12 +339,12 @@ slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot
                                  "record %llu is marked as deleted and was never there: run verify",
                                  (unsigned long long)found);
     if (status == SLOT_OK)
-        status = set_mark(txn, found, false, err);
-    if (status == SLOT_OK) {
-        status = slot_put(txn, found, record, err);
-        if (status != SLOT_OK)
-            txn->doomed = status; /* its mark is gone already */
-    }
+        status = touch_both(txn, found, &marked, err);
+    if (status == SLOT_OK)
+        status = slot__touched_store(txn, &marked.record, marked.offset, record,
+                                     txn->db->record_size, err);
+    if (status == SLOT_OK)
+        status = set_mark(txn, found, &marked, false, err);
     if (status == SLOT_OK && recno != NULL)
         *recno = found;
     return status;

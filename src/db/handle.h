@@ -34,6 +34,7 @@
 #include "db/sums_file.h"
 #include "format/meta.h"
 #include "log/batch.h"
+#include "log/bodies.h"
 #include "log/log.h"
 #include "os/os.h"
 #include "view/ahead.h"
@@ -75,6 +76,7 @@ struct writer {
     _Atomic uint64_t own_from, own_to; /* what this handle has appended without others between */
     uint64_t insert_from;              /* bitmap blocks below have no mark, in `state` */
     uint8_t *scratch;                  /* one block, the largest of both files */
+    struct log_bodies bodies;          /* blocks that the open transaction has lent for writing */
     uint64_t sums_c;        /* the checkpoint as of which db->sums has cached checksums */
     uint64_t records_space; /* bytes of `records` that surely have their space on disk */
 };
@@ -87,8 +89,10 @@ struct slot_db {
     uint32_t record_size;
     uint32_t block_records; /* records in a block */
     uint64_t block_bytes;
-    uint64_t process;  /* that opened it */
-    uint64_t io_bytes; /* gathered before it is written: 1 MiB; tests make it smaller */
+    uint64_t process;    /* that opened it */
+    uint64_t io_bytes;   /* gathered before it is written: 1 MiB; tests make it smaller */
+    uint64_t lend_bytes; /* of blocks lent for writing that a transaction has in private memory: 1
+                            MiB; tests make it smaller */
     char *path;
     struct db_files files;
     slot_schema *schema;
@@ -155,6 +159,7 @@ struct slot_txn {
     struct log_live live;
     struct view_pins log_pins;   /* frames, for reading */
     struct view_pins frame_pins; /* own frames, for writing */
+    struct view_pins lent_pins;  /* own frames that were lent for writing themselves */
     struct log_batch batch;
     uint32_t direct_blocks;  /* of the appended ones: those written to `records` itself */
     uint64_t direct_end;     /* bytes of `records`: up to here direct blocks were written */
@@ -287,7 +292,19 @@ slot_status slot__version_find(slot_txn *txn, uint64_t key, uint64_t *address, u
 
 /* The same for a read transaction, as far as a quick look tells; VERSION_ASK: it does not. */
 #define VERSION_ASK (LOG_NO_ADDRESS - 1)
+/* As an address: the bytes are in private memory (log/bodies.h), of the entry of that number of
+ * this transaction's batch. */
+#define VERSION_PRIVATE (UINT64_C(1) << 62)
+
+static inline bool version_is_private(uint64_t address)
+{
+    return address >> 62 == 1;
+}
+
 uint64_t slot__version_look(const slot_txn *txn, uint64_t key);
+
+/* The body at an address that is private. Good until the transaction ends. */
+const uint8_t *slot__version_private(const slot_txn *txn, uint64_t address);
 
 /* Whether no block of `records` has a version in the log that this transaction sees. */
 bool slot__version_none(slot_txn *txn);
@@ -300,7 +317,8 @@ slot_status slot__version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint
 /* Make txn->log_pins usable for the segment of that address. */
 slot_status slot__version_pins(slot_txn *txn, uint64_t address, slot_error *err);
 
-/* The n bytes from `offset` of the body of the frame at `address`. Good until the next call. */
+/* The n bytes from `offset` of the body of the frame at `address`. Good until the next call; when
+ * they are private, *pin is NULL and they stay where they are. */
 slot_status slot__version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
                                struct pin **pin, const uint8_t **bytes, slot_error *err);
 
@@ -323,18 +341,40 @@ slot_status slot__db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t
 
 /* ---- write.c ---- */
 
-/* slot_write for records that may be deleted, within the record. */
-slot_status slot__db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
-                           const void *buf, slot_error *err);
+/* Touch the block of a record, deleted or not, in transactional access; *offset is where it is in
+ * the block. As slot__db_touch. */
+struct touched;
+slot_status slot__db_touch_record(slot_txn *txn, uint64_t recno, struct touched *touched,
+                                  uint32_t *offset, slot_error *err);
 
 /* ---- touch.c: a block that is about to be changed, in transactional access ---- */
 
+/* Where the bytes of a block are that this transaction may change. */
+struct touched {
+    uint64_t address; /* of its frame */
+    uint8_t *body;    /* its bytes, when they are in private memory; else NULL */
+};
+
+/* A block that may be changed, its newest version copied at the first touch. Other than after
+ * SLOT_E_LOST, which dooms the transaction, nothing was changed when it fails. */
+slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct touched *touched, slot_error *err);
+
+/* Bytes of it, in and out. A store fails with SLOT_E_LOST only, and then the transaction is doomed:
+ * nobody knows what is there. */
+slot_status slot__touched_store(slot_txn *txn, const struct touched *touched, uint32_t offset,
+                                const void *from, uint32_t n, slot_error *err);
+slot_status slot__touched_load(slot_txn *txn, const struct touched *touched, uint32_t offset,
+                               void *to, uint32_t n, slot_error *err);
+
 /*
- * The body of a frame of this transaction that holds the block, its newest version copied into it
- * at the first touch. Good until the next call, unless the pin is lent.
+ * Touch a block of `records` and lend its bytes for writing, until the transaction ends: in private
+ * memory as long as that has not more than lend_bytes, then in the pages of its frame. As touch;
+ * SLOT_E_BUDGET only beyond lend_bytes.
  */
-slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **body,
-                           slot_error *err);
+slot_status slot__db_lend_block(slot_txn *txn, uint64_t key, uint8_t **body, slot_error *err);
+
+/* Nothing lent can reach the log any more: before it is sealed, and when it is given up. */
+void slot__db_close_loans(slot_txn *txn);
 
 /* ---- deleted.c ---- */
 
@@ -350,6 +390,10 @@ slot_status slot__deleted_create(slot_db *db, slot_error *err);
 /* Bytes [offset, offset + n) of bitmap block `block`, as this transaction sees it. */
 slot_status slot__deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits,
                                uint32_t n, slot_error *err);
+
+/* log_commit.settle, of a transaction: what deleted records, and what is no record, has in the body
+ * of a block that was lent for writing becomes zeros. */
+slot_status slot__deleted_settle(void *txn, uint64_t key, uint8_t *body, slot_error *err);
 
 /* ---- block.c: the same in direct access; and what a block is ---- */
 

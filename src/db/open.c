@@ -15,6 +15,7 @@
 
 #define WAIT_MS_DEFAULT          5000u
 #define IO_BYTES                 (UINT64_C(1) << 20)
+#define LEND_BYTES               (UINT64_C(1) << 20) /* the header names it */
 #define LOG_LIMIT_DEFAULT        (UINT64_C(1) << 30)
 #define LOG_LIMIT_MAX            (LOG_SEGMENTS * LOG_SEGMENT_BYTES_MAX)
 #define CHECKPOINT_BYTES_DEFAULT (UINT64_C(256) << 20) /* or a quarter of the limit */
@@ -365,6 +366,7 @@ static slot_db *new_handle(const struct os *os, const char *path, const slot_opt
     db->wait_ms = used->wait_ms;
     db->process = os->process(os);
     db->io_bytes = IO_BYTES;
+    db->lend_bytes = LEND_BYTES;
     db->doubt.slot = META_SLOTS;
     atomic_init(&db->writer.failed_from, UINT64_MAX);
     db->log_limit_bytes = used->log_limit_bytes != 0 ? used->log_limit_bytes : LOG_LIMIT_DEFAULT;
@@ -392,6 +394,7 @@ static void free_handle(slot_db *db)
     slot__os_mutex_release(&db->stat_mutex);
     slot_schema_free(db->schema);
     free(db->writer.scratch);
+    slot__bodies_release(&db->writer.bodies);
     free(db->scratch);
     free(db->path);
     free(db);

@@ -263,10 +263,10 @@ static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void *
         if (status == SLOT_OK)
             at = pin->base + (offset - pin->offset);
     }
-    if (status == SLOT_OK)
+    if (status == SLOT_OK && pin != NULL)
         status = slot__pins_lend(pins, pin, err);
     if (status == SLOT_OK) {
-        txn->lent = true;
+        txn->lent = txn->lent || pin != NULL;
         *bytes = at;
     }
     return status;

@@ -135,6 +135,7 @@ void slot__reader_begin(slot_txn *txn)
     txn->lent = false;
     txn->log_pins.cache = NULL;
     txn->frame_pins.cache = NULL;
+    txn->lent_pins.cache = NULL;
 }
 
 void slot__reader_end(slot_txn *txn)

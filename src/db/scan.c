@@ -60,6 +60,11 @@ static slot_status lend_block(slot_txn *txn, uint64_t offset, uint64_t n, const 
     if (address == LOG_NO_ADDRESS)
         return lend_records(txn, offset, n, bytes, got, err);
     slot__pins_end_run(&txn->pins, PINS_SCAN);
+    *got = n;
+    if (version_is_private(address)) {
+        *bytes = slot__version_private(txn, address) + (offset - block * db->block_bytes);
+        return SLOT_OK;
+    }
     status = slot__version_pins(txn, address, err);
     at = address + FRAME_HEADER_BYTES + (offset - block * db->block_bytes);
     if (status == SLOT_OK)
@@ -67,7 +72,6 @@ static slot_status lend_block(slot_txn *txn, uint64_t offset, uint64_t n, const 
     if (status != SLOT_OK)
         return status;
     *bytes = view->base + (log_offset_of(&db->log, at) - view->offset);
-    *got = n;
     return SLOT_OK;
 }
 

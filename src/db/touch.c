@@ -1,6 +1,8 @@
 /*
  * The first touch of a block in a transaction: its newest version is copied into a frame at the
- * head of the log, where it can be changed and nobody else sees it.
+ * head of the log, where it can be changed and nobody else sees it; or, when a pointer for writing
+ * is wanted, into private memory (log/bodies.h), from which the seal stores it into its frame. A
+ * pointer that a program keeps too long must not lead into a log that is sealed.
  *
  *   newest version   in a pending transaction, in the log, in the file, or nowhere: zeros
  *   checked          against its checksum when it comes from `records`, before the first change
@@ -111,22 +113,6 @@ static slot_status give_space(slot_txn *txn, uint64_t block, slot_error *err)
 
 /* ---- the frame ---- */
 
-static slot_status frame_body(slot_txn *txn, uint64_t key, uint64_t address, struct pin **pin,
-                              uint8_t **body, slot_error *err)
-{
-    struct log *log = &txn->db->log;
-    uint64_t at = address + FRAME_HEADER_BYTES;
-    slot_status status;
-
-    if (txn->frame_pins.cache == NULL)
-        slot__pins_init_files(&txn->frame_pins, &txn->db->cache, log->open_frames,
-                              log->segment_shift, UINT64_MAX >> 1, 1);
-    status = pins_get(&txn->frame_pins, at, slot__log_body_bytes(log, key), pin, err);
-    if (status == SLOT_OK)
-        *body = (*pin)->base + (at - (*pin)->offset);
-    return status;
-}
-
 /* Reserve a frame; when the log is full, or the disk, make room and try once more. */
 static slot_status reserve(slot_txn *txn, uint64_t key, uint64_t previous, uint64_t *address,
                            slot_error *err)
@@ -145,47 +131,218 @@ static slot_status reserve(slot_txn *txn, uint64_t key, uint64_t previous, uint6
     return status;
 }
 
-static slot_status first_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **body,
+/*
+ * Reserve a frame for the block, and load its newest version into `body`. What can fail because of
+ * what is on disk comes first: then nothing has changed. And space comes after reading: it would
+ * make a file long again that somebody has cut.
+ */
+static slot_status first_touch(slot_txn *txn, uint64_t key, uint8_t *body, uint64_t *address,
                                slot_error *err)
 {
-    slot_db *db = txn->db;
-    uint8_t *scratch = db->writer.scratch;
-    uint64_t source = LOG_NO_ADDRESS, previous = 0, address = 0;
-    slot_status status;
-    os_result result;
+    uint64_t source = LOG_NO_ADDRESS, previous = 0;
+    slot_status status = slot__version_find(txn, key, &source, &previous, err);
 
-    /* What can fail because of what is on disk comes first: then nothing has changed. And space
-     * comes after reading: it would make a file long again that somebody has cut. */
-    status = slot__version_find(txn, key, &source, &previous, err);
     if (status == SLOT_OK)
-        status = load_block(txn, key, source, scratch, err);
+        status = load_block(txn, key, source, body, err);
     if (status == SLOT_OK && !key_is_deleted(key))
         status = give_space(txn, key_block(key), err);
     if (status == SLOT_OK)
-        status = reserve(txn, key, previous, &address, err);
-    if (status != SLOT_OK)
-        return status;
-    txn->changed = true;
-    txn->plain = 0; /* from now on the log is asked first */
-    status = frame_body(txn, key, address, pin, body, err);
+        status = reserve(txn, key, previous, address, err);
     if (status == SLOT_OK) {
-        result = db->os->store(db->os, *body, scratch, slot__log_body_bytes(&db->log, key));
-        if (!os_ok(result))
-            status = slot__error_os(
-                err, result.status, result.code, slot__log_name(log_file_of(&db->log, address)),
-                log_offset_of(&db->log, address), "the log cannot be written: was it truncated?");
+        txn->changed = true;
+        txn->plain = 0; /* from now on the log is asked first */
     }
-    if (status != SLOT_OK)
-        txn->doomed = status; /* there is a frame without its bytes */
     return status;
 }
 
-slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct pin **pin, uint8_t **body,
-                           slot_error *err)
+static void init_frame_pins(slot_txn *txn, struct view_pins *pins, struct view_file *files)
+{
+    if (pins->cache == NULL)
+        slot__pins_init_files(pins, &txn->db->cache, files, txn->db->log.segment_shift,
+                              UINT64_MAX >> 1, 1);
+}
+
+/*
+ * Into the frame at `address`, from byte `offset` of its body on; through the file when no view can
+ * be had. After a failure nobody knows which of the bytes were stored: the transaction is doomed.
+ */
+static slot_status store_in_frame(slot_txn *txn, uint64_t address, uint32_t offset,
+                                  const void *from, uint32_t n, slot_error *err)
+{
+    struct log *log = &txn->db->log;
+    uint64_t at = address + FRAME_HEADER_BYTES + offset;
+    struct pin *pin = NULL;
+    os_result result = os_success();
+
+    init_frame_pins(txn, &txn->frame_pins, log->open_frames);
+    result.status = pins_get(&txn->frame_pins, at, n, &pin, err);
+    if (os_ok(result))
+        result = txn->os->store(txn->os, pin->base + (at - pin->offset), from, n);
+    else if (log_may_do_without(result.status))
+        result = txn->os->write_at(txn->os, log->files[log_file_of(log, at)],
+                                   log_offset_of(log, at), from, n);
+    if (os_ok(result))
+        return SLOT_OK;
+    txn->doomed =
+        slot__error_os(err, SLOT_E_LOST, result.code, slot__log_name(log_file_of(log, at)),
+                       log_offset_of(log, at), "the log cannot be written: was it truncated?");
+    return txn->doomed;
+}
+
+slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct touched *touched, slot_error *err)
 {
     const struct log_entry *own = slot__batch_find(&txn->batch, key);
+    const struct log_loan *loan = own == NULL ? NULL : batch_loan(&txn->batch, own);
+    uint8_t *scratch = txn->db->writer.scratch;
+    slot_status status;
 
-    if (own != NULL)
-        return frame_body(txn, key, own->address, pin, body, err);
-    return first_touch(txn, key, pin, body, err);
+    touched->body = loan == NULL ? NULL : loan->body;
+    if (own != NULL) {
+        touched->address = own->address;
+        return SLOT_OK;
+    }
+    status = first_touch(txn, key, scratch, &touched->address, err);
+    if (status != SLOT_OK)
+        return status;
+    return store_in_frame(txn, touched->address, 0, scratch,
+                          slot__log_body_bytes(&txn->db->log, key), err);
+}
+
+slot_status slot__touched_store(slot_txn *txn, const struct touched *touched, uint32_t offset,
+                                const void *from, uint32_t n, slot_error *err)
+{
+    if (touched->body == NULL)
+        return store_in_frame(txn, touched->address, offset, from, n, err);
+    memcpy(touched->body + offset, from, n);
+    return SLOT_OK;
+}
+
+slot_status slot__touched_load(slot_txn *txn, const struct touched *touched, uint32_t offset,
+                               void *to, uint32_t n, slot_error *err)
+{
+    if (touched->body == NULL)
+        return slot__version_copy(txn, touched->address, offset, n, to, err);
+    memcpy(to, touched->body + offset, n);
+    return SLOT_OK;
+}
+
+/* ---- lending for writing ---- */
+
+/*
+ * Whether the pages that the body of a frame begins in hold nothing of another transaction: then
+ * they can be opened for stores until this one ends. Pages behind are this one's in any case.
+ */
+static bool has_own_pages(const slot_txn *txn, uint64_t address)
+{
+    const struct log *log = &txn->db->log;
+    const struct log_head *before = &txn->batch.before;
+    uint64_t from = round_down(log_offset_of(log, address) + FRAME_HEADER_BYTES, OS_GRANULARITY);
+
+    return log_file_of(log, address) != before->file || from >= before->lsn - before->start;
+}
+
+/* Whether private memory has room for one more. */
+static bool has_private_room(const slot_txn *txn)
+{
+    const struct log_bodies *bodies = &txn->db->writer.bodies;
+
+    return (bodies->used + 1) * (uint64_t)bodies->bytes <= txn->db->lend_bytes;
+}
+
+static slot_status take_body(slot_txn *txn, uint8_t **body, slot_error *err)
+{
+    slot_status status = slot__batch_lending(&txn->batch, err);
+
+    if (status != SLOT_OK)
+        return status;
+    *body = slot__bodies_take(&txn->db->writer.bodies);
+    return *body != NULL ? SLOT_OK
+                         : slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
+}
+
+/* A block that this transaction has not touched, into private memory at once. */
+static slot_status lend_untouched(slot_txn *txn, uint64_t key, uint8_t **body, slot_error *err)
+{
+    uint64_t address = 0;
+    slot_status status = take_body(txn, body, err);
+
+    if (status != SLOT_OK)
+        return status;
+    status = first_touch(txn, key, *body, &address, err);
+    if (status == SLOT_OK)
+        slot__batch_lend(&txn->batch, slot__batch_find(&txn->batch, key), *body);
+    else
+        slot__bodies_untake(&txn->db->writer.bodies);
+    return status;
+}
+
+/* A block that is in the frame at `address` already: its bytes move into private memory. */
+static slot_status lend_moved(slot_txn *txn, uint64_t key, uint64_t address, uint8_t **body,
+                              slot_error *err)
+{
+    slot_status status = take_body(txn, body, err);
+
+    if (status != SLOT_OK)
+        return status;
+    status =
+        slot__version_copy(txn, address, 0, slot__log_body_bytes(&txn->db->log, key), *body, err);
+    if (status == SLOT_OK)
+        slot__batch_lend(&txn->batch, slot__batch_find(&txn->batch, key), *body);
+    else
+        slot__bodies_untake(&txn->db->writer.bodies);
+    return status;
+}
+
+/* The pages of the frame at `address`, opened for stores. */
+static slot_status lend_pages(slot_txn *txn, uint64_t key, uint64_t address, uint8_t **body,
+                              slot_error *err)
+{
+    struct log *log = &txn->db->log;
+    uint64_t at = address + FRAME_HEADER_BYTES;
+    uint32_t n = slot__log_body_bytes(log, key);
+    struct pin *pin = NULL;
+    slot_status status = slot__batch_lending(&txn->batch, err);
+
+    init_frame_pins(txn, &txn->lent_pins, log->lent_frames);
+    if (status == SLOT_OK)
+        status = pins_get(&txn->lent_pins, at, n, &pin, err);
+    if (status == SLOT_OK)
+        status = slot__pins_lend(&txn->lent_pins, pin, err);
+    if (status == SLOT_OK)
+        status = slot__view_open_pages(&txn->db->cache, pin->view, log_offset_of(log, at), n, err);
+    if (status != SLOT_OK)
+        return status;
+    slot__batch_lend(&txn->batch, slot__batch_find(&txn->batch, key), NULL);
+    *body = pin->base + (at - pin->offset);
+    return SLOT_OK;
+}
+
+slot_status slot__db_lend_block(slot_txn *txn, uint64_t key, uint8_t **body, slot_error *err)
+{
+    const struct log_entry *own = slot__batch_find(&txn->batch, key);
+    const struct log_loan *loan = own == NULL ? NULL : batch_loan(&txn->batch, own);
+    struct touched touched;
+    slot_status status;
+
+    if (loan != NULL && loan->body != NULL) {
+        *body = loan->body;
+        return SLOT_OK;
+    }
+    if (own == NULL && has_private_room(txn))
+        return lend_untouched(txn, key, body, err);
+    status = slot__db_touch(txn, key, &touched, err);
+    if (status != SLOT_OK)
+        return status;
+    if (loan == NULL && (has_private_room(txn) || !has_own_pages(txn, touched.address)))
+        return lend_moved(txn, key, touched.address, body, err);
+    return lend_pages(txn, key, touched.address, body, err);
+}
+
+void slot__db_close_loans(slot_txn *txn)
+{
+    if (txn->lent_pins.cache == NULL)
+        return;
+    slot__pins_release(&txn->lent_pins);
+    slot__view_close_pages(&txn->db->cache);
+    txn->lent_pins.cache = NULL;
 }

@@ -149,6 +149,8 @@ void slot_unpin(slot_txn *txn)
         slot__pins_unlend(&txn->log_pins);
     if (in_log && txn->frame_pins.cache != NULL)
         slot__pins_unlend(&txn->frame_pins);
+    if (in_log && txn->lent_pins.cache != NULL)
+        slot__pins_unlend(&txn->lent_pins);
     txn->lent = false;
 }
 

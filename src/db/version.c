@@ -3,6 +3,8 @@
  * in a frame of the log, or in the file. The set of segments that a transaction looks into is fixed
  * when it begins; none of them can be used for anything else as long as its slot says so.
  */
+#include <string.h>
+
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
@@ -40,12 +42,23 @@ slot_status slot__version_pins(slot_txn *txn, uint64_t address, slot_error *err)
     return slot__log_open_segment(log, log_file_of(log, address), err);
 }
 
+const uint8_t *slot__version_private(const slot_txn *txn, uint64_t address)
+{
+    return txn->batch.loans[address & ~VERSION_PRIVATE].body;
+}
+
 slot_status slot__version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
                                struct pin **pin, const uint8_t **bytes, slot_error *err)
 {
     uint64_t at = address + FRAME_HEADER_BYTES + offset;
-    slot_status status = slot__version_pins(txn, address, err);
+    slot_status status;
 
+    if (version_is_private(address)) {
+        *pin = NULL;
+        *bytes = slot__version_private(txn, address) + offset;
+        return SLOT_OK;
+    }
+    status = slot__version_pins(txn, address, err);
     if (status == SLOT_OK)
         status = pins_get(&txn->log_pins, at, n, pin, err);
     if (status == SLOT_OK)
@@ -63,6 +76,10 @@ slot_status slot__version_copy(slot_txn *txn, uint64_t address, uint64_t offset,
     slot_status status = slot__version_body(txn, address, offset, n, &pin, &bytes, err);
     os_result result;
 
+    if (status == SLOT_OK && pin == NULL) {
+        memcpy(to, bytes, (size_t)n);
+        return SLOT_OK;
+    }
     if (status == SLOT_OK)
         result = txn->os->load(txn->os, to, bytes, (size_t)n);
     else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
@@ -133,7 +150,11 @@ slot_status slot__version_find(slot_txn *txn, uint64_t key, uint64_t *address, u
     slot_status status = SLOT_OK;
 
     if (own != NULL) {
-        found = own->address;
+        const struct log_loan *loan = batch_loan(&txn->batch, own);
+
+        found = loan != NULL && loan->body != NULL
+                    ? VERSION_PRIVATE | (uint64_t)(own - txn->batch.entries)
+                    : own->address;
         version = own->lsn;
     } else if (txn->writing && slot__writer_find_pending(txn->db, key, &entry)) {
         found = entry.address;

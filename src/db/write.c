@@ -23,49 +23,40 @@ static slot_status address_direct(slot_txn *txn, uint64_t recno, struct pin **pi
     return status;
 }
 
-/* The same in transactional access: in a frame of this transaction. */
-static slot_status address_in_log(slot_txn *txn, uint64_t recno, struct pin **pin,
-                                  uint8_t **address, slot_error *err)
+/* What was appended and not yet written is, when the record is among it. */
+static slot_status make_writable(slot_txn *txn, uint64_t recno, slot_error *err)
+{
+    const struct append_buffer *append = &txn->append;
+
+    if (append->fill > 0 && (recno + 1) * txn->db->record_size > append->start)
+        return slot__db_append_flush(txn, err);
+    return SLOT_OK;
+}
+
+slot_status slot__db_touch_record(slot_txn *txn, uint64_t recno, struct touched *touched,
+                                  uint32_t *offset, slot_error *err)
 {
     slot_db *db = txn->db;
-    const struct append_buffer *append = &txn->append;
-    uint8_t *body = NULL;
-    slot_status status = SLOT_OK;
+    slot_status status = make_writable(txn, recno, err);
 
-    if (append->fill > 0 && (recno + 1) * db->record_size > append->start)
-        status = slot__db_append_flush(txn, err);
     if (status == SLOT_OK)
-        status = slot__db_touch(txn, key_of_records(recno / db->block_records), pin, &body, err);
+        status = slot__db_touch(txn, key_of_records(recno / db->block_records), touched, err);
     if (status == SLOT_OK)
-        *address = body + recno % db->block_records * db->record_size;
+        *offset = (uint32_t)(recno % db->block_records * db->record_size);
     return status;
 }
 
-static slot_status address_of(slot_txn *txn, uint64_t recno, struct pin **pin, uint8_t **address,
-                              slot_error *err)
-{
-    slot_status status = slot__db_may_write(txn, err);
-
-    if (status != SLOT_OK)
-        return status;
-    if (recno >= txn->records)
-        return slot__db_not_found(txn, recno, err);
-    return txn->db->access == SLOT_TRANSACTIONAL ? address_in_log(txn, recno, pin, address, err)
-                                                 : address_direct(txn, recno, pin, address, err);
-}
-
-/* Replace n bytes from byte `offset` of the record on, deleted or not. */
-slot_status slot__db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
-                           const void *buf, slot_error *err)
+static slot_status write_direct(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
+                                const void *from, slot_error *err)
 {
     uint8_t *address = NULL;
     struct pin *pin = NULL;
-    slot_status status = address_of(txn, recno, &pin, &address, err);
+    slot_status status = address_direct(txn, recno, &pin, &address, err);
     os_result result;
 
-    if (status != SLOT_OK || n == 0)
+    if (status != SLOT_OK)
         return status;
-    result = txn->os->store(txn->os, address + offset, buf, n);
+    result = txn->os->store(txn->os, address + offset, from, n);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, FILE_RECORDS,
                               recno * txn->record_size + offset,
@@ -73,19 +64,43 @@ slot_status slot__db_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint3
     return SLOT_OK;
 }
 
+static slot_status write_in_log(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
+                                const void *from, slot_error *err)
+{
+    struct touched touched;
+    uint32_t start = 0;
+    slot_status status = slot__db_touch_record(txn, recno, &touched, &start, err);
+
+    if (status == SLOT_OK)
+        status = slot__touched_store(txn, &touched, start + offset, from, n, err);
+    return status;
+}
+
+/* Whether the record may be changed: it is there. */
+static slot_status check_record(slot_txn *txn, uint64_t recno, slot_error *err)
+{
+    slot_status status = slot__db_may_write(txn, err);
+
+    if (status == SLOT_OK && recno >= txn->records)
+        status = slot__db_not_found(txn, recno, err);
+    if (status == SLOT_OK && txn->deleted > 0)
+        status = slot__deleted_check(txn, recno, err);
+    return status;
+}
+
 slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, const void *buf,
                        slot_error *err)
 {
-    slot_status status = slot__db_may_write(txn, err);
+    slot_status status;
 
     if (offset > txn->record_size || n > txn->record_size - offset)
         return slot__error_set(err, SLOT_E_ARG, FILE_RECORDS, SLOT_NO_OFFSET,
                                "%u bytes from byte %u on are beyond the record", n, offset);
-    if (status == SLOT_OK && txn->deleted > 0 && recno < txn->records)
-        status = slot__deleted_check(txn, recno, err);
-    if (status == SLOT_OK)
-        status = slot__db_write(txn, recno, offset, n, buf, err);
-    return status;
+    status = check_record(txn, recno, err);
+    if (status != SLOT_OK || n == 0)
+        return status;
+    return txn->db->access == SLOT_TRANSACTIONAL ? write_in_log(txn, recno, offset, n, buf, err)
+                                                 : write_direct(txn, recno, offset, n, buf, err);
 }
 
 slot_status slot_put(slot_txn *txn, uint64_t recno, const void *record, slot_error *err)
@@ -93,20 +108,38 @@ slot_status slot_put(slot_txn *txn, uint64_t recno, const void *record, slot_err
     return slot_write(txn, recno, 0, txn->db->record_size, record, err);
 }
 
-slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *err)
+static slot_status edit_direct(slot_txn *txn, uint64_t recno, void **record, slot_error *err)
 {
-    bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
     uint8_t *address = NULL;
     struct pin *pin = NULL;
-    slot_status status = slot__db_may_write(txn, err);
+    slot_status status = address_direct(txn, recno, &pin, &address, err);
 
-    if (status == SLOT_OK && txn->deleted > 0 && recno < txn->records)
-        status = slot__deleted_check(txn, recno, err);
     if (status == SLOT_OK)
-        status = address_of(txn, recno, &pin, &address, err);
-    if (status == SLOT_OK)
-        status = slot__pins_lend(in_log ? &txn->frame_pins : &txn->pins, pin, err);
+        status = slot__pins_lend(&txn->pins, pin, err);
     if (status == SLOT_OK)
         *record = address;
     return status;
+}
+
+static slot_status edit_in_log(slot_txn *txn, uint64_t recno, void **record, slot_error *err)
+{
+    slot_db *db = txn->db;
+    uint8_t *body = NULL;
+    slot_status status = make_writable(txn, recno, err);
+
+    if (status == SLOT_OK)
+        status = slot__db_lend_block(txn, key_of_records(recno / db->block_records), &body, err);
+    if (status == SLOT_OK)
+        *record = body + recno % db->block_records * db->record_size;
+    return status;
+}
+
+slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *err)
+{
+    slot_status status = check_record(txn, recno, err);
+
+    if (status != SLOT_OK)
+        return status;
+    return txn->db->access == SLOT_TRANSACTIONAL ? edit_in_log(txn, recno, record, err)
+                                                 : edit_direct(txn, recno, record, err);
 }

@@ -17,6 +17,7 @@ void slot__batch_init(struct log_batch *batch, const struct log_head *head)
 
 void slot__batch_release(struct log_batch *batch)
 {
+    slot__batch_end_loans(batch);
     free(batch->entries);
     free(batch->table);
     batch->entries = NULL;
@@ -43,6 +44,18 @@ const struct log_entry *slot__batch_find(const struct log_batch *batch, uint64_t
     return number == 0 ? NULL : &batch->entries[number - 1];
 }
 
+/* The new ones are of blocks that were not lent. */
+static bool grow_loans(struct log_batch *batch, uint32_t capacity)
+{
+    struct log_loan *loans = realloc(batch->loans, capacity * sizeof *loans);
+
+    if (loans == NULL)
+        return false;
+    memset(loans + batch->n, 0, (capacity - batch->n) * sizeof *loans);
+    batch->loans = loans;
+    return true;
+}
+
 /* Room for one more entry; the table is never more than half full. */
 static slot_status grow(struct log_batch *batch, slot_error *err)
 {
@@ -52,6 +65,8 @@ static slot_status grow(struct log_batch *batch, slot_error *err)
 
     if (batch->n < batch->capacity)
         return SLOT_OK;
+    if (batch->loans != NULL && !grow_loans(batch, capacity))
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
     entries = realloc(batch->entries, capacity * sizeof *entries);
     if (entries != NULL)
         batch->entries = entries;
@@ -67,6 +82,29 @@ static slot_status grow(struct log_batch *batch, slot_error *err)
     for (uint32_t i = 0; i < batch->n; i++)
         *place_of(batch, batch->entries[i].key) = i + 1;
     return SLOT_OK;
+}
+
+slot_status slot__batch_lending(struct log_batch *batch, slot_error *err)
+{
+    slot_status status = grow(batch, err);
+
+    if (status != SLOT_OK || batch->loans != NULL)
+        return status;
+    batch->loans = calloc(batch->capacity, sizeof *batch->loans);
+    if (batch->loans == NULL)
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+    return SLOT_OK;
+}
+
+void slot__batch_lend(struct log_batch *batch, const struct log_entry *entry, uint8_t *body)
+{
+    batch->loans[entry - batch->entries] = (struct log_loan){true, body};
+}
+
+void slot__batch_end_loans(struct log_batch *batch)
+{
+    free(batch->loans);
+    batch->loans = NULL;
 }
 
 slot_status slot__batch_note(struct log_batch *batch, const struct log_entry *entry,
@@ -268,6 +306,7 @@ slot_status slot__batch_reserve(struct log *log, struct log_head *head, struct l
 /* A position in the log while headers are written, and the view it is in. */
 struct sealing {
     struct log *log;
+    const struct log_commit *commit;
     struct view *view;
     uint64_t chain;
     uint64_t durable;
@@ -309,7 +348,8 @@ static slot_status lost(uint64_t offset, uint32_t file, os_result result, slot_e
                           "the log cannot be written: was it truncated, or is the disk failing?");
 }
 
-/* Store n bytes at an address and mark all of `marked` bytes from there for the flush. */
+/* Store n bytes at an address and mark all of `marked` bytes from there for the flush. Without a
+ * view, as others may have lent all of the budget, through the file: its sync covers that, too. */
 static slot_status store(struct sealing *sealing, uint64_t address, const uint8_t *from, uint32_t n,
                          uint32_t marked, slot_error *err)
 {
@@ -319,13 +359,36 @@ static slot_status store(struct sealing *sealing, uint64_t address, const uint8_
     slot_status status = reach(sealing, address, n, &bytes, err);
     os_result result;
 
-    if (status != SLOT_OK)
+    if (log_may_do_without(status))
+        result = log->os->write_at(log->os, log->files[log_file_of(log, address)], offset, from, n);
+    else if (status == SLOT_OK)
+        result = log->os->store(log->os, bytes, from, n);
+    else
         return status;
-    result = log->os->store(log->os, bytes, from, n);
     if (!os_ok(result))
         return lost(offset, log_file_of(log, address), result, err);
-    slot__view_mark_range(log->cache, sealing->view, offset, marked);
+    if (status == SLOT_OK)
+        slot__view_mark_range(log->cache, sealing->view, offset, marked);
     return SLOT_OK;
+}
+
+/* The body of the frame at an address. */
+static slot_status load(struct sealing *sealing, uint64_t address, uint8_t *to, uint32_t n,
+                        slot_error *err)
+{
+    struct log *log = sealing->log;
+    uint64_t offset = log_offset_of(log, address) + FRAME_HEADER_BYTES;
+    uint8_t *bytes = NULL;
+    slot_status status = reach(sealing, address, FRAME_HEADER_BYTES + (uint64_t)n, &bytes, err);
+    os_result result;
+
+    if (log_may_do_without(status))
+        result = log->os->read_at(log->os, log->files[log_file_of(log, address)], offset, to, n);
+    else if (status == SLOT_OK)
+        result = log->os->load(log->os, to, bytes + FRAME_HEADER_BYTES, n);
+    else
+        return status;
+    return os_ok(result) ? SLOT_OK : lost(offset, log_file_of(log, address), result, err);
 }
 
 /* The header of a segment that this transaction has begun; its frames are next. */
@@ -347,29 +410,36 @@ static slot_status seal_segment(struct sealing *sealing, const struct log_begun 
                  sizeof bytes, err);
 }
 
-/* One frame: its body summed up, then its header. */
-static slot_status seal_frame(struct sealing *sealing, struct frame *frame, uint64_t address,
-                              uint8_t *scratch, slot_error *err)
+/* What was lent, as it is at this moment: looked at, and stored into its frame, where it was not
+ * yet, or through a view that nobody flushes. */
+static slot_status seal_lent(struct sealing *sealing, const struct log_loan *loan, uint64_t key,
+                             uint64_t address, uint8_t *scratch, slot_error *err)
 {
-    struct log *log = sealing->log;
-    uint32_t n = (frame->flags & FRAME_BODY) != 0 ? slot__log_body_bytes(log, frame->key) : 0;
-    uint8_t header[FRAME_HEADER_BYTES];
-    uint8_t *bytes = NULL;
+    const struct log_commit *commit = sealing->commit;
+    uint32_t n = slot__log_body_bytes(sealing->log, key);
     slot_status status = SLOT_OK;
-    os_result result = os_success();
 
-    if (n > 0)
-        status = reach(sealing, address, FRAME_HEADER_BYTES + (uint64_t)n, &bytes, err);
-    if (status == SLOT_OK && n > 0)
-        result = log->os->load(log->os, scratch, bytes + FRAME_HEADER_BYTES, n);
-    if (status == SLOT_OK && !os_ok(result))
-        status = lost(log_offset_of(log, address), log_file_of(log, address), result, err);
-    if (status != SLOT_OK)
-        return status;
+    if (loan->body != NULL)
+        memcpy(scratch, loan->body, n);
+    else
+        status = load(sealing, address, scratch, n, err);
+    if (status == SLOT_OK && commit->settle != NULL)
+        status = commit->settle(commit->context, key, scratch, err);
+    if (status == SLOT_OK)
+        status = store(sealing, address + FRAME_HEADER_BYTES, scratch, n, n, err);
+    return status;
+}
+
+/* One frame: its header, for the n bytes of its body in `body`. */
+static slot_status seal_frame(struct sealing *sealing, struct frame *frame, uint64_t address,
+                              const uint8_t *body, uint32_t n, slot_error *err)
+{
+    uint8_t header[FRAME_HEADER_BYTES];
+
     frame->generation = sealing->generation;
     frame->durable = sealing->durable;
     slot__frame_encode(frame, header);
-    frame->chain = slot__frame_chain(sealing->chain, header, scratch, n);
+    frame->chain = slot__frame_chain(sealing->chain, header, body, n);
     slot__frame_encode(frame, header);
     sealing->chain = frame->chain;
     return store(sealing, address, header, sizeof header, FRAME_HEADER_BYTES + n, err);
@@ -377,18 +447,19 @@ static slot_status seal_frame(struct sealing *sealing, struct frame *frame, uint
 
 /* Entry i of the batch; the last one is the commit. */
 static slot_status seal_entry(struct sealing *sealing, const struct log_batch *batch, uint32_t i,
-                              const struct log_commit *commit, uint32_t last_length,
-                              uint8_t *scratch, slot_error *err)
+                              uint32_t last_length, uint8_t *scratch, slot_error *err)
 {
     const struct log_entry *entry = &batch->entries[i];
+    const struct log_loan *loan = batch_loan(batch, entry);
+    const struct log_commit *commit = sealing->commit;
     struct log *log = sealing->log;
+    uint32_t n = slot__log_body_bytes(log, entry->key);
     bool last = i + 1 == batch->n;
-    struct frame frame = {
-        .lsn = entry->lsn,
-        .previous = entry->previous,
-        .key = entry->key,
-        .flags = last ? FRAME_BODY | FRAME_COMMIT : FRAME_BODY,
-        .length = last ? last_length : slot__frame_length(slot__log_body_bytes(log, entry->key))};
+    struct frame frame = {.lsn = entry->lsn,
+                          .previous = entry->previous,
+                          .key = entry->key,
+                          .flags = last ? FRAME_BODY | FRAME_COMMIT : FRAME_BODY,
+                          .length = last ? last_length : slot__frame_length(n)};
     slot_status status = SLOT_OK;
 
     if (last) {
@@ -399,8 +470,12 @@ static slot_status seal_entry(struct sealing *sealing, const struct log_batch *b
     if (sealing->next_begun < batch->begun_n &&
         entry->lsn > batch->begun[sealing->next_begun].start)
         status = seal_segment(sealing, &batch->begun[sealing->next_begun++], err);
+    if (status == SLOT_OK && loan != NULL)
+        status = seal_lent(sealing, loan, entry->key, entry->address, scratch, err);
+    else if (status == SLOT_OK)
+        status = load(sealing, entry->address, scratch, n, err);
     if (status == SLOT_OK)
-        status = seal_frame(sealing, &frame, entry->address, scratch, err);
+        status = seal_frame(sealing, &frame, entry->address, scratch, n, err);
     return status;
 }
 
@@ -420,7 +495,7 @@ static slot_status seal_empty(struct sealing *sealing, const struct log_head *he
     if (batch->begun_n > 0)
         status = seal_segment(sealing, &batch->begun[0], err);
     if (status == SLOT_OK)
-        status = seal_frame(sealing, &frame, head_address(sealing->log, head, lsn), NULL, err);
+        status = seal_frame(sealing, &frame, head_address(sealing->log, head, lsn), NULL, 0, err);
     return status;
 }
 
@@ -429,6 +504,7 @@ slot_status slot__batch_seal(struct log *log, struct log_head *head, struct log_
                              uint8_t *scratch, slot_error *err)
 {
     struct sealing sealing = {.log = log,
+                              .commit = commit,
                               .chain = head->chain,
                               .durable = shared_durable(log->shared),
                               .generation = batch->before.generation};
@@ -448,7 +524,7 @@ slot_status slot__batch_seal(struct log *log, struct log_head *head, struct log_
     if (status == SLOT_OK && batch->n == 0)
         status = seal_empty(&sealing, head, batch, commit, last, length, err);
     for (uint32_t i = 0; i < batch->n && status == SLOT_OK; i++)
-        status = seal_entry(&sealing, batch, i, commit, length, scratch, err);
+        status = seal_entry(&sealing, batch, i, length, scratch, err);
     let_go(&sealing);
     if (status != SLOT_OK)
         return status;

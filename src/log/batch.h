@@ -8,6 +8,10 @@
  *   publish   index words: from here on readers find the frames
  *   forget    the head goes back; nothing else was touched
  *
+ * A block that was lent for writing may have its bytes in private memory until then (bodies.h): its
+ * entry has a *loan* that says where. What was lent is copied once more by the seal, looked at, and
+ * stored, so that the checksum is that of the bytes in the log whoever stores into them meanwhile.
+ *
  * Invariants: frames of two transactions never interleave; no header is written before the seal;
  * a segment that was begun by a transaction is free again when the transaction is forgotten.
  */
@@ -33,6 +37,12 @@ struct log_entry {
     uint64_t previous; /* LSN of the version before; 0: it is in the file, or there is none */
 };
 
+/* How a block was lent for writing. */
+struct log_loan {
+    bool lent;
+    uint8_t *body; /* where its bytes are; NULL: in the frame */
+};
+
 struct log_begun {
     uint32_t file;
     uint32_t generation;
@@ -42,18 +52,23 @@ struct log_begun {
 struct log_batch {
     struct log_entry *entries; /* in the order of the log */
     uint32_t n, capacity;
-    uint32_t *table; /* open addressing over keys: entry number + 1; 0: empty */
+    struct log_loan *loans; /* one for each entry; NULL until a block was lent */
+    uint32_t *table;        /* open addressing over keys: entry number + 1; 0: empty */
     uint32_t table_size;
     struct log_begun begun[LOG_SEGMENTS];
     uint32_t begun_n;
     struct log_head before; /* the head as the transaction has found it */
 };
 
-/* What the commit frame says beside the snapshot it makes. */
+/* What the commit frame says beside the snapshot it makes; and what the seal does beside. */
 struct log_commit {
     uint64_t records;
     uint64_t deleted;
     uint32_t direct_blocks;
+    /* Called with the bytes of each block that was lent, before they are summed: they can be put
+     * right. A failure ends the seal. */
+    slot_status (*settle)(void *context, uint64_t key, uint8_t *body, slot_error *err);
+    void *context;
 };
 
 void slot__batch_init(struct log_batch *batch, const struct log_head *head);
@@ -61,6 +76,25 @@ void slot__batch_release(struct log_batch *batch);
 
 /* The entry of a block, or NULL. Good until the next reserve. */
 const struct log_entry *slot__batch_find(const struct log_batch *batch, uint64_t key);
+
+/* The loan of an entry; NULL: it was not lent. */
+static inline const struct log_loan *batch_loan(const struct log_batch *batch,
+                                                const struct log_entry *entry)
+{
+    const struct log_loan *loan =
+        batch->loans == NULL ? NULL : &batch->loans[entry - batch->entries];
+
+    return loan != NULL && loan->lent ? loan : NULL;
+}
+
+/* Room for loans: the next slot__batch_lend cannot fail. SLOT_E_NO_MEMORY. */
+slot_status slot__batch_lending(struct log_batch *batch, slot_error *err);
+
+/* The entry's block is lent, from now on with its bytes in `body`, or in the frame (NULL). */
+void slot__batch_lend(struct log_batch *batch, const struct log_entry *entry, uint8_t *body);
+
+/* No more loans: where they led belongs to others now. */
+void slot__batch_end_loans(struct log_batch *batch);
 
 /*
  * Space for another block, which is not in the batch yet; *address is that of its frame header, the

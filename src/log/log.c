@@ -132,6 +132,7 @@ static void close_segment(struct log *log, uint32_t i)
     atomic_store_explicit(&log->index_at[i], NULL, memory_order_relaxed);
     slot__view_drop_all(log->cache, &log->frames[i]);
     slot__view_drop_all(log->cache, &log->open_frames[i]);
+    slot__view_drop_all(log->cache, &log->lent_frames[i]);
     slot__view_drop_all(log->cache, &log->index[i]);
     if (log->index_files[i] != NULL)
         log->os->close(log->os, log->index_files[i]);
@@ -189,10 +190,11 @@ static void describe(struct log *log, uint32_t i)
                                      .size = log->segment_bytes,
                                      .block_bytes = slot__log_frame_max(log)};
 
-    log->frames[i] = log->open_frames[i] = log->index[i] = frames;
+    log->frames[i] = log->open_frames[i] = log->lent_frames[i] = log->index[i] = frames;
     log->frames[i].mode = OS_MAP_READ;
     log->open_frames[i].mode = OS_MAP_WRITE;
     log->open_frames[i].once = true;
+    log->lent_frames[i].mode = OS_MAP_LENT;
     log->index[i].mode = OS_MAP_WORDS;
     log->index[i].file = log->index_files[i];
     log->index[i].size = (uint64_t)log->index_words * sizeof(shared_word);

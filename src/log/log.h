@@ -15,7 +15,10 @@
  * holds which LSNs now, the words segment[] of `shared` say.
  *
  * Readers use the read-only views `frames`, writers the writable views `open_frames` of the same
- * files: what is lent to a reader cannot be changed through its pointer.
+ * files: what is lent to a reader cannot be changed through its pointer. What is lent for writing,
+ * beyond what has room in private memory (bodies.h), is in views `lent_frames`, in which stores
+ * fault but to pages of the open transaction: nothing else uses these, so that all pages can be
+ * closed before the transaction is sealed.
  *
  * Invariants: a segment file is opened once and stays open and of its size; it changes hands in
  * place, and only when no live reader needs what it held. Nothing read from a segment is believed
@@ -60,6 +63,7 @@ struct log {
     struct os_file *index_files[LOG_SEGMENTS];
     struct view_file frames[LOG_SEGMENTS];
     struct view_file open_frames[LOG_SEGMENTS];
+    struct view_file lent_frames[LOG_SEGMENTS];
     struct view_file index[LOG_SEGMENTS];
     struct view *index_views[LOG_SEGMENTS]; /* pinned for good when the budget allows it, or NULL */
     _Atomic(shared_word *) index_at[LOG_SEGMENTS]; /* then where its words are, or NULL */
@@ -165,6 +169,13 @@ static inline uint32_t log_file_of(const struct log *log, uint64_t address)
 static inline uint64_t log_offset_of(const struct log *log, uint64_t address)
 {
     return address & (log->segment_bytes - 1);
+}
+
+/* Whether a view could not be had, as others may have lent all of the budget: then a read or write
+ * call does as well. */
+static inline bool log_may_do_without(slot_status status)
+{
+    return status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY;
 }
 
 /* "log/07", for messages; static. */

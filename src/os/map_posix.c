@@ -10,10 +10,23 @@
 #include "base/checked.h"
 #include "os/posix.h"
 
+/* A child made by fork will not have this mapping. */
+static int keep_from_children(void *base, size_t n)
+{
+#if defined(MADV_DONTFORK)
+    return madvise(base, n, MADV_DONTFORK);
+#elif defined(__APPLE__)
+    return minherit(base, n, VM_INHERIT_NONE);
+#else
+    return minherit(base, n, INHERIT_NONE);
+#endif
+}
+
 os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t offset, size_t n,
                             os_map_mode mode, void **base)
 {
-    int protection = mode == OS_MAP_READ ? PROT_READ : PROT_READ | PROT_WRITE;
+    bool reading = mode == OS_MAP_READ || mode == OS_MAP_LENT;
+    int protection = reading ? PROT_READ : PROT_READ | PROT_WRITE;
     int sharing = mode == OS_MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED;
     uint64_t size = 0;
     os_result result;
@@ -28,6 +41,11 @@ os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t 
     mapped = mmap(NULL, n, protection, sharing, file->fd, (off_t)offset);
     if (mapped == MAP_FAILED)
         return slot__os_posix_result(errno);
+    if (mode == OS_MAP_LENT && keep_from_children(mapped, n) != 0) {
+        result = slot__os_posix_result(errno);
+        (void)munmap(mapped, n);
+        return result;
+    }
     *base = mapped;
     return os_success();
 }
@@ -97,6 +115,14 @@ os_result slot__os_map_populate(const struct os *os, void *address, size_t n, bo
         return slot__os_posix_result(ENOMEM);
 #endif
     return touch_pages(os, start, n, for_write);
+}
+
+os_result slot__os_map_protect(const struct os *os, void *address, size_t n, bool writable)
+{
+    (void)os;
+    if (mprotect(address, n, writable ? PROT_READ | PROT_WRITE : PROT_READ) != 0)
+        return slot__os_posix_result(errno);
+    return os_success();
 }
 
 void slot__os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)

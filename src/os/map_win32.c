@@ -14,9 +14,9 @@ os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t 
                             os_map_mode mode, void **base)
 {
     static const DWORD protection[] = {PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY,
-                                       PAGE_READWRITE};
+                                       PAGE_READWRITE, PAGE_READWRITE};
     static const DWORD access[] = {FILE_MAP_READ, FILE_MAP_READ | FILE_MAP_WRITE, FILE_MAP_COPY,
-                                   FILE_MAP_READ | FILE_MAP_WRITE};
+                                   FILE_MAP_READ | FILE_MAP_WRITE, FILE_MAP_READ | FILE_MAP_WRITE};
     os_result result;
     uint64_t size = 0;
     HANDLE section;
@@ -36,8 +36,12 @@ os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t 
                          n);
     if (view == NULL)
         result = slot__os_win32_last();
-    else
+    else if (mode == OS_MAP_LENT)
+        result = slot__os_map_protect(os, view, n, false);
+    if (os_ok(result))
         *base = view;
+    else if (view != NULL)
+        UnmapViewOfFile(view);
     CloseHandle(section);
     return result;
 }
@@ -78,6 +82,16 @@ os_result slot__os_map_populate(const struct os *os, void *address, size_t n, bo
             result.status = SLOT_E_LOST;
     }
     return result;
+}
+
+os_result slot__os_map_protect(const struct os *os, void *address, size_t n, bool writable)
+{
+    DWORD before;
+
+    (void)os;
+    if (!VirtualProtect(address, n, writable ? PAGE_READWRITE : PAGE_READONLY, &before))
+        return slot__os_win32_last();
+    return os_success();
 }
 
 void slot__os_map_advise(const struct os *os, void *address, size_t n, os_advice advice)

@@ -20,6 +20,7 @@ static const struct os native = {
     .unmap = slot__os_map_close,
     .flush = slot__os_map_flush,
     .populate = slot__os_map_populate,
+    .protect = slot__os_map_protect,
     .advise_view = slot__os_map_advise,
     .lock = slot__os_lock_try,
     .unlock = slot__os_lock_release,

@@ -52,7 +52,9 @@ typedef enum os_map_mode {
     OS_MAP_READ,    /* stores fault */
     OS_MAP_WRITE,   /* stores reach the file and everybody who maps it */
     OS_MAP_PRIVATE, /* stores are seen by this mapping alone (copy-on-write), never by the file */
-    OS_MAP_WORDS    /* as OS_MAP_WRITE, for atomic words that processes share while they live: never
+    OS_MAP_LENT, /* as OS_MAP_WRITE, for pointers that are given away: stores fault until `protect`
+                       lets them through, and a child made by fork does not have the mapping */
+    OS_MAP_WORDS /* as OS_MAP_WRITE, for atomic words that processes share while they live: never
                        flushed, and what the file holds when all have gone means nothing */
 } os_map_mode;
 
@@ -164,6 +166,14 @@ struct os {
      * truncated, the disk is full or failing; ask size and allocate which.
      */
     os_result (*populate)(const struct os *os, void *address, size_t n, bool for_write);
+
+    /*
+     * From now on stores into [address, address + n) of a mapping made with OS_MAP_LENT reach the
+     * file (writable), or fault (not), from whatever thread. Both ends are multiples of
+     * OS_GRANULARITY from the start of the mapping, or its end. SLOT_E_NO_MEMORY; SLOT_E_IO: then
+     * some pages may be as wanted, and others as before.
+     */
+    os_result (*protect)(const struct os *os, void *address, size_t n, bool writable);
 
     /* How a range of a mapping will be used, from now on; WILLNEED starts to read it. A hint. */
     void (*advise_view)(const struct os *os, void *address, size_t n, os_advice advice);

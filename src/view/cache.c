@@ -7,6 +7,8 @@
 #include "base/checked.h"
 #include "base/status.h"
 
+#define OPEN_AHEAD_BYTES (UINT64_C(1) << 20) /* opened with the pages that are wanted */
+
 /* ---- sizes ---- */
 
 /* What a view of that size takes from the budget. */
@@ -515,6 +517,60 @@ slot_status slot__view_acquire(struct view_cache *cache, struct view_file *file,
     status = acquire(cache, file, offset, end, use, view, err);
     slot__os_mutex_unlock(&cache->mutex);
     return status;
+}
+
+/* ---- pages that can be stored to ---- */
+
+slot_status slot__view_open_pages(struct view_cache *cache, struct view *view, uint64_t offset,
+                                  uint64_t n, slot_error *err)
+{
+    uint64_t from = round_down(offset - view->offset, OS_GRANULARITY);
+    uint64_t to = offset - view->offset + n;
+    os_result result = os_success();
+
+    assert(view->file->mode == OS_MAP_LENT && to <= view->n);
+    slot__os_mutex_lock(&cache->mutex);
+    assert(view->pins > 0);
+    if (view->open_to > view->open_from) {
+        from = min_u64(from, view->open_from);
+        to = max_u64(to, view->open_to);
+    }
+    if (from < view->open_from || to > view->open_to) {
+        to = min_u64(round_up(to, OS_GRANULARITY) + OPEN_AHEAD_BYTES, view->n);
+        result = cache->os->protect(cache->os, view->base + from, (size_t)(to - from), true);
+    }
+    if (os_ok(result)) {
+        view->open_from = from;
+        view->open_to = to;
+    }
+    slot__os_mutex_unlock(&cache->mutex);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, view->file->name, offset,
+                              "a view cannot be made writable");
+    return SLOT_OK;
+}
+
+/* Unmapping does as well: nobody has it pinned. */
+static void close_pages(struct view_cache *cache, struct view *view)
+{
+    const struct os *os = cache->os;
+    uint64_t from = view->open_from, to = view->open_to;
+
+    if (from == to)
+        return;
+    view->open_from = view->open_to = 0;
+    if (!os_ok(os->protect(os, view->base + from, (size_t)(to - from), false)))
+        discard(cache, view);
+}
+
+void slot__view_close_pages(struct view_cache *cache)
+{
+    slot__os_mutex_lock(&cache->mutex);
+    for (struct view *view = cache->oldest, *next; view != NULL; view = next) {
+        next = view->newer;
+        close_pages(cache, view);
+    }
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
 /* ---- views for reads that can do without ---- */

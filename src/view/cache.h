@@ -75,6 +75,7 @@ struct view {
     bool is_dirty;
     uint64_t dirty_start, dirty_end; /* bytes of the view that a flush has to cover */
     uint64_t *dirty; /* one bit for each of `blocks`, for settle; NULL until the first */
+    uint64_t open_from, open_to; /* bytes that can be stored to, with OS_MAP_LENT */
     struct view *next_in_bucket;
     struct view *older, *newer; /* by last acquisition */
     struct view *next_dirty;
@@ -188,6 +189,19 @@ slot_status slot__view_mark_dirty(struct view_cache *cache, struct view *view, u
 /* Mark bytes [offset, offset + n) of the file, within the view, for the next flush. */
 void slot__view_mark_range(struct view_cache *cache, struct view *view, uint64_t offset,
                            uint64_t n);
+
+/*
+ * Let stores into bytes [offset, offset + n) of the file through, within a view that is mapped with
+ * OS_MAP_LENT: whole multiples of OS_GRANULARITY, what lies between them and those that are open
+ * already, and some more behind, so that few calls are system calls. What is open has one owner,
+ * who keeps the view pinned. SLOT_E_NO_MEMORY; SLOT_E_IO.
+ */
+slot_status slot__view_open_pages(struct view_cache *cache, struct view *view, uint64_t offset,
+                                  uint64_t n, slot_error *err);
+
+/* No more: in no view at all. Nobody has such a view pinned. Cost: a system call for
+ * each view with open pages. */
+void slot__view_close_pages(struct view_cache *cache);
 
 /* Settle and flush all dirty views. When it fails, those not yet done stay dirty. */
 slot_status slot__view_flush_all(struct view_cache *cache, slot_error *err);

@@ -176,7 +176,8 @@ uint64_t sim_process_points(const struct sim_process *process);
 /*
  * This process holds a writable pointer to n bytes (from slot_edit): changes there are taken over
  * at its next call of the table, as if they had been announced. Ends with sim_unlend (all of the
- * process; takes over first) or with the view. Lending the same range again is nothing.
+ * process; takes over first) or with the view. Lending the same range again is nothing, and so is
+ * memory that is in no view.
  */
 void sim_lend(struct sim_process *process, const void *pointer, size_t n);
 void sim_unlend(struct sim_process *process);
@@ -232,6 +233,7 @@ void sim_stop(struct sim_world *world);
     X(unmap)                                                                                       \
     X(flush)                                                                                       \
     X(populate)                                                                                    \
+    X(protect)                                                                                     \
     X(advise_view)                                                                                 \
     X(lock)                                                                                        \
     X(unlock)                                                                                      \

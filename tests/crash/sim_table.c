@@ -172,6 +172,7 @@ const struct os sim_table = {
     .unmap = sim_unmap,
     .flush = sim_flush,
     .populate = sim_populate,
+    .protect = sim_protect,
     .advise_view = sim_advise_view,
     .lock = sim_lock,
     .unlock = sim_unlock,

@@ -68,6 +68,7 @@ os_result sim_map(const struct os *os, struct os_file *file, uint64_t offset, si
 void sim_unmap(const struct os *os, void *base, size_t n);
 os_result sim_flush(const struct os *os, void *address, size_t n);
 os_result sim_populate(const struct os *os, void *address, size_t n, bool for_write);
+os_result sim_protect(const struct os *os, void *address, size_t n, bool writable);
 void sim_advise_view(const struct os *os, void *address, size_t n, os_advice advice);
 os_result sim_load(const struct os *os, void *to, const void *view, size_t n);
 os_result sim_store(const struct os *os, void *view, const void *from, size_t n);

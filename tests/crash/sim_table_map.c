@@ -9,9 +9,9 @@
 #include "base/checked.h"
 #include "crash/sim_table.h"
 
-/* The view of this process that holds [address, address + n), or a violation. */
-static struct mapping view_of(const struct sim_process *process, const void *address, size_t n,
-                              bool writable)
+/* The view of this process that holds [address, address + n), or NULL. */
+static const struct mapping *find_view(const struct sim_process *process, const void *address,
+                                       size_t n, bool writable)
 {
     const struct sim_process_inside *in = process->inside;
     uintptr_t from = (uintptr_t)address;
@@ -22,8 +22,19 @@ static struct mapping view_of(const struct sim_process *process, const void *add
 
         if (from >= base && from - base <= map->n && n <= map->n - (from - base) &&
             (!writable || map->mode != OS_MAP_READ))
-            return *map; /* a copy: other threads may map, too */
+            return map;
     }
+    return NULL;
+}
+
+/* A copy, because other threads may map, too; a violation when there is none. */
+static struct mapping view_of(const struct sim_process *process, const void *address, size_t n,
+                              bool writable)
+{
+    const struct mapping *map = find_view(process, address, n, writable);
+
+    if (map != NULL)
+        return *map;
     sim_violation(process->world, "process %llu: %llu bytes are not in a %sview of it",
                   (unsigned long long)process->number, (unsigned long long)n,
                   writable ? "writable " : "");
@@ -46,11 +57,12 @@ void process_absorb(struct sim_process *process)
 void sim_lend(struct sim_process *process, const void *pointer, size_t n)
 {
     struct sim_process_inside *in = process->inside;
-    const struct mapping map = view_of(process, pointer, n, true);
-    struct lent lent = {map.node, offset_in(&map, pointer), n};
+    const struct mapping *map = find_view(process, pointer, n, true);
+    struct lent lent;
 
-    if (map.mode != OS_MAP_WRITE)
-        return;
+    if (map == NULL || map->mode != OS_MAP_WRITE)
+        return; /* private memory: a store is nobody else's business */
+    lent = (struct lent){map->node, offset_in(map, pointer), n};
     for (size_t i = 0; i < in->lent_count; i++) {
         if (in->lent[i].node == lent.node && in->lent[i].offset == lent.offset &&
             in->lent[i].n == n)
@@ -77,6 +89,8 @@ os_result sim_map(const struct os *os, struct os_file *file, uint64_t offset, si
     struct mapping map = {file->node, offset, n, mode, node->cache + offset};
     os_result result;
 
+    if (mode == OS_MAP_LENT)
+        map.mode = mode = OS_MAP_WRITE; /* see sim_protect */
     assert(offset % OS_GRANULARITY == 0 && n > 0);
     assert((file->flags & OS_WRITE) != 0 || mode == OS_MAP_READ || mode == OS_MAP_PRIVATE);
     table_point_at(process, SIM_FN_map, node, offset, n, false);
@@ -184,6 +198,19 @@ os_result sim_populate(const struct os *os, void *address, size_t n, bool for_wr
         return result;
     return offset + n <= round_up(node_size(node), SIM_PAGE) ? os_success()
                                                              : table_failure(SLOT_E_LOST);
+}
+
+/* What all processes share is one memory here: whose stores would fault is not modelled. */
+os_result sim_protect(const struct os *os, void *address, size_t n, bool writable)
+{
+    struct sim_process *process = sim_self(os);
+    const struct mapping map = view_of(process, address, n, true);
+    os_result result;
+
+    (void)writable;
+    table_point_at(process, SIM_FN_protect, process->world->nodes[map.node],
+                   offset_in(&map, address), n, false);
+    return table_fails(process, SIM_FN_protect, &result) ? result : os_success();
 }
 
 void sim_advise_view(const struct os *os, void *address, size_t n, os_advice advice)

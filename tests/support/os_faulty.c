@@ -218,6 +218,14 @@ static os_result faulty_populate(const struct os *os, void *address, size_t n, b
     return verdict.fails ? verdict.result : f->inner->populate(f->inner, address, n, for_write);
 }
 
+static os_result faulty_protect(const struct os *os, void *address, size_t n, bool writable)
+{
+    struct os_faulty *f = self(os);
+    struct verdict verdict = count(f, OS_FAULTY_FN_protect);
+
+    return verdict.fails ? verdict.result : f->inner->protect(f->inner, address, n, writable);
+}
+
 static void faulty_advise_view(const struct os *os, void *address, size_t n, os_advice advice)
 {
     const struct os *inner = self(os)->inner;
@@ -449,6 +457,7 @@ static const struct os table = {
     .unmap = faulty_unmap,
     .flush = faulty_flush,
     .populate = faulty_populate,
+    .protect = faulty_protect,
     .advise_view = faulty_advise_view,
     .lock = faulty_lock,
     .unlock = faulty_unlock,

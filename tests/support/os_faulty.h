@@ -31,6 +31,7 @@
     X(map)                                                                                         \
     X(flush)                                                                                       \
     X(populate)                                                                                    \
+    X(protect)                                                                                     \
     X(lock)                                                                                        \
     X(held)                                                                                        \
     X(downgrade)                                                                                   \

@@ -88,7 +88,7 @@ static slot_status add(struct rig *rig, struct log_batch *batch, uint64_t key, u
 /* A transaction of `count` blocks from `key` on. */
 static void commit(struct rig *rig, uint64_t key, uint64_t count, uint64_t version)
 {
-    const struct log_commit what = {version * 10, version, 0};
+    const struct log_commit what = {.records = version * 10, .deleted = version};
     struct log_batch batch;
 
     slot__batch_init(&batch, &rig->head);
@@ -228,7 +228,7 @@ static void test_log__space_is_taken_as_it_grows(void **state)
         slot__batch_init(&batch, &rig.head);
         status = add(&rig, &batch, 7, 3);
         if (status == SLOT_OK) {
-            const struct log_commit what = {30, 3, 0};
+            const struct log_commit what = {.records = 30, .deleted = 3};
 
             assert_ok(rig.f, slot__batch_seal(&rig.log, &rig.head, &batch, &what, LIMIT,
                                               rig.scratch, &rig.f->err));

@@ -610,6 +610,29 @@ static void test_populate__changes_nothing(void **state)
     free(put);
 }
 
+/* That a store faults, tests/faults/late_store.c shows. */
+static void test_protect__leaves_the_rest(void **state)
+{
+    struct os_file *file = new_file("file", MIB);
+    uint8_t *closed = map(file, 0, MIB, OS_MAP_LENT);
+    uint8_t *open = map(file, 0, MIB, OS_MAP_WRITE);
+    const size_t granularity = (size_t)OS_GRANULARITY;
+    uint8_t byte = 'a';
+
+    (void)state;
+    expect(os->store(os, open + 5, &byte, 1), SLOT_OK);
+    assert_int_equal(closed[5], 'a');
+    expect(os->protect(os, closed + granularity, granularity, true), SLOT_OK);
+    expect(os->store(os, closed + granularity, &byte, 1), SLOT_OK);
+    expect(os->store(os, closed + 2 * granularity - 1, &byte, 1), SLOT_OK);
+    assert_int_equal(open[granularity], 'a');
+    expect(os->protect(os, closed + granularity, granularity, false), SLOT_OK);
+    assert_int_equal(closed[2 * granularity - 1], 'a');
+    os->unmap(os, closed, MIB);
+    os->unmap(os, open, MIB);
+    os->close(os, file);
+}
+
 static void test_populate__lost_pages(void **state)
 {
     char *path = tmpdir_join(dir, "lost");
@@ -1386,6 +1409,7 @@ int main(void)
         TEST(test_flush__then_sync),
         TEST(test_populate__changes_nothing),
         TEST(test_populate__lost_pages),
+        TEST(test_protect__leaves_the_rest),
         TEST(test_lock__exclusive),
         TEST(test_lock__shared),
         TEST(test_lock__close_lets_go),
