@@ -2,9 +2,10 @@
  * Recovery: the first opener finds a database that was not closed cleanly (protocol.md section 7).
  * Nobody else has it open: bytes 0 and 4 of `lock` are ours.
  *
- *   1  sync all files: what we read must be what is on the disk
+ *   1  sync all files and forget what is cached, before a header or meta is read: what we decide on
+ *      must be what is on the disk
  *   2  scan the log from the checkpoint in meta to the last whole commit; what lies behind must be
- *      a torn write and nothing else
+ *      a torn write and nothing else, and the log not shorter than `shared` knows it to have been
  *   3  write that part of the log again, and sync it: the page cache may hold bytes that a failed
  *      flush has left undurable
  *   4  bring it home (home.c)
@@ -35,7 +36,7 @@ static os_result sync_and_forget(const struct os *os, struct os_file *file)
     return result;
 }
 
-static slot_status sync_all(slot_db *db, const struct log_scan *scan, slot_error *err)
+static slot_status sync_all(slot_db *db, const char *directory, slot_error *err)
 {
     struct os_file *files[] = {db->files.meta, db->files.records, db->files.sums,
                                db->files.deleted};
@@ -45,12 +46,47 @@ static slot_status sync_all(slot_db *db, const struct log_scan *scan, slot_error
         if (files[i] != NULL)
             result = sync_and_forget(db->os, files[i]);
     }
-    for (uint32_t i = 0; i < scan->segments && os_ok(result); i++)
-        result = sync_and_forget(db->os, db->log.files[scan->segment[i].file]);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
                               "the files cannot be made durable before recovery");
-    return SLOT_OK;
+    return slot__log_settle(db->os, directory, err);
+}
+
+/* What open has read of meta may have been in a cache only. */
+static slot_status read_again(slot_db *db, slot_error *err)
+{
+    struct meta seen = db->meta;
+    slot_status status = slot__db_meta_read(db, err);
+
+    if (status != SLOT_OK)
+        return status;
+    if (memcmp(seen.file_id, db->meta.file_id, sizeof seen.file_id) != 0 ||
+        seen.record_size != db->meta.record_size || seen.schema_hash != db->meta.schema_hash)
+        return slot__error_set(err, SLOT_E_CORRUPT, FILE_META, 0,
+                               "another program has changed the file meanwhile: open it again");
+    return slot__meta_believe(db, err);
+}
+
+/* The last whole commit, with nothing but a torn write behind it. */
+static slot_status find_end(slot_db *db, struct log_scan *scan, struct snapshot *end,
+                            slot_error *err)
+{
+    uint64_t reached = 0;
+    slot_status status = slot__scan_find_end(scan, end, err);
+
+    if (status == SLOT_OK)
+        status = slot__meta_believe_log(db, scan, end, err);
+    if (status == SLOT_OK)
+        status = slot__scan_is_torn(scan, err);
+    if (status == SLOT_OK)
+        status = slot__session_reached(db, &reached, err);
+    if (status == SLOT_OK && end->lsn < reached)
+        status = slot__error_set(
+            err, SLOT_E_CORRUPT, DIR_LOG, SLOT_NO_OFFSET,
+            "the log ends at position %llu, and had reached %llu since the system was started: "
+            "acknowledged transactions would be lost; restore a backup",
+            (unsigned long long)end->lsn, (unsigned long long)reached);
+    return status;
 }
 
 /* Steps 2 and 3. */
@@ -58,12 +94,8 @@ static slot_status find_log(slot_db *db, struct log_scan *scan, struct snapshot 
                             slot_error *err)
 {
     bool tried = false;
-    slot_status status = slot__scan_find_end(scan, end, err);
+    slot_status status = find_end(db, scan, end, err);
 
-    if (status == SLOT_OK)
-        status = slot__meta_believe_log(db, scan, end, err);
-    if (status == SLOT_OK)
-        status = slot__scan_is_torn(scan, err);
     if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
         status =
             slot__log_dirty_again(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
@@ -101,15 +133,27 @@ static slot_status bring_home(slot_db *db, const struct log_scan *found, const s
     return status;
 }
 
-static slot_status recover_log(slot_db *db, slot_error *err)
+static slot_status recover_log(slot_db *db, const char *directory, slot_error *err)
 {
     struct snapshot end = {db->meta.checkpoint_lsn, db->meta.records, db->meta.deleted,
                            db->meta.checkpoint_chain};
+    uint64_t segment_bytes = 0;
+    struct log_census census;
     struct log_scan scan;
-    slot_status status = slot__scan_init(&scan, &db->log, NULL, end.lsn, end.chain, err);
+    slot_status status = slot__log_census(db->os, directory, db->meta.file_id, &census, err);
 
     if (status == SLOT_OK)
-        status = sync_all(db, &scan, err);
+        status = slot__log_choose_size(&census, end.lsn, &db->log, &segment_bytes, err);
+    if (status != SLOT_OK)
+        return status;
+    if (segment_bytes == 0) /* no segment was ever begun */
+        segment_bytes = slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
+    db->log.recovering = true;
+    status =
+        slot__log_init(&db->log, db->os, &db->shared, &db->cache, directory, segment_bytes, err);
+    if (status != SLOT_OK)
+        return status;
+    status = slot__scan_init(&scan, &db->log, NULL, end.lsn, end.chain, err);
     if (status == SLOT_OK)
         status = find_log(db, &scan, &end, err);
     if (status == SLOT_OK)
@@ -121,7 +165,6 @@ static slot_status recover_log(slot_db *db, slot_error *err)
 slot_status slot__recover(slot_db *db, slot_error *err)
 {
     char *directory;
-    uint64_t segment_bytes = 0;
     slot_status status;
 
     if (db->meta.access != META_ACCESS_TRANSACTIONAL)
@@ -129,22 +172,18 @@ slot_status slot__recover(slot_db *db, slot_error *err)
     directory = slot__db_path(db->path, DIR_LOG);
     if (directory == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    status = slot__log_probe(db->os, directory, db->meta.file_id, &segment_bytes, err);
-    if (status == SLOT_OK && segment_bytes == 0) /* no segment was ever begun */
-        segment_bytes = slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
-    if (status == SLOT_OK) {
-        db->log.recovering = true;
-        status = slot__log_init(&db->log, db->os, &db->shared, &db->cache, directory, segment_bytes,
-                                err);
+    status = sync_all(db, directory, err);
+    if (status == SLOT_OK)
+        status = read_again(db, err);
+    if (status == SLOT_OK && db->meta.access == META_ACCESS_TRANSACTIONAL) {
+        status = recover_log(db, directory, err);
+        slot__log_release(&db->log);
+        db->log.recovering = false;
+        if (status == SLOT_OK)
+            status = slot__log_remove_segments(db->os, directory, err);
+        if (status == SLOT_OK)
+            status = slot__home_cut(db, err);
     }
-    if (status == SLOT_OK)
-        status = recover_log(db, err);
-    slot__log_release(&db->log);
-    db->log.recovering = false;
-    if (status == SLOT_OK)
-        status = slot__log_remove_segments(db->os, directory, err);
-    if (status == SLOT_OK)
-        status = slot__home_cut(db, err);
     free(directory);
     return status;
 }

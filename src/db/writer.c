@@ -226,6 +226,8 @@ static slot_status mark_open(slot_db *db, slot_error *err)
     /* Segments of an earlier life, whose removal a power cut has undone. */
     if (os_ok(result))
         status = slot__log_remove_segments(db->os, log, err);
+    if (os_ok(result) && status == SLOT_OK) /* they never stand beside those of this life */
+        result = db->os->sync_dir(db->os, log);
     free(log);
     if (status != SLOT_OK)
         return status;

@@ -427,87 +427,151 @@ static os_result probe_file(const struct os *os, const char *path, bool *valid,
     return result;
 }
 
-slot_status slot__log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
-                            uint64_t *segment_bytes, slot_error *err)
+/* The segments of a directory, by their names. */
+struct present {
+    bool there[LOG_SEGMENTS];
+};
+
+static bool note_name(void *context, const char *name)
 {
-    uint64_t legal = 0, found = 0;
+    struct present *present = context;
 
-    for (uint32_t i = 0; i < LOG_SEGMENTS && found == 0; i++) {
-        char *path = segment_path(directory, i, FRAMES);
-        struct segment_header header;
-        uint64_t size = 0;
-        bool valid = false;
-        os_result result = {SLOT_E_NO_MEMORY, 0};
+    if (name[0] >= '0' && name[0] <= '9' && name[1] >= '0' && name[1] <= '9' && name[2] == '\0') {
+        uint32_t i = (uint32_t)(name[0] - '0') * 10 + (uint32_t)(name[1] - '0');
 
-        if (path != NULL)
-            result = probe_file(os, path, &valid, &header, &size);
-        free(path);
-        if (result.status == SLOT_E_TRUNCATED ||
-            (os_ok(result) && size != 0 && !is_segment_size(size)))
-            return slot__error_set(
-                err, SLOT_E_TRUNCATED, slot__log_name(i), size,
-                "no segment has %llu bytes: another program has cut it; restore a "
-                "backup",
-                (unsigned long long)size);
-        if (!os_ok(result))
-            return file_error(err, result, i, "the segment cannot be read");
-        if (valid && memcmp(header.file_id, file_id, sizeof header.file_id) == 0)
-            found = header.segment_bytes;
-        if (size != 0)
-            legal = size;
+        if (i < LOG_SEGMENTS)
+            present->there[i] = true;
     }
-    /* No header is whole: what is in the segments may still say that something is lost. */
-    *segment_bytes = found != 0 ? found : legal;
+    return true;
+}
+
+static slot_status list_segments(const struct os *os, const char *directory,
+                                 struct present *present, slot_error *err)
+{
+    os_result result;
+
+    memset(present, 0, sizeof *present);
+    result = os->list(os, directory, note_name, present);
+    if (!os_ok(result) && result.status != SLOT_E_NO_FILE)
+        return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+                              "the directory of the log cannot be read");
     return SLOT_OK;
 }
 
-slot_status slot__log_begins_behind(const struct os *os, const char *directory,
-                                    const uint8_t *file_id, uint64_t lsn, bool *any,
-                                    slot_error *err)
+slot_status slot__log_census(const struct os *os, const char *directory, const uint8_t *file_id,
+                             struct log_census *census, slot_error *err)
 {
-    *any = false;
-    for (uint32_t i = 0; i < LOG_SEGMENTS && !*any; i++) {
-        char *path = segment_path(directory, i, FRAMES);
-        struct segment_header header;
-        uint64_t size = 0;
-        bool valid = false;
+    struct present present;
+    slot_status status = list_segments(os, directory, &present, err);
+
+    memset(census, 0, sizeof *census);
+    for (uint32_t i = 0; i < LOG_SEGMENTS && status == SLOT_OK; i++) {
+        struct log_found *found = &census->file[i];
+        char *path = present.there[i] ? segment_path(directory, i, FRAMES) : NULL;
         os_result result = {SLOT_E_NO_MEMORY, 0};
 
+        if (!present.there[i])
+            continue;
         if (path != NULL)
-            result = probe_file(os, path, &valid, &header, &size);
+            result = probe_file(os, path, &found->ours, &found->header, &found->size);
         free(path);
         if (!os_ok(result) && result.status != SLOT_E_TRUNCATED)
-            return file_error(err, result, i, "the segment cannot be read");
-        *any = valid && memcmp(header.file_id, file_id, sizeof header.file_id) == 0 &&
-               header.start >= lsn;
+            status = file_error(err, result, i, "the segment cannot be read");
+        found->there = result.status == SLOT_E_TRUNCATED || found->size > 0;
+        found->ours = found->ours &&
+                      memcmp(found->header.file_id, file_id, sizeof found->header.file_id) == 0;
     }
+    return status;
+}
+
+/* Whether it may hold something behind `lsn`. */
+static bool reaches(const struct log_found *found, uint64_t lsn)
+{
+    return found->ours && found->header.start + found->header.segment_bytes > lsn;
+}
+
+slot_status slot__log_choose_size(const struct log_census *census, uint64_t lsn, struct log *log,
+                                  uint64_t *segment_bytes, slot_error *err)
+{
+    uint64_t legal = 0, size = 0;
+
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        const struct log_found *found = &census->file[i];
+
+        if (found->there && !is_segment_size(found->size))
+            return slot__error_set(
+                err, SLOT_E_TRUNCATED, slot__log_name(i), found->size,
+                "no segment has %llu bytes: another program has cut it; restore a backup",
+                (unsigned long long)found->size);
+        if (reaches(found, lsn))
+            size = found->header.segment_bytes;
+        if (found->there && !found->ours)
+            legal = found->size;
+    }
+    /* No header is whole: what is in the segments may still say that something is lost. */
+    if (size == 0)
+        size = legal;
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        const struct log_found *found = &census->file[i];
+
+        log->passed_over[i] = !found->there || (found->size != size && !reaches(found, lsn));
+    }
+    *segment_bytes = size;
     return SLOT_OK;
+}
+
+bool slot__log_begins_behind(const struct log_census *census, uint64_t lsn)
+{
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        if (census->file[i].ours && census->file[i].header.start >= lsn)
+            return true;
+    }
+    return false;
+}
+
+slot_status slot__log_settle(const struct os *os, const char *directory, slot_error *err)
+{
+    struct present present;
+    slot_status status = list_segments(os, directory, &present, err);
+
+    for (uint32_t i = 0; i < LOG_SEGMENTS && status == SLOT_OK; i++) {
+        char *path = present.there[i] ? segment_path(directory, i, FRAMES) : NULL;
+        struct os_file *file = NULL;
+        os_result result = {SLOT_E_NO_MEMORY, 0};
+
+        if (!present.there[i])
+            continue;
+        if (path != NULL)
+            result = os->open(os, path, OS_READ | OS_WRITE, &file);
+        free(path);
+        if (result.status == SLOT_E_NO_FILE)
+            continue;
+        if (os_ok(result))
+            result = os->sync(os, file);
+        if (os_ok(result))
+            os->advise(os, file, 0, 0, OS_ADVICE_FORGET);
+        if (file != NULL)
+            os->close(os, file);
+        if (!os_ok(result))
+            status =
+                file_error(err, result, i, "the segment cannot be made durable before recovery");
+    }
+    return status;
 }
 
 slot_status slot__log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain, slot_error *err)
 {
+    struct log_census census;
     uint64_t next = *lsn, seed = 0;
-    slot_status status = SLOT_OK;
+    slot_status status = slot__log_census(log->os, log->directory, log->file_id, &census, err);
     os_result result;
 
-    for (uint32_t i = 0; i < LOG_SEGMENTS && status == SLOT_OK; i++) {
-        char *path = segment_path(log->directory, i, FRAMES);
-        struct segment_header header;
-        uint64_t size = 0;
-        bool valid = false;
-
-        result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
-                              : probe_file(log->os, path, &valid, &header, &size);
-        free(path);
-        if (result.status == SLOT_E_TRUNCATED)
-            result = os_success(); /* recovery has refused it, or nobody needs it any more */
-        if (!os_ok(result))
-            status = file_error(err, result, i, "the segment cannot be read");
-        else if (valid && memcmp(header.file_id, log->file_id, sizeof header.file_id) == 0)
-            next = max_u64(next, header.start + header.segment_bytes);
-    }
     if (status != SLOT_OK)
         return status;
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        if (reaches(&census.file[i], next))
+            next = census.file[i].header.start + census.file[i].header.segment_bytes;
+    }
     result = log->os->random(log->os, &seed, sizeof seed);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,

@@ -47,10 +47,12 @@ struct log {
     uint32_t block_bytes; /* of records; those of `deleted` have BITMAP_BLOCK_BYTES */
     uint64_t segment_bytes;
     uint32_t segment_shift;
-    uint32_t index_words;  /* of an index that is as long as it gets */
-    uint32_t index_first;  /* in use at first: a page; tests make it smaller */
-    uint32_t frame_least;  /* the shortest frame with a body */
-    bool recovering;       /* indexes mean nothing, and segments may be half made */
+    uint32_t index_words; /* of an index that is as long as it gets */
+    uint32_t index_first; /* in use at first: a page; tests make it smaller */
+    uint32_t frame_least; /* the shortest frame with a body */
+    bool recovering;      /* indexes mean nothing, and segments may be half made */
+    bool passed_over
+        [LOG_SEGMENTS];    /* by recovery: not there, or of a life before and of another size */
     bool unsynced;         /* commits do not wait for the disk: see slot__log_populate */
     uint64_t piece_bytes;  /* populated at a time: 1 MiB; tests make it smaller */
     struct os_mutex mutex; /* opening of segment files */
@@ -127,18 +129,33 @@ slot_status slot__log_give_space(struct log *log, uint32_t i, uint64_t end, slot
 slot_status slot__log_populate(struct log *log, uint32_t i, uint64_t at, uint64_t end,
                                slot_error *err);
 
-/*
- * The size of the segments that are in the directory, of this database; 0: there are none. For
- * recovery: those who made them may have had other options. SLOT_E_TRUNCATED: one has a size that
- * none has; SLOT_E_IO; SLOT_E_NO_MEMORY.
- */
-slot_status slot__log_probe(const struct os *os, const char *directory, const uint8_t *file_id,
-                            uint64_t *segment_bytes, slot_error *err);
+/* What is in the directory of a log, whoever made it, by the headers. */
+struct log_found {
+    bool there;
+    bool ours; /* its header is valid, and of this database */
+    uint64_t size;
+    struct segment_header header;
+};
+struct log_census {
+    struct log_found file[LOG_SEGMENTS];
+};
+slot_status slot__log_census(const struct os *os, const char *directory, const uint8_t *file_id,
+                             struct log_census *census, slot_error *err);
 
-/* Whether a segment of that database that begins at or beyond `lsn` is in the directory. */
-slot_status slot__log_begins_behind(const struct os *os, const char *directory,
-                                    const uint8_t *file_id, uint64_t lsn, bool *any,
-                                    slot_error *err);
+/*
+ * The size of the segments that hold something behind `lsn`; 0: there are none. For recovery: those
+ * who made them may have had other options. A segment of another size that holds nothing there, of
+ * a life before, is passed over: a power cut may have undone its removal. SLOT_E_TRUNCATED: one has
+ * a size that none has.
+ */
+slot_status slot__log_choose_size(const struct log_census *census, uint64_t lsn, struct log *log,
+                                  uint64_t *segment_bytes, slot_error *err);
+
+/* Whether a segment begins at or beyond `lsn`. */
+bool slot__log_begins_behind(const struct log_census *census, uint64_t lsn);
+
+/* Sync all segments, and forget what is cached of them: what is read from now on is on the disk. */
+slot_status slot__log_settle(const struct os *os, const char *directory, slot_error *err);
 
 /*
  * Where the log of a next life begins: behind every position that segments on disk can hold, with a

@@ -89,6 +89,8 @@ slot_status slot__scan_init(struct log_scan *scan, struct log *log, const struct
     if (scan->ahead == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
     for (uint32_t i = 0; i < (live != NULL ? live->n : LOG_SEGMENTS) && status == SLOT_OK; i++) {
+        if (live == NULL && log->passed_over[i])
+            continue;
         status = add_segment(scan, live != NULL ? live->file[i] : i, err);
         if (live == NULL && status == SLOT_E_NO_FILE)
             status = SLOT_OK;
