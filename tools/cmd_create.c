@@ -45,7 +45,7 @@ static int create(const char *path, const slot_schema *schema, const cli_open_op
     if (host_interrupted())
         code = CLI_IO;
     if (code != CLI_DONE)
-        slot_destroy(path, &library_options, NULL);
+        slot_destroy_empty(path, &library_options, NULL);
     return code;
 }
 

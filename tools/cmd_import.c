@@ -40,6 +40,7 @@ const char cmd_import_help[] =
 #define CHUNK_BYTES  (256u * 1024u)
 #define BUFFER_BYTES (1024u * 1024u)
 #define CREATE_TRIES 10
+#define UNDO_WAIT_MS 200 /* for who only has a look */
 
 typedef struct import_job {
     const char *path;
@@ -340,12 +341,15 @@ static int open_or_create(import_job *job, const slot_schema *schema,
     return code;
 }
 
-/* Whether nobody has committed a record: not a batch of ours, nor others since we created it. */
-static bool is_empty(slot_db *db)
+/* Remove the database that was created for this import, unless something is in it, of ours or of
+ * others, or somebody has it open and may put something into it. */
+static void undo_create(const import_job *job)
 {
-    slot_stat_info info = {.size = sizeof info};
+    slot_options options;
 
-    return slot_stat(db, &info, NULL) == SLOT_OK && info.records == 0;
+    slot_options_init(&options);
+    options.wait_ms = UNDO_WAIT_MS;
+    slot_destroy_empty(job->path, &options, NULL);
 }
 
 /* Records that are appended to the file that they are read from would never end. */
@@ -362,7 +366,6 @@ static int import_into(import_job *job, const slot_schema *schema, const char *f
                        const cli_open_options *open_options)
 {
     bool created = false;
-    bool empty = true;
     int code = open_or_create(job, schema, open_options, &created);
 
     if (job->db != NULL) {
@@ -376,11 +379,10 @@ static int import_into(import_job *job, const slot_schema *schema, const char *f
             code = choose_format(job, format);
         if (code == CLI_DONE)
             code = import_all(job);
-        empty = is_empty(job->db);
         code = cli_close(job->path, job->db, code);
     }
-    if (created && empty && code != CLI_DONE)
-        slot_destroy(job->path, NULL, NULL);
+    if (created && code != CLI_DONE)
+        undo_create(job);
     return code;
 }
 

@@ -349,6 +349,14 @@ SLOT_API slot_status slot_close(slot_db *db, slot_error *err);
  */
 SLOT_API slot_status slot_destroy(const char *path, const slot_options *options, slot_error *err);
 
+/*
+ * As slot_destroy, but only a database without records that was closed cleanly; SLOT_E_EXISTS when
+ * there is anything in it, and then it stays. For who has created a database and got nothing into
+ * it: others may have done so meanwhile.
+ */
+SLOT_API slot_status slot_destroy_empty(const char *path, const slot_options *options,
+                                        slot_error *err);
+
 /* The schema; lives until slot_close. */
 SLOT_API const slot_schema *slot_db_schema(const slot_db *db);
 

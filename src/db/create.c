@@ -224,9 +224,34 @@ slot_status slot_create(const char *path, const slot_schema *schema, const slot_
     return slot__db_create_on(slot__os_native(), path, schema, options, err);
 }
 
+/* Make sure that nothing is in a database that nobody has open. */
+static slot_status must_be_empty(const struct os *os, const char *path, slot_error *err)
+{
+    uint8_t slots[META_SLOTS * META_SLOT_BYTES];
+    struct os_file *file = NULL;
+    struct meta_doubt doubt;
+    struct meta meta;
+    slot_status status = slot__db_file_open(os, path, FILE_META, OS_READ, &file, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = os->read_at(os, file, 0, slots, sizeof slots);
+    os->close(os, file);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, FILE_META, 0,
+                              "the file cannot be read");
+    status = slot__meta_pick(slots, &meta, &doubt, err);
+    if (status == SLOT_OK &&
+        (doubt.slot != META_SLOTS || meta.access != META_ACCESS_CLEAN || meta.records != 0))
+        status = slot__error_set(err, SLOT_E_EXISTS, FILE_META, SLOT_NO_OFFSET,
+                                 "it may hold records: it stays");
+    return status;
+}
+
 /* Make sure that it is a database and that nobody has it open. */
 static slot_status may_destroy(const struct os *os, const char *path, uint32_t wait_ms,
-                               slot_error *err)
+                               bool only_empty, slot_error *err)
 {
     struct os_file *lock = NULL;
     char *meta = slot__db_path(path, FILE_META);
@@ -247,19 +272,21 @@ static slot_status may_destroy(const struct os *os, const char *path, uint32_t w
     status = slot__db_lock(os, lock, LOCK_BYTE_ALIVE, true, wait_ms, err);
     if (status == SLOT_OK)
         status = slot__db_lock(os, lock, LOCK_BYTE_RECOVERY, true, wait_ms, err);
+    if (status == SLOT_OK && only_empty)
+        status = must_be_empty(os, path, err);
     os->close(os, lock);
     return status;
 }
 
-slot_status slot__db_destroy_on(const struct os *os, const char *path, const slot_options *options,
-                                slot_error *err)
+static slot_status destroy(const struct os *os, const char *path, const slot_options *options,
+                           bool only_empty, slot_error *err)
 {
     slot_options used;
     slot_status status = slot__db_options(options, &used, err);
     os_result result;
 
     if (status == SLOT_OK)
-        status = may_destroy(os, path, used.wait_ms, err);
+        status = may_destroy(os, path, used.wait_ms, only_empty, err);
     if (status != SLOT_OK)
         return status;
     result = remove_all(os, path);
@@ -271,7 +298,18 @@ slot_status slot__db_destroy_on(const struct os *os, const char *path, const slo
     return status;
 }
 
+slot_status slot__db_destroy_on(const struct os *os, const char *path, const slot_options *options,
+                                slot_error *err)
+{
+    return destroy(os, path, options, false, err);
+}
+
 slot_status slot_destroy(const char *path, const slot_options *options, slot_error *err)
 {
     return slot__db_destroy_on(slot__os_native(), path, options, err);
+}
+
+slot_status slot_destroy_empty(const char *path, const slot_options *options, slot_error *err)
+{
+    return destroy(slot__os_native(), path, options, true, err);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/meta.h"
 #include "os/os.h"
 #include "support/fixture.h"
 
@@ -209,6 +210,48 @@ static void test_open__destroy(void **state)
     assert_int_equal(os->kind(os, f->path), OS_KIND_NONE);
 }
 
+static void damage_slot(struct fixture *f)
+{
+    const struct os *os = slot__os_native();
+    struct os_file *file = NULL;
+    char meta[5000];
+
+    snprintf(meta, sizeof meta, "%s/meta", f->path);
+    assert_true(os_ok(os->open(os, meta, OS_WRITE, &file)));
+    assert_true(os_ok(os->write_at(os, file, META_SLOT_BYTES + 100, "?", 1)));
+    os->close(os, file);
+}
+
+/* Not what others have put into it, nor what nobody can know to be nothing. */
+static void test_open__destroy_empty(void **state)
+{
+    struct fixture *f = *state;
+    slot_options options;
+
+    slot_options_init(&options);
+    options.wait_ms = 0;
+    assert_status(f, slot_destroy_empty(f->path, NULL, &f->err), SLOT_E_NO_FILE);
+    fixture_create(f, 10);
+    assert_status(f, slot_destroy_empty(f->path, &options, &f->err), SLOT_E_BUSY);
+    fixture_append(f, 1);
+    fixture_close(f);
+    assert_status(f, slot_destroy_empty(f->path, NULL, &f->err), SLOT_E_EXISTS);
+    fixture_open(f);
+    fixture_check_records(f, 1);
+    fixture_close(f);
+    assert_ok(f, slot_destroy(f->path, NULL, &f->err));
+
+    fixture_create(f, 10);
+    fixture_close(f);
+    damage_slot(f);
+    assert_status(f, slot_destroy_empty(f->path, NULL, &f->err), SLOT_E_EXISTS);
+    assert_ok(f, slot_destroy(f->path, NULL, &f->err));
+    fixture_create(f, 10);
+    fixture_close(f);
+    assert_ok(f, slot_destroy_empty(f->path, NULL, &f->err));
+    assert_int_equal(slot__os_native()->kind(slot__os_native(), f->path), OS_KIND_NONE);
+}
+
 static void test_open__schema_comes_back(void **state)
 {
     static const char spec[] = "id:u64,name:text[20],\"odd, name\":decimal[2],fill:pad[9]";
@@ -237,6 +280,7 @@ int main(void)
         fixture_test_both(test_open__options_without_a_size),
         fixture_test_both(test_open__clean_is_told),
         fixture_test_both(test_open__destroy),
+        fixture_test_both(test_open__destroy_empty),
         fixture_test_both(test_open__schema_comes_back),
     };
 

@@ -36,4 +36,19 @@ both d
 for i in 1 2 3 4 5 6; do
     both "first$i" --schema id:u32
 done
+
+# One that fails takes nothing away from the other, whoever has created the database.
+(cat b.csv && echo x) >bad.csv
+for i in 1 2 3 4 5 6; do
+    last="import beside$i a.csv & import beside$i bad.csv"
+    $SLOTFILE import "beside$i" bad.csv --schema id:u32 2>b.err &
+    first=$!
+    $SLOTFILE import "beside$i" a.csv --schema id:u32 --wait-ms 60000 2>a.err
+    passed $? "the good one has failed: $(cat a.err)"
+    wait $first
+    [ $? -eq 1 ]
+    passed $? "the bad one was not refused: $(cat b.err)"
+    run 0 info "beside$i"
+    out_has 'records: 300000'
+done
 finish
