@@ -287,7 +287,8 @@ static int run_systematic(const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {.from = 1, .seeds = 1, .images = 2, .every = 1, .steps = 10, .parts = 1};
+    struct settings settings = {
+        .from = 1, .seeds = 1, .images = 2, .every = 1, .steps = 10, .parts = 1};
     static struct tally tally;
     uint64_t states = 0, commits = 0, seed;
 

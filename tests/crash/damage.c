@@ -33,9 +33,9 @@ struct damage {
     enum kind kind;
     char path[PATH_ROOM];
     uint64_t offset, n;
-    uint32_t floor; /* the oldest state that may be there */
-    bool under_way; /* a checkpoint was, when all ended */
-    bool named;     /* verify has named the place, */
+    uint32_t floor;        /* the oldest state that may be there */
+    bool under_way;        /* a checkpoint was, when all ended */
+    bool named;            /* verify has named the place, */
     uint64_t first, count; /* and these records of it; 0: none */
 };
 
@@ -143,9 +143,9 @@ static bool is_data(enum kind kind)
  */
 static bool may_name(const struct damage *damage, const char *file)
 {
-    return is_named(damage, file) ||
-           ((is_data(damage->kind) || damage->kind == LOG) && (strcmp(file, "records") == 0 || strcmp(file, "sums") == 0 ||
-                                      strcmp(file, "deleted") == 0));
+    return is_named(damage, file) || ((is_data(damage->kind) || damage->kind == LOG) &&
+                                      (strcmp(file, "records") == 0 || strcmp(file, "sums") == 0 ||
+                                       strcmp(file, "deleted") == 0));
 }
 
 static bool note_finding(void *context, const slot_finding *finding)

@@ -102,6 +102,7 @@ struct sim_config {
     uint32_t compare_every;  /* calls from one full comparison to the next: 1024; 0 never */
     bool compare_syncs;      /* compare at sync and unmap; true */
     bool cut_mapped;         /* SIM_LINUX: let a process cut or remove what others have mapped */
+    uint32_t sync_us;        /* a sync takes up to so long before and behind its effect: 0 */
     bool trace;              /* keep the list of sim_trace */
     uint64_t max_points;     /* 20,000,000 without an end are a violation: nobody gets on */
     /* Told of a violation instead of print and abort; must not return. */
@@ -322,12 +323,16 @@ enum {
 
 /*
  * From now on, make the nth call (1 is the next) of one function fail, or of any that returns an
- * os_result when `function` is NULL (then load, store and populate with SLOT_E_LOST). Up to 4 rules at a time; sim_mend removes them. `sync` that
- * fails so has done nothing and can be tried again; see sim_fail_sync for one that cannot.
+ * os_result when `function` is NULL (then load, store and populate with SLOT_E_LOST). Up to 16 rules
+ * at a time; sim_mend removes them. `sync` that fails so has done nothing and can be tried again;
+ * see sim_fail_sync for one that cannot.
  */
 void sim_fail(struct sim_process *process, const char *function, uint64_t nth, int how,
               slot_status status, int code);
 void sim_mend(struct sim_process *process);
+
+/* The same, but what sim_fail_sync has asked for stays. */
+void sim_mend_calls(struct sim_process *process);
 
 /* Calls of a function so far, or of all for NULL; and how many of them were made to fail. */
 uint64_t sim_calls(const struct sim_process *process, const char *function);

@@ -33,7 +33,7 @@
 #define PLACES_MAX   8u  /* unsynced places of one node */
 #define SIZES_MAX    64u /* unsynced sizes of one file; beyond, those in the middle are forgotten */
 #define WATCHES_MAX  4u
-#define RULES_MAX    4u
+#define RULES_MAX    16u
 #define NOWHERE      UINT32_MAX
 #define ROOT         0u
 #define FIRST_NUMBER 1000u /* of processes */
@@ -182,9 +182,9 @@ struct sim_world {
     struct version *versions;
     uint32_t version_count, version_room, version_free;
     uint64_t changes;
-    uint64_t boots; /* power cuts until now */
+    uint64_t boots;            /* power cuts until now */
     uint64_t failures, shorts; /* calls that were made to fail, half of their work done */
-    uint64_t losses; /* syncs that have failed and write-backs that were lost */
+    uint64_t losses;           /* syncs that have failed and write-backs that were lost */
 
     struct sim_process **processes;
     size_t process_count, process_made, process_room; /* in use, objects, room for them */

@@ -242,9 +242,14 @@ void sim_fail(struct sim_process *process, const char *function, uint64_t nth, i
     process->inside->rules[i].result = (os_result){status, code};
 }
 
-void sim_mend(struct sim_process *process)
+void sim_mend_calls(struct sim_process *process)
 {
     memset(process->inside->rules, 0, sizeof process->inside->rules);
+}
+
+void sim_mend(struct sim_process *process)
+{
+    sim_mend_calls(process);
     process->inside->sync_fails = 0;
 }
 

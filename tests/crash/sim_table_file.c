@@ -269,6 +269,16 @@ static os_result sync_now(struct sim_process *process, struct os_file *file, str
     return (os_result){SLOT_E_IO, CODE_IO};
 }
 
+/* A disk takes its time, and others run meanwhile. */
+static void wait_for_disk(struct sim_process *process)
+{
+    struct sim_world *world = process->world;
+
+    if (world->config.sync_us > 0 && world->current != NULL)
+        sched_sleep(process, 0,
+                    (uint32_t)(sim_random(&world->schedule_random) % world->config.sync_us));
+}
+
 os_result sim_sync(const struct os *os, struct os_file *file)
 {
     struct sim_process *process = sim_self(os);
@@ -278,7 +288,9 @@ os_result sim_sync(const struct os *os, struct os_file *file)
     table_point_at(process, SIM_FN_sync, node, 0, 0, true);
     if (process->world->config.compare_syncs && node->writable_views > 0)
         disk_compare(process->world, node, 0, node_size(node));
+    wait_for_disk(process);
     result = sync_now(process, file, node);
+    wait_for_disk(process);
     table_point_at(process, SIM_FN_sync, node, 0, 0, false);
     return result;
 }

@@ -32,7 +32,9 @@
     X(LARGE_LOG, "a log of larger segments")                                                       \
     X(RARE_CHECKPOINTS, "commits make no checkpoints")                                             \
     X(OFTEN_CHECKPOINTS, "commits make checkpoints")                                               \
-    X(TORN_STORES, "stores are seen in parts of a sector")
+    X(TORN_STORES, "stores are seen in parts of a sector")                                         \
+    X(FAST_DISK, "a sync takes no time")                                                           \
+    X(SLOW_DISK, "a sync takes its time, and others go on")
 
 #define TALLY_EVENTS(X)                                                                            \
     X(TWO_WRITERS, "two or more handles have committed")                                           \

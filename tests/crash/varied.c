@@ -15,12 +15,21 @@ struct actor {
     struct run *run;
     struct sim_process *process;
     slot_options options;
-    uint32_t threads;  /* of a shared handle, that have not ended */
-    slot_db *shared;   /* the handle that they share */
-    uint32_t commits;  /* by this process or its threads */
-    bool patient;      /* stays with its handle after a failure */
-    bool other_syncs;  /* another sync at each opening */
-    bool opened;       /* the shared handle was tried */
+    uint32_t threads; /* of a shared handle, that have not ended */
+    slot_db *shared;  /* the handle that they share */
+    uint32_t commits; /* by this process or its threads */
+    bool patient;     /* stays with its handle after a failure */
+    bool other_syncs; /* another sync at each opening */
+    bool clumsy;      /* calls fail in the midst of its transactions, again and again */
+    bool opened;      /* the shared handle was tried */
+};
+
+/* Most lives are drawn freely; in some, what has to meet is put together. */
+enum theme {
+    FREELY,
+    MIXED_SYNCS, /* threads with sync=full, slow, beside sync=normal and checkpoints */
+    LOST_SYNC,   /* a sync fails under threads that share it, one of them slow */
+    THEMES
 };
 
 /* A run under way. */
@@ -32,7 +41,9 @@ struct varied {
     uint64_t permille; /* of the steps that are looked at */
     uint64_t stop_at;  /* step at which the life ends; 0: when all have ended */
     uint64_t from;     /* step at which it began */
+    uint64_t early;    /* of so many of the first steps, one in four is looked at */
     sim_loss loss;
+    enum theme theme;
 };
 
 /* ---- drawing ---- */
@@ -47,8 +58,8 @@ static uint32_t draw_size(uint64_t seed, tally_set *items)
     static const struct {
         uint32_t bytes;
         enum tally_item item;
-    } sizes[] = {{64, TALLY_SIZE_64},     {124, TALLY_SIZE_124},   {500, TALLY_SIZE_500},
-                 {700, TALLY_SIZE_700},   {1365, TALLY_SIZE_1365}, {4096, TALLY_SIZE_4096},
+    } sizes[] = {{64, TALLY_SIZE_64},    {124, TALLY_SIZE_124},   {500, TALLY_SIZE_500},
+                 {700, TALLY_SIZE_700},  {1365, TALLY_SIZE_1365}, {4096, TALLY_SIZE_4096},
                  {5000, TALLY_SIZE_5000}};
     size_t i = seed % (sizeof sizes / sizeof sizes[0]);
 
@@ -109,14 +120,19 @@ static bool write_or_look(struct actor *actor, slot_db *db)
         run_read_once(run, db);
         return true;
     }
-    if (chance(run, 6)) {
+    if (chance(run, actor->threads > 0 ? 15 : 6)) {
         status = slot_checkpoint(db, &err);
         if (status != SLOT_OK && !run_tolerates(run, status))
-            run_wrong(run, "checkpoint: %s: %s (%s)", err.file, err.what,
-                      slot_status_text(status));
+            run_wrong(run, "checkpoint: %s: %s (%s)", err.file, err.what, slot_status_text(status));
         return status == SLOT_OK;
     }
+    if (actor->clumsy && chance(run, 25))
+        sim_fail(actor->process, NULL, 1 + run_random(run, 80),
+                 chance(run, 50) ? SIM_HALF : SIM_ONCE,
+                 chance(run, 50) ? SLOT_E_IO : SLOT_E_NO_SPACE, 5);
     well = run_write_once(run, actor->process, db);
+    if (actor->clumsy)
+        sim_mend_calls(actor->process);
     count_commits(actor, before);
     return well;
 }
@@ -238,6 +254,7 @@ static struct actor *new_actor(struct varied *varied, sim_main main)
         actor->options.log_limit_bytes = draw_limit(run);
     draw_sync(run, &actor->options);
     actor->patient = chance(run, 60);
+    actor->clumsy = varied->theme == FREELY && chance(run, 30);
     actor->other_syncs = chance(run, 40);
     actor->process = sim_process_start(run->world, main, actor);
     return actor;
@@ -248,8 +265,8 @@ static void start_threads(struct varied *varied)
 #ifdef CRASH_HAS_HEAP
     struct actor *actor = new_actor(varied, shared_main);
 
-    actor->threads = 2 + (uint32_t)run_random(varied->run, 2);
-    if (chance(varied->run, 70))
+    actor->threads = 2 + (uint32_t)run_random(varied->run, 3);
+    if (varied->theme != FREELY || chance(varied->run, 70))
         actor->options.sync = SLOT_SYNC_FULL; /* so that they share flushes */
     for (uint32_t i = actor->threads; i > 0; i--)
         sim_thread_start(actor->process, thread_main, actor);
@@ -260,22 +277,35 @@ static void start_threads(struct varied *varied)
 #endif
 }
 
+static void start_writers(struct varied *varied)
+{
+    struct run *run = varied->run;
+
+    if (varied->theme != FREELY || chance(run, 50))
+        start_threads(varied);
+    if (varied->actors == 0 || varied->theme == MIXED_SYNCS || chance(run, 60)) {
+        struct actor *actor = new_actor(varied, write_main);
+
+        if (varied->theme == MIXED_SYNCS) {
+            actor->options.sync = SLOT_SYNC_NORMAL;
+            actor->other_syncs = false;
+        }
+    }
+    if (chance(run, 30))
+        (void)new_actor(varied, write_main);
+}
+
 static void start_actors(struct varied *varied)
 {
     struct run *run = varied->run;
 
     varied->actors = 0;
-    if (chance(run, 55))
-        start_threads(varied);
-    if (varied->actors == 0 || chance(run, 60))
-        (void)new_actor(varied, write_main);
-    if (chance(run, 30))
-        (void)new_actor(varied, write_main);
+    start_writers(varied);
     if (chance(run, 45)) {
         (void)new_actor(varied, read_main);
         run_met(run, TALLY_READER);
     }
-    if (varied->actors < PROCESSES_MAX && chance(run, 45)) {
+    if (varied->actors < PROCESSES_MAX && chance(run, varied->theme == MIXED_SYNCS ? 80 : 45)) {
         (void)new_actor(varied, checkpoint_main);
         run_met(run, TALLY_CHECKPOINTER);
     }
@@ -301,10 +331,11 @@ static struct actor *any_actor(struct varied *varied)
 static void break_something(struct varied *varied)
 {
     struct run *run = varied->run;
-    struct sim_process *process = any_actor(varied)->process;
+    bool lost = varied->theme == LOST_SYNC;
+    struct sim_process *process = lost ? varied->actor[0].process : any_actor(varied)->process;
     slot_status status = chance(run, 50) ? SLOT_E_IO : SLOT_E_NO_SPACE;
 
-    if (chance(run, 35)) {
+    if (lost || chance(run, 35)) {
         sim_fail_sync(process, 1 + run_random(run, 30), varied->loss, run_random(run, 1000));
         return;
     }
@@ -322,8 +353,9 @@ static void break_something(struct varied *varied)
 static void slow_down(struct varied *varied)
 {
     struct run *run = varied->run;
+    struct actor *actor = varied->theme != FREELY ? &varied->actor[0] : any_actor(varied);
 
-    sim_slow(any_actor(varied)->process, 1 + (uint32_t)run_random(run, 30),
+    sim_slow(actor->process, 1 + (uint32_t)run_random(run, 30),
              200 + (uint32_t)run_random(run, 4000));
     run_met(run, TALLY_SLOW);
 }
@@ -339,16 +371,20 @@ static void begin_life(struct varied *varied, uint32_t life)
             slot__log_segment_bytes(run->options.log_limit_bytes, 4096))
             run_met(run, TALLY_OTHER_LIMIT);
     }
+    varied->theme = (enum theme)(chance(run, 65) ? FREELY : 1 + run_random(run, THEMES - 1));
     run->transactions = 8 + (uint32_t)run_random(run, 24);
+    if (varied->theme == MIXED_SYNCS)
+        run->transactions += 30;
     start_actors(varied);
-    if (chance(run, 65))
+    if (varied->theme == LOST_SYNC || chance(run, varied->theme == MIXED_SYNCS ? 20 : 60))
         break_something(varied);
-    if (chance(run, 40))
+    if (varied->theme != FREELY || chance(run, 30))
         slow_down(varied);
-    if (chance(run, 40))
+    if (varied->theme != MIXED_SYNCS && chance(run, 40))
         sim_process_kill_at(any_actor(varied)->process, 50 + run_random(run, 5000));
     varied->from = sim_steps(run->world);
-    varied->stop_at = chance(run, 45) ? 20 + run_random(run, 1200) : 0;
+    varied->stop_at = varied->theme == FREELY && chance(run, 60) ? 20 + run_random(run, 1200) : 0;
+    varied->early = life > 0 && chance(run, 15) ? 80 : 0;
 }
 
 /* What has failed by now is known to those who count states. */
@@ -405,7 +441,8 @@ static void look_here(void *context, struct sim_world *world, const struct sim_s
     note_actors(varied);
     if (varied->stop_at != 0 && step->step >= varied->from + varied->stop_at)
         sim_stop(world);
-    if ((step->step * 7919 + run->seed * 104729) % 1000 >= varied->permille)
+    if ((step->step * 7919 + run->seed * 104729) % 1000 >= varied->permille &&
+        (step->step >= varied->from + varied->early || step->step % 4 != 0))
         return;
     run_crash_images(run, world, varied->images);
     if (run->wrong[0] != '\0' && !run->quiet)
@@ -485,6 +522,7 @@ void varied_run(struct run *run, uint64_t seed, uint32_t images, uint32_t steps)
     config.max_points = 3000000;
     config.flavour = seed / 7 % 4 == 3 ? SIM_WINDOWS : SIM_LINUX;
     config.store_piece = seed / 28 % 3 == 0 ? 64 : SIM_SECTOR;
+    config.sync_us = seed / 84 % 5 < 2 ? 0 : seed / 84 % 5 == 2 ? 60 : 1500;
     run_init_sized(run, seed, &config, size);
     run->tally = tally;
     run->quiet = quiet;
@@ -496,6 +534,7 @@ void varied_run(struct run *run, uint64_t seed, uint32_t images, uint32_t steps)
     run_met(run, config.flavour == SIM_WINDOWS ? TALLY_WINDOWS : TALLY_LINUX);
     if (config.store_piece != SIM_SECTOR)
         run_met(run, TALLY_TORN_STORES);
+    run_met(run, config.sync_us > 0 ? TALLY_SLOW_DISK : TALLY_FAST_DISK);
     memset(&varied, 0, sizeof varied);
     varied.run = run;
     varied.images = images;

@@ -232,7 +232,8 @@ struct change {
     slot_txn *txn;
     struct model_state state;
     slot_error err;
-    bool failed; /* a call before, and its caller went on */
+    bool failed;   /* a call before, and its caller went on */
+    bool hopeless; /* what it builds on is unknown: it must not be acknowledged */
 };
 
 static slot_status put(struct change *change, uint32_t recno, uint32_t version)
@@ -409,6 +410,7 @@ static void note_commit(const struct change *change, uint32_t number, uint64_t t
             run_met(run, TALLY_WENT_ON);
         run_met(run, full ? TALLY_FULL : TALLY_NORMAL);
     } else if (status == SLOT_E_UNKNOWN) {
+        run->unknown = change->db->session;
         run_met(run, TALLY_UNKNOWN);
     } else if (model->newest == number && run->tickets == ticket) {
         model->newest = number - 1;
@@ -445,8 +447,10 @@ static void finish(struct change *change, uint32_t number, slot_status status)
         slot_abort(change->txn);
         return;
     }
-    model->state[number] = change->state;
-    model->newest = number;
+    if (!change->hopeless) {
+        model->state[number] = change->state;
+        model->newest = number;
+    }
     ticket = ++run->tickets;
     status = slot_commit(change->txn, &change->err);
     run_tell(run, "%llu commits state %u (%u records): %s",
@@ -455,7 +459,11 @@ static void finish(struct change *change, uint32_t number, slot_status status)
     if (!is_answer(run, status))
         run_wrong(run, "commit: %s: %s (%s)", change->err.file, change->err.what,
                   slot_status_text(status));
-    note_commit(change, number, ticket, status);
+    if (!change->hopeless)
+        note_commit(change, number, ticket, status);
+    else if (status == SLOT_OK)
+        run_wrong(run, "state %u is acknowledged in a session in which a commit was unknown",
+                  (unsigned)number);
 }
 
 /* One write transaction; false when this handle cannot go on. */
@@ -479,7 +487,10 @@ bool run_write_once(struct run *run, struct sim_process *process, slot_db *db)
         return false;
     }
     change.state = run->model.state[number];
-    run->model.newest = (uint32_t)number; /* what a dead writer had begun is decided */
+    change.hopeless =
+        run->varied && (run->unknown == db->session || is_doomed(run, db, change.txn));
+    if (!change.hopeless)
+        run->model.newest = (uint32_t)number; /* what a dead writer had begun is decided */
     status = make_changes(&change, (uint32_t)number + 1);
     finish(&change, (uint32_t)number + 1, status);
     return run->wrong[0] == '\0';

@@ -33,6 +33,7 @@ struct run {
     bool reverts;          /* a sync that fails takes bytes from the caches */
     uint64_t session;      /* that was looked into last, */
     uint64_t losses;       /* and how many syncs had failed when it began */
+    uint64_t unknown;      /* the session in which a commit was unknown last */
     uint64_t tickets;      /* commits that were called */
     struct tally *tally;   /* NULL: nobody counts */
     tally_set items;       /* what this run has had so far */
