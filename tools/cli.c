@@ -387,6 +387,16 @@ int cli_open_to_read(const char *command, const char *path, const cli_open_optio
     return CLI_DONE;
 }
 
+void cli_warn_of_stale_sums(const char *path, slot_db *db)
+{
+    slot_stat_info info = {.size = sizeof info};
+
+    if (slot_stat(db, &info, NULL) == SLOT_OK && info.sums_stale)
+        cli_say("note: %s: a change in direct access was not finished: no checksum vouches for the "
+                "records (see: slotfile help verify)",
+                path);
+}
+
 int cli_close(const char *path, slot_db *db, int code)
 {
     slot_error err;

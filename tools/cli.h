@@ -136,6 +136,9 @@ int cli_open(const char *command, const char *path, const cli_open_options *opti
 int cli_open_to_read(const char *command, const char *path, const cli_open_options *options,
                      slot_db **db, slot_access *access);
 
+/* Say so when nobody can tell whether the records are whole. */
+void cli_warn_of_stale_sums(const char *path, slot_db *db);
+
 /* Close, and say so when it fails. Returns `code`, or the exit code of the failure when `code` is
  * CLI_DONE. */
 int cli_close(const char *path, slot_db *db, int code);

@@ -16,7 +16,8 @@ const char cmd_export_help[] =
     "\n"
     "Writes records to standard output or to FILE, which appears when it is complete and on disk,\n"
     "with the owner and the rights of the file that it replaces: all as they were when it began,\n"
-    "whatever others change meanwhile. Deleted records are left out.\n"
+    "whatever others change meanwhile. Deleted records are left out. A block that does not fit\n"
+    "its checksum ends it, with exit code 1 (see: slotfile help verify).\n"
     "\n"
     "  -o FILE                 write to FILE\n"
     "  --format csv            comma-separated values with a header; importing them gives the\n"
@@ -141,7 +142,7 @@ static int export_records(export_job *job, const csv_table *table)
         uint64_t left = job->range.end - n;
         size_t count = left < job->batch_records ? (size_t)left : job->batch_records;
 
-        if (slot_get_range(job->txn, n, count, job->batch, &err) != SLOT_OK)
+        if (slot_get_checked(job->txn, n, count, job->batch, &err) != SLOT_OK)
             code = cli_error(job->path, &err);
         else
             code = write_batch(job, table, n, count);
@@ -225,6 +226,7 @@ static int export_from(export_job *job, slot_db *db)
     slot_error err;
     int code;
 
+    cli_warn_of_stale_sums(job->path, db);
     if (slot_begin(db, SLOT_READ, &job->txn, &err) != SLOT_OK)
         return cli_error(job->path, &err);
     if (job->range.end > slot_records(job->txn))

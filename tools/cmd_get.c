@@ -11,7 +11,9 @@
 const char cmd_get_help[] =
     "Usage: slotfile get DB RECNO [--format kv|json|csv|raw]\n"
     "\n"
-    "Shows record RECNO; the first one is 0. Exit code 1 when there is none or it was deleted.\n"
+    "Shows record RECNO; the first one is 0. Exit code 1 when there is none or it was deleted, "
+    "and\n"
+    "when its block does not fit its checksum: then the record is shown all the same.\n"
     "\n"
     "  --format kv             lines of name=value, with \\\\ \\n \\r \\t \\xNN for backslashes "
     "and\n"
@@ -188,15 +190,20 @@ static show_fn find_format(const char *name)
 
 /* ---- The record ---- */
 
-static int fetch(const char *path, slot_db *db, uint64_t recno, void *record)
+/* *found: it is there to be shown, in spite of what was said. */
+static int fetch(const char *path, slot_db *db, uint64_t recno, void *record, bool *found)
 {
     slot_txn *txn = NULL;
     slot_error err;
     int code = CLI_DONE;
 
+    cli_warn_of_stale_sums(path, db);
     if (slot_begin(db, SLOT_READ, &txn, &err) != SLOT_OK ||
         slot_get(txn, recno, record, &err) != SLOT_OK)
         code = cli_error(path, &err);
+    else if (slot_get_checked(txn, recno, 1, record, &err) != SLOT_OK)
+        code = cli_error(path, &err);
+    *found = code == CLI_DONE || (code == CLI_REFUSED && err.status == SLOT_DAMAGED);
     slot_end(txn);
     return code;
 }
@@ -207,6 +214,7 @@ static int get(const char *path, slot_db *db, uint64_t recno, show_fn show)
     record_view view = {.schema = slot_db_schema(db), .table = &table};
     unsigned char *record = malloc(slot_schema_record_size(view.schema));
     bool ready = table_init(&table, view.schema);
+    bool found = false;
     int code;
 
     view.record = record;
@@ -214,9 +222,12 @@ static int get(const char *path, slot_db *db, uint64_t recno, show_fn show)
     if (!ready || record == NULL || view.text == NULL)
         code = cli_no_memory();
     else
-        code = fetch(path, db, recno, record);
-    if (code == CLI_DONE)
-        code = show(&view);
+        code = fetch(path, db, recno, record, &found);
+    if (found) {
+        int shown = show(&view);
+
+        code = code == CLI_DONE ? shown : code;
+    }
     free(view.text);
     table_release(&table);
     free(record);

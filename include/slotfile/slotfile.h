@@ -485,6 +485,15 @@ SLOT_API slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_
 SLOT_API slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *records,
                                     slot_error *err);
 
+/*
+ * As slot_get_range, in a read transaction, and compare the blocks that these records lie in with
+ * their checksums: SLOT_DAMAGED with the first that does not fit; the records are copied all the
+ * same. After a crash in direct access the checksums vouch for nothing (slot_stat says sums_stale),
+ * and nothing is compared. Cost: about twice that of slot_get_range.
+ */
+SLOT_API slot_status slot_get_checked(slot_txn *txn, uint64_t recno, uint64_t count, void *records,
+                                      slot_error *err);
+
 /* Copy `n` bytes from byte `offset` of record `recno` on: a part of a large record. As slot_get;
  * SLOT_E_ARG when offset + n is beyond the record. */
 SLOT_API slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,

@@ -142,14 +142,12 @@ static void verify_block(struct verify *verify, uint64_t block, const uint8_t *b
         found_block(verify, block, n, "the block does not fit its checksum");
 }
 
-/* Whether the block's newest version is in the log: the log is verified by itself. */
-static bool is_in_log(struct verify *verify, uint64_t block)
+bool slot__verify_in_log(slot_txn *txn, uint64_t block)
 {
     uint64_t address = LOG_NO_ADDRESS;
 
-    return verify->txn->db->access == SLOT_TRANSACTIONAL && !slot__version_none(verify->txn) &&
-           slot__version_find(verify->txn, key_of_records(block), &address, NULL, NULL) ==
-               SLOT_OK &&
+    return txn->db->access == SLOT_TRANSACTIONAL && !slot__version_none(txn) &&
+           slot__version_find(txn, key_of_records(block), &address, NULL, NULL) == SLOT_OK &&
            address != LOG_NO_ADDRESS;
 }
 
@@ -162,7 +160,7 @@ static void verify_run(struct verify *verify, uint64_t first, uint64_t from, uin
     for (uint64_t i = from; i < to && !verify->stopped; i++) {
         const uint8_t *bytes = verify->bytes + (whole ? i - from : 0) * db->block_bytes;
 
-        if (is_in_log(verify, first + i))
+        if (slot__verify_in_log(verify->txn, first + i))
             continue;
         if (whole || load_blocks(verify->txn, first + i, 1, verify->bytes, NULL) == SLOT_OK)
             verify_block(verify, first + i, bytes, sum_in(verify, i));

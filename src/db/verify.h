@@ -29,6 +29,9 @@ void slot__verify_found(struct verify *verify, const slot_finding *finding);
 void slot__verify_found_in(struct verify *verify, const char *file, uint64_t offset,
                            uint64_t length, const char *what);
 
+/* Whether the block's newest version is in the log: the log is verified by itself. */
+bool slot__verify_in_log(slot_txn *txn, uint64_t block);
+
 /* Every frame between the checkpoint that the transaction found and its snapshot. */
 slot_status slot__verify_log(struct verify *verify, slot_error *err);
 

@@ -588,6 +588,80 @@ static void test_damage__cut_while_open_with_a_log(void **state)
     f->db = NULL;
 }
 
+/* Block 5, records 160 to 191, is damaged: each range that touches it, and no other, says so, and
+ * all are copied. */
+static void test_damage__checked_reads(void **state)
+{
+    static const uint64_t firsts[] = {0, 1, 31, 159, 160, 170, 191, 192, 500, 999};
+    static const uint64_t counts[] = {0, 1, 2, 31, 32, 33, 160, 161, 500, 1000};
+    struct fixture *f = *state;
+    uint8_t *checked = malloc(1000 * N), *plain = malloc(1000 * N);
+    slot_txn *txn;
+
+    assert_non_null(checked);
+    assert_non_null(plain);
+    make(f);
+    flip(f, "records", 170 * N);
+    fixture_open(f);
+    txn = fixture_begin(f, SLOT_READ);
+    for (size_t i = 0; i < 100; i++) {
+        uint64_t first = firsts[i / 10], count = counts[i % 10];
+        bool touched = count > 0 && first < 192 && first + count > 160;
+
+        if (first + count > 1000) {
+            assert_status(f, slot_get_checked(txn, first, count, checked, &f->err), SLOT_NOT_FOUND);
+            continue;
+        }
+        memset(checked, 0, (size_t)count * N);
+        assert_status(f, slot_get_checked(txn, first, count, checked, &f->err),
+                      touched ? SLOT_DAMAGED : SLOT_OK);
+        assert_ok(f, slot_get_range(txn, first, count, plain, &f->err));
+        assert_memory_equal(checked, plain, (size_t)count * N);
+        if (touched)
+            assert_int_equal(f->err.offset, 160 * N);
+    }
+    slot_end(txn);
+    txn = fixture_begin(f, SLOT_WRITE);
+    assert_status(f, slot_get_checked(txn, 0, 1, checked, &f->err), SLOT_E_ARG);
+    slot_abort(txn);
+    fixture_close(f);
+    free(checked);
+    free(plain);
+}
+
+/* Versions in the log, a last block that grows, and a checkpoint beside the reader. */
+static void test_damage__checked_reads_beside_a_writer(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t records[300 * N], record[N];
+    slot_txn *reader, *writer;
+
+    fixture_create(f, N);
+    fixture_append(f, 250);
+    assert_ok(f, slot_checkpoint(f->db, &f->err));
+    for (uint64_t round = 0; round < 20; round++) {
+        reader = fixture_begin(f, SLOT_READ);
+        writer = fixture_begin(f, SLOT_WRITE);
+        for (uint64_t recno = round; recno < 250; recno += 40) {
+            record_fill(record, N, recno, round);
+            assert_ok(f, slot_put(writer, recno, record, &f->err));
+        }
+        record_fill(record, N, 250 + round, 0);
+        assert_ok(f, slot_append(writer, record, 1, NULL, &f->err));
+        assert_ok(f, slot_get_checked(reader, 0, 250 + round, records, &f->err));
+        fixture_commit(f, writer);
+        assert_ok(f, slot_get_checked(reader, 0, 250 + round, records, &f->err));
+        assert_ok(f, slot_checkpoint(f->db, &f->err));
+        assert_ok(f, slot_get_checked(reader, 0, 250 + round, records, &f->err));
+        slot_end(reader);
+        if (round % 2 == 0)
+            assert_ok(f, slot_checkpoint(f->db, &f->err));
+        reader = fixture_begin(f, SLOT_READ);
+        assert_ok(f, slot_get_checked(reader, 0, 251 + round, records, &f->err));
+        slot_end(reader);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +686,8 @@ int main(void)
         fixture_test_both(test_damage__random_bytes_in_every_file),
         fixture_test_direct(test_damage__cut_while_open),
         fixture_test(test_damage__cut_while_open_with_a_log),
+        fixture_test_both(test_damage__checked_reads),
+        fixture_test(test_damage__checked_reads_beside_a_writer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
