@@ -4,8 +4,10 @@
  *
  *   touch   view pinned -> pages ready for stores -> bytes fit their checksum -> marked dirty
  *   settle  dirty blocks of a view -> new checksums; called by the view cache before each flush
+ *   renew   blocks that were lent are dirty once more: at the end of a transaction, and at close
  *
- * Invariant: a block whose bytes differ from its checksum is dirty in some view.
+ * Invariant: a block whose bytes differ from its checksum is dirty in some view, or was lent
+ * (lent.h).
  */
 #include <stdlib.h>
 
@@ -54,7 +56,7 @@ static slot_status check_sum(slot_db *db, const struct view *view, uint64_t bloc
     uint64_t expected, found = 0;
     slot_status status;
 
-    if (db->meta.sums_stale)
+    if (db->meta.sums_stale || slot__lent_has(&db->lent, block))
         return SLOT_OK;
     status = slot__sums_get(&db->sums, block, &expected, err);
     if (status == SLOT_OK)
@@ -143,5 +145,56 @@ slot_status slot__db_block_settle(void *context, struct view *view, slot_error *
         if (status == SLOT_OK)
             status = slot__sums_set(&db->sums, block, sum, err);
     }
+    return status;
+}
+
+/* A block that was lent: dirty in the view that everybody finds; or else summed up at once. */
+static slot_status renew_one(slot_db *db, uint64_t block, slot_error *err)
+{
+    uint64_t offset = block * db->block_bytes, n, sum = 0;
+    struct view *view = NULL;
+    slot_status status;
+    os_result result;
+
+    if (offset >= db->records.size)
+        return SLOT_OK; /* an abort has taken it back */
+    n = slot__db_block_bytes(db, block);
+    status =
+        slot__view_acquire(&db->cache, &db->records, offset, offset + n, VIEW_SINGLE, &view, NULL);
+    if (status == SLOT_OK) {
+        status = slot__view_mark_dirty(&db->cache, view, block, NULL);
+        slot__view_unpin(&db->cache, view);
+    }
+    if (status == SLOT_OK)
+        return SLOT_OK;
+    result = db->os->read_at(db->os, db->files.records, offset, db->scratch, (size_t)n);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, offset,
+                              "a block cannot be read: was the file truncated?");
+    sum = slot__sums_of_block(db->sums.seed, block, db->scratch, (size_t)n);
+    return slot__sums_set(&db->sums, block, sum, err);
+}
+
+slot_status slot__db_block_renew_fresh(slot_db *db, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    if (db->lent.fresh_n > 0)
+        slot__view_mark_retired(&db->cache, &db->records);
+    for (uint32_t i = 0; i < db->lent.fresh_n && status == SLOT_OK; i++)
+        status = renew_one(db, db->lent.fresh[i], err);
+    return status;
+}
+
+slot_status slot__db_block_renew_all(slot_db *db, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    for (uint32_t i = 0; i < db->lent.size && status == SLOT_OK; i++) {
+        if (db->lent.table[i] != 0)
+            status = renew_one(db, db->lent.table[i] - 1, err);
+    }
+    if (status == SLOT_OK)
+        status = slot__view_flush_all(&db->cache, err);
     return status;
 }

@@ -71,6 +71,8 @@ static slot_status begin_writing(slot_db *db, slot_error *err)
     }
     status = mark_open(db, err);
     if (status == SLOT_OK)
+        slot__lent_begin(&db->lent);
+    if (status == SLOT_OK)
         slot__sums_begin(&db->sums, slot__db_blocks_of(db, db->meta.records));
     return status;
 }
@@ -175,7 +177,9 @@ static slot_status roll_back(slot_txn *txn, slot_error *err)
         return SLOT_OK;
     db->sync_needed = true;
     db->records.size = db->meta.records * db->record_size;
-    status = slot__view_flush_all(&db->cache, err);
+    status = slot__db_block_renew_fresh(db, err);
+    if (status == SLOT_OK)
+        status = slot__view_flush_all(&db->cache, err);
     if (status == SLOT_OK)
         status = sum_last_block(db, err);
     if (status == SLOT_OK)
@@ -203,6 +207,8 @@ static slot_status hand_over(slot_txn *txn, slot_error *err)
 
     if (status == SLOT_OK)
         status = slot__db_append_flush(txn, err);
+    if (status == SLOT_OK)
+        status = slot__db_block_renew_fresh(db, err);
     if (status == SLOT_OK)
         status = slot__view_flush_all(&db->cache, err);
     if (status == SLOT_OK)
@@ -274,9 +280,11 @@ slot_status slot__direct_commit(slot_txn *txn, slot_error *err)
 static slot_status close_cleanly(slot_db *db, slot_error *err)
 {
     struct meta next = db->meta;
-    slot_status status = SLOT_OK;
+    slot_status status = slot__db_block_renew_all(db, err);
 
-    if (db->sync_needed) {
+    if (status != SLOT_OK)
+        return status;
+    if (db->sync_needed || db->lent.count > 0) {
         os_result result = db->os->sync(db->os, db->files.records);
 
         if (!os_ok(result))
@@ -285,7 +293,9 @@ static slot_status close_cleanly(slot_db *db, slot_error *err)
     }
     next.access = META_ACCESS_CLEAN;
     next.sums_root = db->sums.root;
-    status = slot__sums_sync(&db->sums, err);
+    status = slot__sums_write(&db->sums, err);
+    if (status == SLOT_OK)
+        status = slot__sums_sync(&db->sums, err);
     return status == SLOT_OK ? slot__db_meta_write_both(db, &next, err) : status;
 }
 

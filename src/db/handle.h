@@ -31,6 +31,7 @@
 
 #include "db/files.h"
 #include "db/gate.h"
+#include "db/lent.h"
 #include "db/sums_file.h"
 #include "format/meta.h"
 #include "log/batch.h"
@@ -106,6 +107,7 @@ struct slot_db {
     struct view_file records;
     struct sums_file sums;
     bool marked;      /* meta on disk says that we have it open for writing in direct access */
+    struct lent_blocks lent; /* for writing, since open, in direct access */
     bool sync_needed; /* an abort has left flushed but unsynced changes in `records` */
     atomic_bool poisoned;
     bool sums_stale;  /* the checksums vouched for nothing when the database was opened */
@@ -405,6 +407,11 @@ slot_status slot__db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin
 
 /* view_file.settle of `records`: renew the checksums of the view's dirty blocks. */
 slot_status slot__db_block_settle(void *db, struct view *view, slot_error *err);
+
+/* Blocks that were lent are dirty again, for the flush that follows: those of the open transaction;
+ * or all that were lent since open, and then they are flushed. */
+slot_status slot__db_block_renew_fresh(slot_db *db, slot_error *err);
+slot_status slot__db_block_renew_all(slot_db *db, slot_error *err);
 
 /* Bytes of block `block` that exist in `records` now. */
 uint64_t slot__db_block_bytes(const slot_db *db, uint64_t block);

@@ -395,6 +395,7 @@ static void free_handle(slot_db *db)
     slot_schema_free(db->schema);
     free(db->writer.scratch);
     slot__bodies_release(&db->writer.bodies);
+    slot__lent_release(&db->lent);
     free(db->scratch);
     free(db->path);
     free(db);

@@ -115,6 +115,8 @@ static slot_status edit_direct(slot_txn *txn, uint64_t recno, void **record, slo
     slot_status status = address_direct(txn, recno, &pin, &address, err);
 
     if (status == SLOT_OK)
+        status = slot__lent_note(&txn->db->lent, recno / txn->db->block_records, err);
+    if (status == SLOT_OK)
         status = slot__pins_lend(&txn->pins, pin, err);
     if (status == SLOT_OK)
         *record = address;

@@ -171,7 +171,7 @@ static void dirty_remove(struct view_cache *cache, struct view *view)
 
 uint32_t slot__view_next_dirty(const struct view *view, uint64_t from)
 {
-    while (from < view->blocks) {
+    while (view->dirty != NULL && from < view->blocks) {
         uint64_t rest = view->dirty[from / 64] >> (from % 64);
 
         if ((rest & 1) != 0)
@@ -179,6 +179,20 @@ uint32_t slot__view_next_dirty(const struct view *view, uint64_t from)
         from = rest != 0 ? from + 1 : (from / 64 + 1) * 64; /* mostly, words are empty */
     }
     return view->blocks;
+}
+
+void slot__view_mark_retired(struct view_cache *cache, const struct view_file *file)
+{
+    slot__os_mutex_lock(&cache->mutex);
+    for (struct view *view = cache->oldest; view != NULL; view = view->newer) {
+        if (view->file != file || !view->retired)
+            continue;
+        if (!view->is_dirty)
+            dirty_append(cache, view);
+        view->dirty_start = 0;
+        view->dirty_end = view->n;
+    }
+    slot__os_mutex_unlock(&cache->mutex);
 }
 
 static slot_status flush_view(struct view_cache *cache, struct view *view, slot_error *err)

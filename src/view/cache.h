@@ -203,6 +203,10 @@ slot_status slot__view_open_pages(struct view_cache *cache, struct view *view, u
  * each view with open pages. */
 void slot__view_close_pages(struct view_cache *cache);
 
+/* Mark all of the views of the file that were replaced and are still pinned: pointers into them may
+ * have been stored through since their last flush. */
+void slot__view_mark_retired(struct view_cache *cache, const struct view_file *file);
+
 /* Settle and flush all dirty views. When it fails, those not yet done stay dirty. */
 slot_status slot__view_flush_all(struct view_cache *cache, slot_error *err);
 
