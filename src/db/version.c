@@ -73,9 +73,15 @@ slot_status slot__version_copy(slot_txn *txn, uint64_t address, uint64_t offset,
     uint64_t at = address + FRAME_HEADER_BYTES + offset;
     const uint8_t *bytes = NULL;
     struct pin *pin;
-    slot_status status = slot__version_body(txn, address, offset, n, &pin, &bytes, err);
+    slot_status status = SLOT_OK;
     os_result result;
 
+    /* By itself: without memory for the segment's file there is nothing to read from. */
+    if (!version_is_private(address))
+        status = slot__version_pins(txn, address, err);
+    if (status != SLOT_OK)
+        return status;
+    status = slot__version_body(txn, address, offset, n, &pin, &bytes, err);
     if (status == SLOT_OK && pin == NULL) {
         memcpy(to, bytes, (size_t)n);
         return SLOT_OK;

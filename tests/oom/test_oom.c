@@ -281,6 +281,40 @@ static void test_oom__small_budget(void **state)
     both(f, true);
 }
 
+/* A handle that meets segments of another one for the first time, when there is no memory for it. */
+static void test_oom__second_handle(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t nth = 1;
+
+    f->options.log_limit_bytes = 512 << 10;
+    fixture_create(f, N);
+    fixture_append(f, BASE);
+    fixture_close(f);
+    for (bool met = true; met; nth += 3) {
+        struct outcome first = {SLOT_OK, 0, false}, second;
+
+        assert_true(nth < ROUNDS);
+        snprintf(f->note, sizeof f->note, "allocation %llu", (unsigned long long)nth);
+        tmpdir_remove_tree(f->path);
+        fixture_create(f, N);
+        fixture_append(f, BASE);
+        transaction(f->db, &first);
+        assert_int_equal(first.status, SLOT_OK);
+        arm(nth, false);
+        second = work(f, first.version);
+        disarm();
+        met = memory.failed > 0;
+        if (second.status != SLOT_OK && !second.unknown)
+            assert_int_equal(second.status, SLOT_E_NO_MEMORY);
+        (void)slot_close(f->db, NULL);
+        f->db = NULL;
+        check(f, second);
+    }
+    f->note[0] = '\0';
+    assert_true(nth > 10);
+}
+
 /* Created whole, or not at all. */
 static void test_oom__create(void **state)
 {
@@ -341,7 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fixture_test(test_oom__create),       fixture_test(test_oom__destroy),
         fixture_test(test_oom__transactions), fixture_test(test_oom__recovery),
-        fixture_test(test_oom__small_budget),
+        fixture_test(test_oom__small_budget), fixture_test(test_oom__second_handle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
