@@ -336,7 +336,8 @@ SLOT_API slot_status slot_open(const char *path, const slot_options *options, sl
  * Close. All transactions must have ended. The handle is gone whatever is returned; when it is not
  * SLOT_OK, the database was not marked clean, and nothing that is durable is lost by that.
  * SLOT_E_POISONED: a flush has failed, in this process or in another that had the database open;
- * what was committed with SLOT_SYNC_NORMAL since may be lost. NULL is allowed. The last one to
+ * what was committed with SLOT_SYNC_NORMAL since may be lost. SLOT_E_BUSY: others asked to read
+ * without end, or a transaction of this handle is open. NULL is allowed. The last one to
  * close makes a checkpoint and removes the log: then `records` holds everything, in exactly
  * records * record_size bytes. In a child made by fork it only closes files. Cost: the checkpoint,
  * or 3 syncs in direct access, when something was written.
@@ -345,7 +346,8 @@ SLOT_API slot_status slot_close(slot_db *db, slot_error *err);
 
 /*
  * Remove the database at `path`: its own files and the directory; a file that is not Slotfile's
- * stays, and then so does the directory (SLOT_E_EXISTS). SLOT_E_BUSY when it is open anywhere.
+ * stays, and then so does the directory (SLOT_E_EXISTS). SLOT_E_BUSY when it is open anywhere. Who
+ * opens it meanwhile is refused.
  */
 SLOT_API slot_status slot_destroy(const char *path, const slot_options *options, slot_error *err);
 
@@ -400,7 +402,7 @@ SLOT_API slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *er
  *
  * Returns SLOT_OK, also when there was nothing to copy; SLOT_E_READ_ONLY; SLOT_E_BUSY;
  * SLOT_E_POISONED; SLOT_E_CORRUPT when the log is damaged; SLOT_E_NO_SPACE, SLOT_E_NO_MEMORY,
- * SLOT_E_IO: nothing that was committed is lost. Cost: writes each changed block once; 3 syncs.
+ * SLOT_E_IO: nothing that was committed is lost. Cost: writes each changed block once; 4 syncs.
  */
 SLOT_API slot_status slot_checkpoint(slot_db *db, slot_error *err);
 
@@ -420,12 +422,16 @@ typedef enum slot_mode { SLOT_READ = 0, SLOT_WRITE = 1 } slot_mode;
  * others wait up to wait_ms. Neither kind waits for the other. A read transaction costs no system
  * call once the handle has had as many at the same time before; as long as it lives, the log that
  * it needs is kept, so end it.
+ * A writer that was killed in slot_commit may have written its transaction whole. Then the next
+ * write transaction makes it part of the database before it begins, whoever begins it; read
+ * transactions do not see it before. So a number that was counted in a read transaction may be
+ * another one in the write transaction after it, even for one who is alone: count there.
  * Direct access: any number of read transactions, or one write transaction; each kind waits for the
  * other up to wait_ms.
  *
  * Returns SLOT_OK; SLOT_E_ARG: there is no such mode; SLOT_E_BUSY; SLOT_E_READ_ONLY;
  * SLOT_E_POISONED; SLOT_E_READERS_FULL; SLOT_E_FORKED; SLOT_E_NEEDS_RECOVERY (read-only access);
- * SLOT_E_NO_MEMORY; and for the first write transaction, which marks the database as not clean (2
+ * SLOT_E_NO_MEMORY; and for the first write transaction, which marks the database as not clean (5
  * syncs), or takes over from a writer that was killed, SLOT_E_IO, SLOT_E_NO_SPACE and
  * SLOT_E_CORRUPT.
  */

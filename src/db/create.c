@@ -126,22 +126,43 @@ static void remove_log(const struct os *os, const char *directory, os_result *fi
     free(log);
 }
 
-/* Remove our files and the directory. The first failure is returned; all is tried. */
-static os_result remove_all(const struct os *os, const char *directory)
+static void remove_one(const struct os *os, const char *directory, const char *name,
+                       os_result *first)
+{
+    char *path = slot__db_path(directory, name);
+    os_result result = {SLOT_E_NO_MEMORY, 0};
+
+    if (path != NULL)
+        result = os->remove_file(os, path);
+    free(path);
+    if (os_ok(*first) && !os_ok(result) && result.status != SLOT_E_NO_FILE)
+        *first = result;
+}
+
+/*
+ * Remove our files and the directory. The first failure is returned; all is tried. `lock`, when not
+ * NULL, is open, and held against all others until nothing is left that could be opened: `meta`
+ * goes last but one, so that what a cut leaves behind is still a database to be destroyed. It is
+ * closed here: some systems keep a directory until then.
+ */
+static os_result remove_all(const struct os *os, const char *directory, struct os_file *lock)
 {
     os_result first = os_success();
     os_result result;
 
-    for (size_t i = 0; slot__db_file_names[i] != NULL; i++) {
-        char *path = slot__db_path(directory, slot__db_file_names[i]);
-
-        result = path != NULL ? os->remove_file(os, path) : (os_result){SLOT_E_NO_MEMORY, 0};
-        if (os_ok(first) && !os_ok(result) && result.status != SLOT_E_NO_FILE)
-            first = result;
-        free(path);
-    }
     remove_log(os, directory, &first);
+    for (size_t i = 0; slot__db_file_names[i] != NULL; i++) {
+        if (strcmp(slot__db_file_names[i], FILE_META) != 0 &&
+            strcmp(slot__db_file_names[i], FILE_LOCK) != 0)
+            remove_one(os, directory, slot__db_file_names[i], &first);
+    }
+    remove_one(os, directory, FILE_META, &first);
+    remove_one(os, directory, FILE_LOCK, &first);
     result = os->remove_dir(os, directory);
+    if (lock != NULL)
+        os->close(os, lock);
+    if (lock != NULL && result.status == SLOT_E_EXISTS)
+        result = os->remove_dir(os, directory);
     return os_ok(first) ? result : first;
 }
 
@@ -165,7 +186,7 @@ static slot_status publish(const struct os *os, const char *temporary, const cha
     result = os->sync_dir(os, parent);
     free(parent);
     if (!os_ok(result)) {
-        (void)remove_all(os, path);
+        (void)remove_all(os, path, NULL);
         return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
                               "the name of the new database cannot be made durable");
     }
@@ -191,7 +212,7 @@ static slot_status create_at(const struct os *os, const char *path, const slot_s
     if (status == SLOT_OK)
         status = publish(os, temporary, path, err);
     if (status != SLOT_OK)
-        (void)remove_all(os, temporary);
+        (void)remove_all(os, temporary, NULL);
 done:
     free(temporary);
     return status;
@@ -249,11 +270,10 @@ static slot_status must_be_empty(const struct os *os, const char *path, slot_err
     return status;
 }
 
-/* Make sure that it is a database and that nobody has it open. */
+/* Make sure that it is a database and that nobody has it open, now or until *lock is closed. */
 static slot_status may_destroy(const struct os *os, const char *path, uint32_t wait_ms,
-                               bool only_empty, slot_error *err)
+                               bool only_empty, struct os_file **lock, slot_error *err)
 {
-    struct os_file *lock = NULL;
     char *meta = slot__db_path(path, FILE_META);
     slot_status status = SLOT_OK;
 
@@ -266,15 +286,16 @@ static slot_status may_destroy(const struct os *os, const char *path, uint32_t w
                                  "not a Slotfile database: it has no file `meta`");
     free(meta);
     if (status == SLOT_OK)
-        status = slot__db_file_open(os, path, FILE_LOCK, OS_READ | OS_WRITE, &lock, err);
+        status = slot__db_file_open(os, path, FILE_LOCK, OS_READ | OS_WRITE | OS_LOCKS, lock, err);
     if (status != SLOT_OK)
         return status;
-    status = slot__db_lock(os, lock, LOCK_BYTE_ALIVE, true, wait_ms, err);
+    status = slot__db_lock(os, *lock, LOCK_BYTE_ALIVE, true, wait_ms, err);
     if (status == SLOT_OK)
-        status = slot__db_lock(os, lock, LOCK_BYTE_RECOVERY, true, wait_ms, err);
+        status = slot__db_lock(os, *lock, LOCK_BYTE_RECOVERY, true, wait_ms, err);
     if (status == SLOT_OK && only_empty)
         status = must_be_empty(os, path, err);
-    os->close(os, lock);
+    if (status != SLOT_OK)
+        os->close(os, *lock);
     return status;
 }
 
@@ -282,14 +303,15 @@ static slot_status destroy(const struct os *os, const char *path, const slot_opt
                            bool only_empty, slot_error *err)
 {
     slot_options used;
+    struct os_file *lock = NULL;
     slot_status status = slot__db_options(options, &used, err);
     os_result result;
 
     if (status == SLOT_OK)
-        status = may_destroy(os, path, used.wait_ms, only_empty, err);
+        status = may_destroy(os, path, used.wait_ms, only_empty, &lock, err);
     if (status != SLOT_OK)
         return status;
-    result = remove_all(os, path);
+    result = remove_all(os, path, lock);
     if (!os_ok(result))
         status = slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
                                 result.status == SLOT_E_EXISTS

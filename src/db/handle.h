@@ -249,9 +249,9 @@ slot_status slot__session_geometry(slot_db *db, bool first, slot_error *err);
 
 /*
  * Whether this handle is the last of its session: then bytes 0 and 4 are locked exclusively, and
- * nobody can come before it has closed.
+ * nobody can come before it has closed. SLOT_E_BUSY: it is, and cannot keep readers out.
  */
-bool slot__session_last(slot_db *db);
+slot_status slot__session_last(slot_db *db, bool *last, slot_error *err);
 
 /* Direct access, alone: no session is there to be joined any more. */
 slot_status slot__session_forget(slot_db *db, slot_error *err);

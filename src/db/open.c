@@ -435,12 +435,14 @@ slot_status slot_open(const char *path, const slot_options *options, slot_db **d
 static slot_status leave(slot_db *db, slot_error *err)
 {
     bool poisoned = slot__db_is_poisoned(db);
-    slot_status status = SLOT_OK;
+    bool last = false;
+    slot_status status;
 
     slot__view_drop_all(&db->cache, &db->records);
     slot__log_close_segments(&db->log);
     slot__writer_disown(db);
-    if (slot__session_last(db))
+    status = slot__session_last(db, &last, err);
+    if (last)
         status = slot__checkpoint_close(db, err);
     if (poisoned && status == SLOT_OK)
         status = slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);

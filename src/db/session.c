@@ -17,6 +17,8 @@
 #include "base/status.h"
 #include "db/handle.h"
 
+#define CLOSE_WAIT_MS 1000u /* for those who are just asking to read */
+
 static slot_status shared_error(slot_error *err, os_result result, const char *what)
 {
     return slot__error_os(err, result.status, result.code, FILE_SHARED, SLOT_NO_OFFSET, "%s", what);
@@ -283,21 +285,38 @@ slot_status slot__session_ready(slot_db *db, slot_error *err)
 
 /* ---- leaving ---- */
 
-bool slot__session_last(slot_db *db)
+/* Who asks to read only has byte 4 for a moment, and lets go when he sees that byte 0 is held. */
+static slot_status keep_readers_out(slot_db *db, slot_error *err)
+{
+    slot_status status =
+        slot__db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, CLOSE_WAIT_MS, err);
+
+    if (status == SLOT_E_BUSY)
+        status = slot__error_set(err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_RECOVERY,
+                                 "others ask again and again to read: the log stays");
+    return status;
+}
+
+slot_status slot__session_last(slot_db *db, bool *last, slot_error *err)
 {
     const struct os *os = db->os;
     struct os_file *lock = db->files.lock;
+    slot_status status;
 
+    *last = false;
     os->unlock(os, lock, LOCK_BYTE_ALIVE);
     if (!os_ok(os->lock(os, lock, LOCK_BYTE_ALIVE, true)))
-        return false;
+        return SLOT_OK;
     /* In between, another may have opened, changed and closed it: then nothing here is as we know
      * it, and all is done. */
-    if (shared_ready(&db->shared) != db->session ||
-        !os_ok(os->lock(os, lock, LOCK_BYTE_RECOVERY, true)))
-        return false;
+    if (shared_ready(&db->shared) != db->session)
+        return SLOT_OK;
+    status = keep_readers_out(db, err);
+    if (status != SLOT_OK)
+        return status;
     shared_set_ready(&db->shared, 0); /* who waits for byte 0 must not join what ends here */
-    return true;
+    *last = true;
+    return SLOT_OK;
 }
 
 slot_status slot__session_forget(slot_db *db, slot_error *err)

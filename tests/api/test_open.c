@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/handle.h"
 #include "format/meta.h"
 #include "os/os.h"
 #include "support/fixture.h"
@@ -267,6 +268,54 @@ static void test_open__schema_comes_back(void **state)
     slot_schema_free(schema);
 }
 
+static int busy_left; /* so often somebody else who asks to read has byte 4 */
+
+static os_result lock_or_busy(const struct os *os, struct os_file *file, uint64_t byte,
+                              bool exclusive)
+{
+    if (byte == LOCK_BYTE_RECOVERY && exclusive && busy_left > 0) {
+        busy_left--;
+        return (os_result){SLOT_E_BUSY, 0};
+    }
+    return slot__os_native()->lock(os, file, byte, exclusive);
+}
+
+/* The last one to close meets those who ask to read: it waits for them, or says so. */
+static void test_open__close_beside_who_asks_to_read(void **state)
+{
+    struct fixture *f = *state;
+    struct os os = *slot__os_native();
+    struct meta meta;
+
+    os.lock = lock_or_busy;
+    fixture_create(f, 100);
+    fixture_close(f);
+    for (int round = 0; round < 2; round++) {
+        bool forever = round == 1;
+        slot_status status;
+
+        busy_left = 0;
+        assert_ok(f, slot__db_open_on(&os, f->path, &f->options, &f->db, &f->err));
+        fixture_append(f, 10);
+        busy_left = forever ? 1 << 30 : 3;
+        status = slot_close(f->db, &f->err);
+        f->db = NULL;
+        assert_status(f, status, forever ? SLOT_E_BUSY : SLOT_OK);
+        busy_left = 0;
+        f->options.access = SLOT_READ_ONLY;
+        status = slot_open(f->path, &f->options, &f->db, &f->err);
+        assert_true(status == SLOT_OK || (forever && status == SLOT_E_NEEDS_RECOVERY));
+        if (status == SLOT_OK) {
+            meta = f->db->meta;
+            assert_int_equal(meta.access == META_ACCESS_CLEAN, !forever);
+            fixture_close(f);
+        }
+        f->options.access = SLOT_TRANSACTIONAL;
+    }
+    fixture_open(f);
+    fixture_check_records(f, 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +331,7 @@ int main(void)
         fixture_test_both(test_open__destroy),
         fixture_test_both(test_open__destroy_empty),
         fixture_test_both(test_open__schema_comes_back),
+        fixture_test(test_open__close_beside_who_asks_to_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

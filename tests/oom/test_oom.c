@@ -281,7 +281,7 @@ static void test_oom__small_budget(void **state)
     both(f, true);
 }
 
-/* A handle that meets segments of another one for the first time, when there is no memory for it. */
+/* A handle meets segments of another one for the first time, and there is no memory for it. */
 static void test_oom__second_handle(void **state)
 {
     struct fixture *f = *state;
