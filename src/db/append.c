@@ -100,6 +100,9 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
     txn->changed = true;
     if (status == SLOT_OK)
         status = sum_buffer(txn, err);
+    if (status == SLOT_OK)
+        status = slot__space_for_records(db, append->start / db->record_size,
+                                         (append->start + append->fill) / db->record_size, err);
     if (status == SLOT_OK) {
         result = db->os->write_at(db->os, db->files.records, append->start, append->bytes,
                                   (size_t)append->fill);
@@ -132,6 +135,12 @@ static slot_status write_blocks(slot_txn *txn, uint64_t n, slot_error *err)
 
     if (sums == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
+    status = slot__space_for_records(db, first * db->block_records,
+                                     (first + blocks) * db->block_records, err);
+    if (status != SLOT_OK) {
+        free(sums);
+        return status;
+    }
     for (uint64_t i = 0; i < blocks; i++)
         put_u64(sums + i * SUM_BYTES,
                 slot__sums_of_block(db->sums.seed, first + i, append->bytes + i * db->block_bytes,

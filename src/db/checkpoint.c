@@ -118,6 +118,27 @@ static void recycle(slot_db *db)
         shared_set_recycled(&db->shared, live.start[0]);
 }
 
+/* All that was published is home, and no reader needs any of the log: the newest segment, too, can
+ * be used again. */
+bool slot__checkpoint_free_all(slot_db *db, uint64_t published)
+{
+    bool all;
+
+    if (slot__checkpoint_lock(db, db->wait_ms, NULL) != SLOT_OK)
+        return false;
+    atomic_thread_fence(memory_order_seq_cst);
+    all = !slot__db_is_poisoned(db) && shared_checkpoint(&db->shared) >= published &&
+          slot__reader_oldest(db, SHARED_SLOTS).c >= published;
+    for (uint32_t i = 0; i < LOG_SEGMENTS && all; i++) {
+        if (shared_segment(&db->shared, i) != SHARED_FREE)
+            shared_set_segment(&db->shared, i, SHARED_FREE);
+    }
+    if (all)
+        shared_set_recycled(&db->shared, published);
+    slot__checkpoint_unlock(db);
+    return all;
+}
+
 static slot_status checkpoint_locked(slot_db *db, slot_error *err)
 {
     slot_status status;
@@ -226,7 +247,6 @@ static slot_status mark_clean(slot_db *db, slot_error *err)
 
 static slot_status close_marked(slot_db *db, slot_error *err)
 {
-    char *directory = slot__db_path(db->path, DIR_LOG);
     slot_status status =
         slot__writer_begin(db, err); /* takes over, should the last writer be dead */
 
@@ -242,28 +262,18 @@ static slot_status close_marked(slot_db *db, slot_error *err)
     if (status == SLOT_OK)
         status = mark_clean(db, err);
     if (status == SLOT_OK) {
-        slot__log_release(&db->log);
-        if (directory == NULL)
-            status = slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-        else
-            status = slot__log_remove_segments(db->os, directory, err);
+        slot__log_close_segments(&db->log);
+        status = slot__log_keep_one(&db->log, true, err);
     }
-    free(directory);
     return status;
 }
 
 /* Cut and remove what does not belong to a database that was closed cleanly. */
 static slot_status tidy_up(slot_db *db, slot_error *err)
 {
-    char *directory = slot__db_path(db->path, DIR_LOG);
     slot_status status = slot__home_cut(db, err);
 
-    if (directory == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    if (status == SLOT_OK)
-        status = slot__log_remove_segments(db->os, directory, err);
-    free(directory);
-    return status;
+    return status == SLOT_OK ? slot__log_keep_one(&db->log, false, err) : status;
 }
 
 slot_status slot__checkpoint_close(slot_db *db, slot_error *err)

@@ -246,6 +246,23 @@ static bool has_room(const slot_db *db)
     return used < slot__db_log_limit(db);
 }
 
+/*
+ * Nothing of this transaction is in the log, and perhaps nothing of others that somebody needs:
+ * then it begins anew, in a segment that has its space.
+ */
+static void begin_anew(slot_txn *txn)
+{
+    slot_db *db = txn->db;
+    struct log_head *head = &db->writer.head;
+
+    if (txn->batch.n > 0 || txn->batch.begun_n > 0 || head->file == LOG_SEGMENTS ||
+        shared_snapshot(&db->shared).lsn != head->lsn || !slot__checkpoint_free_all(db, head->lsn))
+        return;
+    head->file = LOG_SEGMENTS;
+    txn->batch.before = *head;
+    txn->live_known = false;
+}
+
 slot_status slot__commit_make_room(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
@@ -265,6 +282,8 @@ slot_status slot__commit_make_room(slot_txn *txn, slot_error *err)
         slot__sums_forget(&db->sums); /* blocks that were in the log are in `records` now */
         db->writer.sums_c = txn->c;
         status = slot__checkpoint_now(db, db->wait_ms, err);
+        if (status == SLOT_OK)
+            begin_anew(txn);
     }
     if (status == SLOT_OK && !has_room(db))
         status = log_full(txn, err);

@@ -52,34 +52,44 @@ static slot_status open_file(slot_db *db, struct os_file **file, slot_error *err
     return SLOT_OK;
 }
 
-slot_status slot__deleted_create(slot_db *db, slot_error *err)
+slot_status slot__deleted_make(slot_db *db, slot_error *err)
 {
+    const int flags = OS_READ | OS_WRITE;
     struct os_file *file = NULL;
     slot_status status = open_file(db, &file, err);
     os_result result = os_success();
     char *path;
 
-    if (status != SLOT_OK || (file != NULL && db->meta.deleted_blocks > 0))
+    if (status != SLOT_OK || file != NULL)
         return status;
-    if (file == NULL) {
-        path = slot__db_path(db->path, FILE_DELETED);
-        result = path == NULL
-                     ? (os_result){SLOT_E_NO_MEMORY, 0}
-                     : db->os->open(db->os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file);
-        free(path);
-        if (os_ok(result)) {
-            slot__os_mutex_lock(&db->stat_mutex);
-            db->files.deleted = file;
-            slot__os_mutex_unlock(&db->stat_mutex);
-        }
-    }
-    /* Also when it was there: whoever made it may have died before its name was durable. */
-    if (os_ok(result))
-        result = db->os->sync_dir(db->os, db->path);
+    path = slot__db_path(db->path, FILE_DELETED);
+    if (path == NULL)
+        return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_DELETED, SLOT_NO_OFFSET, NULL);
+    slot__os_mutex_lock(&db->stat_mutex); /* the writer and the checkpointer may both be here */
+    if (db->files.deleted == NULL)
+        result = db->os->open(db->os, path, flags | OS_CREATE_NEW, &db->files.deleted);
+    if (result.status == SLOT_E_EXISTS)
+        result = db->os->open(db->os, path, flags, &db->files.deleted);
+    slot__os_mutex_unlock(&db->stat_mutex);
+    free(path);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
                               "the file cannot be made");
     return SLOT_OK;
+}
+
+slot_status slot__deleted_create(slot_db *db, slot_error *err)
+{
+    slot_status status = slot__deleted_make(db, err);
+    os_result result = os_success();
+
+    /* Also when it was there: whoever made it may have died before its name was durable. */
+    if (status == SLOT_OK && db->meta.deleted_blocks == 0)
+        result = db->os->sync_dir(db->os, db->path);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
+                              "the name of the file cannot be made durable");
+    return status;
 }
 
 /* Bytes that the file must have, as far as this handle knows. */

@@ -78,8 +78,9 @@ struct writer {
     uint64_t insert_from;              /* bitmap blocks below have no mark, in `state` */
     uint8_t *scratch;                  /* one block, the largest of both files */
     struct log_bodies bodies;          /* blocks that the open transaction has lent for writing */
-    uint64_t sums_c;        /* the checkpoint as of which db->sums has cached checksums */
-    uint64_t records_space; /* bytes of `records` that surely have their space on disk */
+    uint64_t sums_c; /* the checkpoint as of which db->sums has cached checksums */
+    /* What surely has its space on disk (space.c): bytes of `records`, a range of bitmap blocks. */
+    uint64_t records_space, marks_from, marks_to;
 };
 
 struct slot_db {
@@ -386,7 +387,10 @@ slot_status slot__deleted_check(slot_txn *txn, uint64_t recno, slot_error *err);
 /* Whether the file is as long as meta says. SLOT_E_CORRUPT: it is missing; SLOT_E_TRUNCATED. */
 slot_status slot__deleted_check_size(slot_db *db, slot_error *err);
 
-/* The file open for writing, made if need be, its name durable. Under the checkpointer lock. */
+/* The file open for writing, made if need be. */
+slot_status slot__deleted_make(slot_db *db, slot_error *err);
+
+/* The same, and its name durable. Under the checkpointer lock. */
 slot_status slot__deleted_create(slot_db *db, slot_error *err);
 
 /* Bytes [offset, offset + n) of bitmap block `block`, as this transaction sees it. */
@@ -421,6 +425,21 @@ uint64_t slot__db_rest_of_block(const slot_db *db, uint64_t offset);
 
 /* Blocks that it takes to hold that many records. */
 uint64_t slot__db_blocks_of(const slot_db *db, uint64_t records);
+
+/* ---- space.c: set aside for checkpoints. By the writer. SLOT_E_NO_SPACE says how much ---- */
+
+/* A block behind what is in the file: it, its checksum, the marks of its records; and some more. */
+slot_status slot__space_for_new_block(slot_db *db, uint64_t block, slot_error *err);
+
+/* The same for a block in the file that is a hole. */
+slot_status slot__space_for_block(slot_db *db, uint64_t block, slot_error *err);
+
+/* The marks of records [from, to). */
+slot_status slot__space_for_records(slot_db *db, uint64_t from, uint64_t to, slot_error *err);
+
+/* Blocks [first, end) of `deleted`, and those around them that `records` records need. */
+slot_status slot__space_for_marks(slot_db *db, uint64_t first, uint64_t end, uint64_t records,
+                                  slot_error *err);
 
 /* ---- append.c ---- */
 
@@ -493,6 +512,12 @@ slot_status slot__checkpoint_now(slot_db *db, uint32_t wait_ms, slot_error *err)
 /* No checkpoint is made between these two. SLOT_E_BUSY. */
 slot_status slot__checkpoint_lock(slot_db *db, uint32_t wait_ms, slot_error *err);
 void slot__checkpoint_unlock(slot_db *db);
+
+/*
+ * For the writer, who has appended nothing behind `published`: free all segments of the log, when
+ * none of them holds anything that somebody needs. False: they stay.
+ */
+bool slot__checkpoint_free_all(slot_db *db, uint64_t published);
 
 /* Say in meta that there may be a log from now on. */
 slot_status slot__checkpoint_mark(slot_db *db, slot_error *err);

@@ -43,6 +43,19 @@ static SLOT_COLD slot_status lost(uint64_t offset, os_result result, slot_error 
         "records cannot be read: was the file truncated, or is the disk failing?");
 }
 
+/*
+ * A page of a view could not be had. Some systems give a hole of the file its space when it is read
+ * through a view, and there is none on a full disk: a read call tells what really is there.
+ */
+static SLOT_COLD slot_status read_instead(slot_txn *txn, uint64_t offset, void *to, uint64_t n,
+                                          os_result result, slot_error *err)
+{
+    if (result.status == SLOT_E_LOST &&
+        os_ok(txn->os->read_at(txn->os, txn->db->files.records, offset, to, (size_t)n)))
+        return SLOT_OK;
+    return lost(offset, result, err);
+}
+
 /* Through a view while there is one for every part of the file, and when that cannot be had through
  * the file. */
 static slot_status copy_pinned(slot_txn *txn, uint64_t offset, void *to, uint64_t n,
@@ -71,7 +84,7 @@ slot_status slot__db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t
     else
         status = copy_pinned(txn, offset, to, n, &result, err);
     if (status == SLOT_OK && !os_ok(result))
-        status = lost(offset, result, err);
+        status = read_instead(txn, offset, to, n, result, err);
     return status;
 }
 
@@ -150,6 +163,8 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
     if (pins->cache == NULL || !pins_hit(pin, at))
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (at - pin->offset), (size_t)size);
+    if (!os_ok(result) && address == LOG_NO_ADDRESS)
+        return read_instead(txn, at, record, size, result, err);
     return os_ok(result) ? SLOT_OK : lost(SLOT_NO_OFFSET, result, err);
 }
 
@@ -167,7 +182,8 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
                            (size_t)txn->record_size);
-    return os_ok(result) ? SLOT_OK : lost(SLOT_NO_OFFSET, result, err);
+    return os_ok(result) ? SLOT_OK
+                         : read_instead(txn, offset, record, txn->record_size, result, err);
 }
 
 slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, void *buf,
@@ -217,7 +233,7 @@ static slot_status copy_piece(slot_txn *txn, uint64_t offset, uint8_t *to, uint6
     slot__ahead_forward(&txn->ahead_bulk, db->os, db->files.records, offset, offset + *n,
                         offset + left);
     result = db->os->load(db->os, to, view->base + (offset - view->offset), (size_t)*n);
-    return os_ok(result) ? SLOT_OK : lost(offset, result, err);
+    return os_ok(result) ? SLOT_OK : read_instead(txn, offset, to, *n, result, err);
 }
 
 slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *records,

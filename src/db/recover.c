@@ -177,10 +177,12 @@ slot_status slot__recover(slot_db *db, slot_error *err)
         status = read_again(db, err);
     if (status == SLOT_OK && db->meta.access == META_ACCESS_TRANSACTIONAL) {
         status = recover_log(db, directory, err);
+        if (status == SLOT_OK) {
+            slot__log_close_segments(&db->log);
+            status = slot__log_keep_one(&db->log, true, err);
+        }
         slot__log_release(&db->log);
         db->log.recovering = false;
-        if (status == SLOT_OK)
-            status = slot__log_remove_segments(db->os, directory, err);
         if (status == SLOT_OK)
             status = slot__home_cut(db, err);
     }

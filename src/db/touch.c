@@ -34,28 +34,20 @@ static slot_status check_sum(slot_txn *txn, uint64_t block, const uint8_t *bytes
     slot_db *db = txn->db;
     uint64_t expected = 0, found;
     slot_status status;
-    os_result result;
 
-    if (db->sums_stale)
-        return SLOT_OK;
-    status = slot__sums_get(&db->sums, block, &expected, err);
-    if (status != SLOT_OK)
-        return status;
     found = slot__sums_of_block(db->sums.seed, block, bytes, (size_t)n);
-    if (found != expected)
-        return slot__error_set(
-            err, SLOT_E_CORRUPT, FILE_RECORDS, block * db->block_bytes,
-            "block %llu does not fit its checksum and is not changed: run verify",
-            (unsigned long long)block);
-    if (expected != 0)
-        return SLOT_OK;
+    if (!db->sums_stale) {
+        status = slot__sums_get(&db->sums, block, &expected, err);
+        if (status != SLOT_OK)
+            return status;
+        if (found != expected)
+            return slot__error_set(
+                err, SLOT_E_CORRUPT, FILE_RECORDS, block * db->block_bytes,
+                "block %llu does not fit its checksum and is not changed: run verify",
+                (unsigned long long)block);
+    }
     /* A zero block may be a hole: it gets its space while we can still say no. */
-    result = db->os->allocate(db->os, db->files.records, block * db->block_bytes, n);
-    if (!os_ok(result) && result.status != SLOT_E_UNSUPPORTED)
-        return slot__error_os(err, result.status, result.code, FILE_RECORDS,
-                              block * db->block_bytes,
-                              "no space for a block that was a hole: free some and try again");
-    return SLOT_OK;
+    return found == 0 ? slot__space_for_block(db, block, err) : SLOT_OK;
 }
 
 static slot_status load_from_records(slot_txn *txn, uint64_t block, uint8_t *body, slot_error *err)
@@ -88,27 +80,17 @@ static slot_status load_block(slot_txn *txn, uint64_t key, uint64_t address, uin
 
 /* ---- space ---- */
 
-/* A block beyond what surely has its space in `records`: get it, and some more. */
-static slot_status give_space(slot_txn *txn, uint64_t block, slot_error *err)
+/* For the day when the block goes home. */
+static slot_status give_space(slot_txn *txn, uint64_t key, slot_error *err)
 {
     slot_db *db = txn->db;
-    uint64_t start = block * db->block_bytes;
-    uint64_t n = max_u64(db->block_bytes, db->io_bytes);
-    os_result result;
+    uint64_t block = key_block(key);
 
-    if (bytes_in_file(txn, block) >= db->block_bytes ||
-        start + db->block_bytes <= db->writer.records_space)
+    if (key_is_deleted(key))
+        return slot__space_for_marks(db, block, block + 1, txn->records, err);
+    if (bytes_in_file(txn, block) >= db->block_bytes)
         return SLOT_OK;
-    result = db->os->allocate(db->os, db->files.records, start, n);
-    if (result.status == SLOT_E_NO_SPACE) {
-        n = db->block_bytes;
-        result = db->os->allocate(db->os, db->files.records, start, n);
-    }
-    if (!os_ok(result) && result.status != SLOT_E_UNSUPPORTED)
-        return slot__error_os(err, result.status, result.code, FILE_RECORDS, start,
-                              "no space for more records: free some and try again");
-    db->writer.records_space = start + n;
-    return SLOT_OK;
+    return slot__space_for_new_block(db, block, err);
 }
 
 /* ---- the frame ---- */
@@ -144,8 +126,8 @@ static slot_status first_touch(slot_txn *txn, uint64_t key, uint8_t *body, uint6
 
     if (status == SLOT_OK)
         status = load_block(txn, key, source, body, err);
-    if (status == SLOT_OK && !key_is_deleted(key))
-        status = give_space(txn, key_block(key), err);
+    if (status == SLOT_OK)
+        status = give_space(txn, key, err);
     if (status == SLOT_OK)
         status = reserve(txn, key, previous, address, err);
     if (status == SLOT_OK) {

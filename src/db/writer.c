@@ -96,7 +96,7 @@ static slot_status load_head(slot_db *db, slot_error *err)
     atomic_store_explicit(&writer->own_from, writer->state.lsn, memory_order_relaxed);
     atomic_store_explicit(&writer->own_to, writer->state.lsn, memory_order_relaxed);
     writer->insert_from = 0;
-    writer->records_space = 0;
+    writer->records_space = writer->marks_from = writer->marks_to = 0;
     writer->sums_c = SHARED_FREE;
     writer->since_ms = db->os->clock_ms(db->os);
     slot__log_live(&db->log, writer->state.lsn - (writer->state.lsn > 0), writer->state.lsn, &live);
@@ -225,7 +225,7 @@ static slot_status mark_open(slot_db *db, slot_error *err)
         result = db->os->sync_dir(db->os, db->path);
     /* Segments of an earlier life, whose removal a power cut has undone. */
     if (os_ok(result))
-        status = slot__log_remove_segments(db->os, log, err);
+        status = slot__log_keep_one(&db->log, false, err);
     if (os_ok(result) && status == SLOT_OK) /* they never stand beside those of this life */
         result = db->os->sync_dir(db->os, log);
     free(log);
@@ -236,6 +236,15 @@ static slot_status mark_open(slot_db *db, slot_error *err)
                               "the directory of the log cannot be made");
     status = slot__checkpoint_mark(db, err);
     return status;
+}
+
+/* Whether the head's segment is still in use: another process may have freed all, in a transaction
+ * that came to nothing. */
+static bool has_segment(slot_db *db)
+{
+    const struct log_head *head = &db->writer.head;
+
+    return head->file == LOG_SEGMENTS || shared_segment(&db->shared, head->file) == head->start;
 }
 
 /* The lock is ours: make sure that the head is where the published log ends. */
@@ -255,7 +264,7 @@ static slot_status settle_in(slot_db *db, slot_error *err)
         return status;
     writer->state = shared_snapshot(&db->shared);
     if (dead || !writer->settled || writer->head.lsn != writer->state.lsn ||
-        writer->head.chain != writer->state.chain)
+        writer->head.chain != writer->state.chain || !has_segment(db))
         status = load_head(db, err); /* others have written since */
     writer->settled = status == SLOT_OK;
     if (status == SLOT_OK)

@@ -654,29 +654,140 @@ slot_status slot__log_name_segment(struct log *log, uint32_t i, slot_error *err)
     return SLOT_OK;
 }
 
-static bool any_name(void *context, const char *name)
+/* ---- all files of the log ---- */
+
+/* The files that are in the directory, by their numbers. */
+struct names {
+    uint64_t frames, index, unfinished;
+};
+
+static bool note_any_name(void *context, const char *name)
 {
-    (void)name;
-    *(bool *)context = true;
-    return false;
+    struct names *there = context;
+    uint64_t i = (uint64_t)(name[0] - '0') * 10 + (uint64_t)(name[0] != '\0' ? name[1] - '0' : 0);
+    const char *suffix = i < LOG_SEGMENTS && name[1] >= '0' && name[1] <= '9' ? name + 2 : NULL;
+
+    if (suffix != NULL && strcmp(suffix, FRAMES) == 0)
+        there->frames |= UINT64_C(1) << i;
+    else if (suffix != NULL && strcmp(suffix, INDEX) == 0)
+        there->index |= UINT64_C(1) << i;
+    else if (suffix != NULL && strcmp(suffix, UNFINISHED) == 0)
+        there->unfinished |= UINT64_C(1) << i;
+    return true;
 }
 
-slot_status slot__log_remove_segments(const struct os *os, const char *directory, slot_error *err)
+static slot_status list_names(const struct os *os, const char *directory, struct names *there,
+                              slot_error *err)
 {
-    bool any = false;
-    os_result result = os->list(os, directory, any_name, &any);
+    os_result result;
 
-    if (result.status == SLOT_E_NO_FILE)
-        return SLOT_OK;
-    for (uint32_t i = 0; any && i < LOG_SEGMENTS; i++) {
-        remove_one(os, directory, i, FRAMES, &result);
-        remove_one(os, directory, i, UNFINISHED, &result);
-        remove_one(os, directory, i, INDEX, &result);
+    memset(there, 0, sizeof *there);
+    result = os->list(os, directory, note_any_name, there);
+    if (!os_ok(result) && result.status != SLOT_E_NO_FILE)
+        return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+                              "the segments of the log cannot be found");
+    return SLOT_OK;
+}
+
+static slot_status remove_names(const struct os *os, const char *directory,
+                                const struct names *there, slot_error *err)
+{
+    os_result result = os_success();
+
+    for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
+        if ((there->frames >> i & 1) != 0)
+            remove_one(os, directory, i, FRAMES, &result);
+        if ((there->unfinished >> i & 1) != 0)
+            remove_one(os, directory, i, UNFINISHED, &result);
+        if ((there->index >> i & 1) != 0)
+            remove_one(os, directory, i, INDEX, &result);
     }
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
                               "segments of the log cannot be removed");
     return SLOT_OK;
+}
+
+slot_status slot__log_remove_segments(const struct os *os, const char *directory, slot_error *err)
+{
+    struct names there;
+    slot_status status = list_names(os, directory, &there, err);
+
+    return status == SLOT_OK ? remove_names(os, directory, &there, err) : status;
+}
+
+/* A file of n bytes with space for the first `first`, and when it is cut, for no others. */
+static os_result fit_file(const struct os *os, struct os_file *file, uint64_t n, uint64_t first,
+                          bool cut)
+{
+    os_result result = cut ? os->resize(os, file, first) : os_success();
+
+    if (os_ok(result))
+        result = os->allocate(os, file, 0, first);
+    if (os_ok(result) && cut)
+        result = os->resize(os, file, n);
+    return result;
+}
+
+/*
+ * Both files of segment `i` so long as this log has them. Of another log's segment the header goes:
+ * recovery would take its size for that of all.
+ */
+static os_result fit_segment(struct log *log, struct os_file *frames, struct os_file *index,
+                             bool cut)
+{
+    const struct os *os = log->os;
+    uint64_t index_bytes = (uint64_t)log->index_words * sizeof(shared_word);
+    uint64_t index_first = slot__index_words_for(log, first_bytes(log)) * sizeof(shared_word);
+    uint64_t size = 0, index_size = 0;
+    os_result result = os->size(os, frames, &size);
+    bool other = os_ok(result) && size != log->segment_bytes;
+
+    if (os_ok(result))
+        result = os->size(os, index, &index_size);
+    if (os_ok(result))
+        result = fit_file(os, index, index_bytes, index_first, cut || index_size != index_bytes);
+    if (os_ok(result))
+        result = fit_file(os, frames, log->segment_bytes, first_bytes(log), cut || other);
+    if (os_ok(result) && other)
+        result = write_zeros(os, frames, 0, SEGMENT_HEADER_BYTES);
+    if (os_ok(result) && (cut || other))
+        result = os->sync(os, frames);
+    return result;
+}
+
+static bool keep_segment(struct log *log, uint32_t i, bool cut)
+{
+    struct os_file *frames = NULL, *index = NULL;
+    bool kept = open_file(log, i, FRAMES, OS_READ | OS_WRITE, &frames, NULL) == SLOT_OK &&
+                open_file(log, i, INDEX, OS_READ | OS_WRITE, &index, NULL) == SLOT_OK &&
+                os_ok(fit_segment(log, frames, index, cut));
+
+    if (index != NULL)
+        log->os->close(log->os, index);
+    if (frames != NULL)
+        log->os->close(log->os, frames);
+    return kept;
+}
+
+slot_status slot__log_keep_one(struct log *log, bool cut, slot_error *err)
+{
+    struct names there;
+    slot_status status = list_names(log->os, log->directory, &there, err);
+    bool kept = false;
+
+    if (status != SLOT_OK)
+        return status;
+    for (uint32_t i = 0; i < LOG_SEGMENTS && !kept; i++) {
+        uint64_t bit = UINT64_C(1) << i;
+
+        kept = (there.frames & there.index & bit) != 0 && keep_segment(log, i, cut);
+        if (kept) {
+            there.frames &= ~bit;
+            there.index &= ~bit;
+        }
+    }
+    return remove_names(log->os, log->directory, &there, err);
 }
 
 /* ---- which segments hold what ---- */

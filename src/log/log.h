@@ -169,6 +169,13 @@ void slot__live_insert(struct log_live *live, uint32_t file, uint64_t start);
 /* Before frames go into segment `i`: whoever made it may have died before its name was durable. */
 slot_status slot__log_name_segment(struct log *log, uint32_t i, slot_error *err);
 
+/*
+ * Remove all segment files but one with its index, which holds nothing that anybody needs: so that
+ * the next transaction needs no space for its log. `cut`: it keeps the space that it has from the
+ * start and no more. None is open. When none can be kept, all go.
+ */
+slot_status slot__log_keep_one(struct log *log, bool cut, slot_error *err);
+
 /* Remove all segment files. None is open. */
 slot_status slot__log_remove_segments(const struct os *os, const char *directory, slot_error *err);
 

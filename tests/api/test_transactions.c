@@ -308,18 +308,19 @@ static void test_transactions__the_last_close_tidies_up(void **state)
     struct fixture *f = *state;
     slot_db *two, *three;
 
+    f->options.log_limit_bytes = 1 << 20; /* so that there are some segments */
     fixture_create(f, N);
     two = second(f);
     fixture_append(f, 1001);
     three = second(f);
-    assert_true(names_in_log(f) >= 2);
+    assert_true(names_in_log(f) > 2);
     fixture_close(f);
     assert_true(names_in_log(f) >= 2);
     assert_ok(f, slot_close(three, &f->err));
     assert_true(names_in_log(f) >= 2);
     assert_false(stat_of(f, two).clean);
     assert_ok(f, slot_close(two, &f->err));
-    assert_int_equal(names_in_log(f), 0);
+    assert_int_equal(names_in_log(f), 2); /* one that is not used, for the day of a full disk */
     assert_int_equal(size_of_file(f, "records"), 1001 * N);
     fixture_open(f);
     assert_true(stat_of(f, f->db).clean);
