@@ -651,7 +651,8 @@ SLOT_API slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
  * NULL, gets the number.
  *
  * Returns as slot_put and slot_append; SLOT_E_UNSUPPORTED in direct access. Cost: as slot_put; the
- * first of a transaction looks for the number in the marks, one bit for each record.
+ * first of a handle, and the first after an abort, looks for the number in the marks, one bit for
+ * each record.
  */
 SLOT_API slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno,
                                  slot_error *err);

@@ -47,7 +47,7 @@ static void start(slot_txn *txn)
     txn->seen = db->writer.state;
     txn->records = txn->seen.records;
     txn->deleted = txn->seen.deleted;
-    txn->plain = txn->c >= txn->seen.lsn && txn->deleted == 0 ? txn->records : 0;
+    txn->in_file = txn->c >= txn->seen.lsn ? txn->records : 0;
     txn->writing = true;
     txn->changed = false;
     txn->doomed = SLOT_OK;
@@ -88,6 +88,7 @@ slot_status slot__commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
 static void give_back(slot_txn *txn)
 {
     slot__pins_release(&txn->pins);
+    slot__marks_release(txn);
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);
     if (txn->frame_pins.cache != NULL)
@@ -277,6 +278,7 @@ slot_status slot__commit_make_room(slot_txn *txn, slot_error *err)
 
         if (txn->log_pins.cache != NULL)
             slot__pins_unlend(&txn->log_pins);
+        slot__marks_release(txn);
         txn->c = shared_slot_raise(&db->shared, txn->slot, &published);
         txn->live_known = false;
         slot__sums_forget(&db->sums); /* blocks that were in the log are in `records` now */

@@ -28,10 +28,9 @@ static uint8_t bit_of(uint64_t recno)
     return (uint8_t)(1u << recno % 8);
 }
 
-/* ---- reading ---- */
+/* ---- the file ---- */
 
-/* The file as this handle has it open, or NULL: there is none. */
-static slot_status open_file(slot_db *db, struct os_file **file, slot_error *err)
+slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *err)
 {
     int flags = db->access == SLOT_READ_ONLY ? OS_READ : OS_READ | OS_WRITE;
     char *path = NULL;
@@ -56,7 +55,7 @@ slot_status slot__deleted_make(slot_db *db, slot_error *err)
 {
     const int flags = OS_READ | OS_WRITE;
     struct os_file *file = NULL;
-    slot_status status = open_file(db, &file, err);
+    slot_status status = slot__deleted_open(db, &file, err);
     os_result result = os_success();
     char *path;
 
@@ -92,61 +91,11 @@ slot_status slot__deleted_create(slot_db *db, slot_error *err)
     return status;
 }
 
-/* Bytes that the file must have, as far as this handle knows. */
-static uint64_t least_size(slot_db *db)
-{
-    uint64_t blocks;
-
-    slot__os_mutex_lock(&db->stat_mutex);
-    blocks = db->meta.deleted_blocks;
-    slot__os_mutex_unlock(&db->stat_mutex);
-    return blocks * BITMAP_BLOCK_BYTES;
-}
-
-static slot_status read_file(slot_db *db, uint64_t offset, uint8_t *bits, uint32_t n,
-                             slot_error *err)
-{
-    struct os_file *file = NULL;
-    uint64_t size = 0;
-    slot_status status = open_file(db, &file, err);
-    os_result result = os_success();
-
-    if (status != SLOT_OK)
-        return status;
-    if (file != NULL)
-        result = db->os->size(db->os, file, &size);
-    if (os_ok(result) && size < least_size(db))
-        return slot__error_set(err, SLOT_E_TRUNCATED, FILE_DELETED, size,
-                               "%llu bytes long, must have %llu: did another program cut it?",
-                               (unsigned long long)size, (unsigned long long)least_size(db));
-    memset(bits, 0, n);
-    if (os_ok(result) && offset < size)
-        result = db->os->read_at(db->os, file, offset, bits, (size_t)min_u64(n, size - offset));
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, FILE_DELETED, offset,
-                              "deletion marks cannot be read");
-    return SLOT_OK;
-}
-
-slot_status slot__deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits,
-                               uint32_t n, slot_error *err)
-{
-    slot_db *db = txn->db;
-    uint64_t address = LOG_NO_ADDRESS;
-    slot_status status = SLOT_OK;
-
-    if (db->access == SLOT_TRANSACTIONAL)
-        status = slot__version_find(txn, key_of_deleted(block), &address, NULL, err);
-    if (status == SLOT_OK && address == LOG_NO_ADDRESS)
-        return read_file(db, block * BITMAP_BLOCK_BYTES + offset, bits, n, err);
-    return status == SLOT_OK ? slot__version_copy(txn, address, offset, n, bits, err) : status;
-}
-
 slot_status slot__deleted_check_size(slot_db *db, slot_error *err)
 {
     struct os_file *file = NULL;
     uint64_t size = 0, least = db->meta.deleted_blocks * BITMAP_BLOCK_BYTES;
-    slot_status status = least == 0 ? SLOT_OK : open_file(db, &file, err);
+    slot_status status = least == 0 ? SLOT_OK : slot__deleted_open(db, &file, err);
     os_result result = os_success();
 
     if (status == SLOT_OK && file != NULL)
@@ -159,19 +108,6 @@ slot_status slot__deleted_check_size(slot_db *db, slot_error *err)
             slot__error_set(err, file == NULL ? SLOT_E_CORRUPT : SLOT_E_TRUNCATED, FILE_DELETED,
                             size, "%llu bytes long, meta says at least %llu: restore a backup",
                             (unsigned long long)size, (unsigned long long)least);
-    return status;
-}
-
-slot_status slot__deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)
-{
-    uint8_t bits = 0;
-    slot_status status;
-
-    if (txn->deleted == 0)
-        return SLOT_OK;
-    status = slot__deleted_read(txn, bitmap_block(recno), byte_in_block(recno), &bits, 1, err);
-    if (status == SLOT_OK && (bits & bit_of(recno)) != 0)
-        status = slot__db_is_deleted(txn, recno, err);
     return status;
 }
 
@@ -216,6 +152,7 @@ static slot_status set_mark(slot_txn *txn, uint64_t recno, const struct marked *
 
     if (status != SLOT_OK)
         return status;
+    slot__marks_moved(txn, bitmap_block(recno));
     if (deleted)
         txn->deleted++;
     else
@@ -245,7 +182,7 @@ slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
     if (status == SLOT_OK && recno >= txn->records)
         status = slot__db_not_found(txn, recno, err);
     if (status == SLOT_OK)
-        status = slot__deleted_check(txn, recno, err);
+        status = deleted_check(txn, recno, err);
     if (status == SLOT_OK)
         status = touch_both(txn, recno, &marked, err);
     if (status == SLOT_OK)
@@ -253,7 +190,7 @@ slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
     if (status == SLOT_OK)
         status = set_mark(txn, recno, &marked, true, err);
     if (status == SLOT_OK)
-        txn->db->writer.insert_from = min_u64(txn->db->writer.insert_from, bitmap_block(recno));
+        txn->db->writer.insert_from = min_u64(txn->db->writer.insert_from, recno);
     return status;
 }
 
@@ -264,7 +201,7 @@ static slot_status zero_marked(slot_txn *txn, uint64_t from, uint64_t to, uint8_
 {
     uint8_t bits[PIECE_BYTES + 1]; /* a block has 4,096 records at most */
     uint32_t first = byte_in_block(from), n = byte_in_block(to - 1) + 1 - first;
-    slot_status status = slot__deleted_read(txn, bitmap_block(from), first, bits, n, err);
+    slot_status status = slot__marks_read(txn, bitmap_block(from), first, bits, n, err);
 
     for (uint64_t recno = from; recno < to && status == SLOT_OK; recno++) {
         if ((bits[byte_in_block(recno) - first] & bit_of(recno)) != 0)
@@ -294,16 +231,21 @@ slot_status slot__deleted_settle(void *context, uint64_t key, uint8_t *body, slo
     return status;
 }
 
-/* The first mark in n bytes of marks; false: there is none. */
+/* The first mark in n bytes of marks, from bit *bit on; false: there is none. */
 static bool first_mark(const uint8_t *bits, uint32_t n, uint32_t *bit)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        for (uint32_t j = 0; j < 8 && bits[i] != 0; j++) {
-            if ((bits[i] >> j & 1) != 0) {
-                *bit = i * 8 + j;
-                return true;
-            }
+    uint32_t at = *bit;
+
+    while (at < n * 8) {
+        if (at % 8 == 0 && bits[at / 8] == 0) {
+            at += 8;
+            continue;
         }
+        if ((bits[at / 8] >> at % 8 & 1) != 0) {
+            *bit = at;
+            return true;
+        }
+        at++;
     }
     return false;
 }
@@ -312,18 +254,18 @@ static bool first_mark(const uint8_t *bits, uint32_t n, uint32_t *bit)
 static slot_status find_lowest(slot_txn *txn, uint64_t *recno, slot_error *err)
 {
     struct writer *writer = &txn->db->writer;
-    uint64_t at = writer->insert_from * BITMAP_BLOCK_RECORDS;
+    uint64_t from = writer->insert_from, at = from - from % (PIECE_BYTES * 8);
     uint8_t bits[PIECE_BYTES];
-    uint32_t bit = 0;
 
     for (; at < txn->records; at += PIECE_BYTES * 8) {
+        uint32_t bit = (uint32_t)(max_u64(from, at) - at);
         slot_status status =
-            slot__deleted_read(txn, bitmap_block(at), byte_in_block(at), bits, PIECE_BYTES, err);
+            slot__marks_read(txn, bitmap_block(at), byte_in_block(at), bits, PIECE_BYTES, err);
 
         if (status != SLOT_OK)
             return status;
         if (first_mark(bits, PIECE_BYTES, &bit)) {
-            writer->insert_from = bitmap_block(at);
+            writer->insert_from = at + bit;
             *recno = at + bit;
             return SLOT_OK;
         }
@@ -355,7 +297,10 @@ slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot
                                      txn->db->record_size, err);
     if (status == SLOT_OK)
         status = set_mark(txn, found, &marked, false, err);
-    if (status == SLOT_OK && recno != NULL)
+    if (status != SLOT_OK)
+        return status;
+    txn->db->writer.insert_from = found + 1;
+    if (recno != NULL)
         *recno = found;
-    return status;
+    return SLOT_OK;
 }

@@ -101,11 +101,11 @@ slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot
     begun->writing = writing;
     begun->records = db->meta.records;
     begun->deleted = db->meta.deleted;
-    begun->plain = begun->deleted == 0 ? begun->records : 0;
+    begun->in_file = begun->records;
     begun->changed = false;
     begun->doomed = SLOT_OK;
     memset(&begun->append, 0, sizeof begun->append);
-    begun->leases.cache = NULL;
+    begun->leases.cache = begun->marks.leases.cache = NULL;
     begun->live_known = false; /* there is no log */
     slot__db_read_init(begun);
     *txn = begun;
@@ -121,6 +121,8 @@ static void finish(slot_txn *txn)
 
     slot__pins_release(&txn->pins);
     slot__leases_release(&txn->leases);
+    slot__marks_release(txn);
+    slot__leases_release(&txn->marks.leases);
     free(txn->append.bytes);
     free(txn);
     slot__gate_leave(&db->gate, writing);

@@ -6,7 +6,7 @@
  *   in    write.c (put, edit) or append.c -> touch.c (its block copied into a frame of the log)
  *         -> commit.c (sealed, flushed, published)
  *   out   read.c (get, ref) or scan.c -> version.c (in the log, or in `records`?) -> view/pins.h,
- *         or view/lease.h when `records` is more than may be mapped
+ *         or view/lease.h when `records` is more than may be mapped; marks.c: what is deleted
  *   home  checkpoint.c -> home.c (from the log into `records`)
  *   again recover.c, after a crash; writer.c takes over from a writer that was killed
  *
@@ -75,7 +75,7 @@ struct writer {
     struct log_head head;              /* behind all that was appended */
     struct snapshot state;             /* the state that the newest appended transaction makes */
     _Atomic uint64_t own_from, own_to; /* what this handle has appended without others between */
-    uint64_t insert_from;              /* bitmap blocks below have no mark, in `state` */
+    uint64_t insert_from;              /* records below have no mark, in `state` */
     uint8_t *scratch;                  /* one block, the largest of both files */
     struct log_bodies bodies;          /* blocks that the open transaction has lent for writing */
     uint64_t sums_c; /* the checkpoint as of which db->sums has cached checksums */
@@ -106,6 +106,7 @@ struct slot_db {
     struct view_cache cache;
     bool opened_cache; /* it is initialised */
     struct view_file records;
+    struct view_file deleted; /* without `file` until somebody has looked for marks; stat_mutex */
     struct sums_file sums;
     bool marked;      /* meta on disk says that we have it open for writing in direct access */
     struct lent_blocks lent; /* for writing, since open, in direct access */
@@ -139,11 +140,29 @@ struct append_buffer {
     uint64_t started;  /* up to where write-back was started */
 };
 
+/* How a transaction looks at deletion marks: marks.c. */
+#define MARKS_PLACES 32u /* a million records */
+
+struct marks_place {
+    uint64_t block;      /* of `deleted`, UINT64_MAX: none */
+    uint64_t address;    /* of its version in the log, or LOG_NO_ADDRESS */
+    const uint8_t *bits; /* its BITMAP_BLOCK_BYTES in a view that stays, or NULL: ask */
+};
+
+struct marks {
+    bool known;                /* what follows: from the first look on */
+    uint64_t end;              /* bytes of the file that this transaction has to know of */
+    struct view_pins pins;     /* of the file, or when its cache is NULL */
+    struct view_leases leases; /* these, in use to the end */
+    struct marks_place places[MARKS_PLACES];
+};
+
 struct slot_txn {
     slot_db *db;
     const struct os *os;  /* the database's, close at hand */
     uint64_t record_size; /* likewise */
-    uint64_t plain;       /* records below this number are in `records` as they are, not deleted */
+    uint64_t in_file;     /* records below this number are in `records` as they are, */
+    uint64_t plain;       /* and these are not deleted either */
     uint64_t records;     /* as this transaction sees them */
     uint64_t deleted;
     bool writing;
@@ -170,6 +189,7 @@ struct slot_txn {
     slot_txn *next_idle;
     slot_txn *next_of_all;
 
+    struct marks marks;
     struct view_leases leases; /* in use when `records` is more than may be mapped; to the end */
 };
 
@@ -381,9 +401,6 @@ void slot__db_close_loans(slot_txn *txn);
 
 /* ---- deleted.c ---- */
 
-/* SLOT_OK; SLOT_DELETED. */
-slot_status slot__deleted_check(slot_txn *txn, uint64_t recno, slot_error *err);
-
 /* Whether the file is as long as meta says. SLOT_E_CORRUPT: it is missing; SLOT_E_TRUNCATED. */
 slot_status slot__deleted_check_size(slot_db *db, slot_error *err);
 
@@ -393,9 +410,28 @@ slot_status slot__deleted_make(slot_db *db, slot_error *err);
 /* The same, and its name durable. Under the checkpointer lock. */
 slot_status slot__deleted_create(slot_db *db, slot_error *err);
 
+/* The file as this handle has it open, or NULL: there is none. */
+slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *err);
+
+/* ---- marks.c ---- */
+
 /* Bytes [offset, offset + n) of bitmap block `block`, as this transaction sees it. */
-slot_status slot__deleted_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits,
-                               uint32_t n, slot_error *err);
+slot_status slot__marks_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits,
+                             uint32_t n, slot_error *err);
+
+/* SLOT_OK; SLOT_DELETED. Mostly one load; but ask only where something is deleted. */
+slot_status slot__marks_check(slot_txn *txn, uint64_t recno, slot_error *err);
+
+static inline slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)
+{
+    return txn->deleted == 0 ? SLOT_OK : slot__marks_check(txn, recno, err);
+}
+
+/* Block `block` has a new version, of this transaction. */
+void slot__marks_moved(slot_txn *txn, uint64_t block);
+
+/* Pins are given back, and where marks are is asked anew: at the end, and when c is raised. */
+void slot__marks_release(slot_txn *txn);
 
 /* log_commit.settle, of a transaction: what deleted records, and what is no record, has in the body
  * of a block that was lent for writing becomes zeros. */

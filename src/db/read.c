@@ -18,6 +18,8 @@ void slot__db_read_init(slot_txn *txn)
     uint64_t bytes = txn->records * txn->record_size;
 
     slot__pins_init(&txn->pins, &db->cache, &db->records, bytes, db->record_size);
+    txn->plain = txn->deleted == 0 ? txn->in_file : 0;
+    txn->marks.known = false;
     memset(&txn->ahead_scan, 0, sizeof txn->ahead_scan);
     memset(&txn->ahead_bulk, 0, sizeof txn->ahead_bulk);
     if (txn->leases.cache == NULL && slot__leases_wanted(&db->cache, bytes))
@@ -97,7 +99,7 @@ static slot_status copy_version(slot_txn *txn, uint64_t offset, void *to, uint64
     uint64_t address = LOG_NO_ADDRESS;
     slot_status status = SLOT_OK;
 
-    if (db->access == SLOT_TRANSACTIONAL)
+    if (db->access == SLOT_TRANSACTIONAL && offset >= txn->in_file * txn->record_size)
         status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
     if (status != SLOT_OK)
         return status;
@@ -109,6 +111,17 @@ static slot_status copy_version(slot_txn *txn, uint64_t offset, void *to, uint64
 static bool all_zero(const uint8_t *bytes, uint64_t n)
 {
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, (size_t)n - 1) == 0;
+}
+
+/* Whether the record may be deleted: deleted ones are zeros, and mostly the first bytes tell. */
+static inline bool may_be_deleted(const slot_txn *txn, const uint8_t *record, uint64_t n)
+{
+    uint64_t first = 0;
+
+    if (txn->deleted == 0)
+        return false;
+    memcpy(&first, record, (size_t)min_u64(n, sizeof first));
+    return first == 0 && all_zero(record, n);
 }
 
 /*
@@ -124,14 +137,28 @@ static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *rec
     if (recno >= txn->records)
         return slot__db_not_found(txn, recno, err);
     status = slot__db_make_readable(txn, (recno + 1) * n, err);
-    if (status == SLOT_OK && recno < txn->plain)
-        status = slot__db_copy_out(txn, recno * n, record, n, err);
-    else if (status == SLOT_OK)
+    if (status == SLOT_OK)
         status = copy_version(txn, recno * n, record, n, err);
-    /* Deleted records are zeros: all others need not be looked up. */
-    if (status == SLOT_OK && txn->deleted > 0 && all_zero(record, n))
-        status = slot__deleted_check(txn, recno, err);
+    if (status == SLOT_OK && may_be_deleted(txn, record, n))
+        status = slot__marks_check(txn, recno, err);
     return status;
+}
+
+/* While some records are deleted: the first bytes of a copy mostly tell that it is not. */
+static SLOT_NOINLINE slot_status get_undeleted(slot_txn *txn, uint64_t recno, void *record,
+                                               slot_error *err)
+{
+    uint64_t size = txn->record_size, offset = recno * size, first;
+    const struct pin *pin = pins_entry(&txn->pins, offset);
+    os_result result;
+
+    if (size < sizeof first || !pins_hit(pin, offset))
+        return get_slowly(txn, recno, record, err);
+    result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset), (size_t)size);
+    if (!os_ok(result))
+        return get_slowly(txn, recno, record, err);
+    memcpy(&first, record, sizeof first);
+    return first != 0 ? SLOT_OK : get_slowly(txn, recno, record, err);
 }
 
 /*
@@ -148,7 +175,7 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
     const struct pin *pin;
     os_result result;
 
-    if (recno < txn->records && txn->deleted == 0)
+    if (recno < txn->records)
         address = slot__version_look(txn, key_of_records(block));
     if (address == VERSION_ASK)
         return get_slowly(txn, recno, record, err);
@@ -165,7 +192,9 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
     result = txn->os->load(txn->os, record, pin->base + (at - pin->offset), (size_t)size);
     if (!os_ok(result) && address == LOG_NO_ADDRESS)
         return read_instead(txn, at, record, size, result, err);
-    return os_ok(result) ? SLOT_OK : lost(SLOT_NO_OFFSET, result, err);
+    if (!os_ok(result))
+        return lost(SLOT_NO_OFFSET, result, err);
+    return may_be_deleted(txn, record, size) ? slot__marks_check(txn, recno, err) : SLOT_OK;
 }
 
 /* The hot path keeps little across the copy: every saved register is a store more for each record.
@@ -177,7 +206,8 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
     os_result result;
 
     if (recno >= txn->plain)
-        return get_version(txn, recno, record, err);
+        return recno < txn->in_file ? get_undeleted(txn, recno, record, err)
+                                    : get_version(txn, recno, record, err);
     if (!pins_hit(pin, offset))
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
@@ -198,10 +228,10 @@ slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n
         return slot__error_set(err, SLOT_E_ARG, FILE_RECORDS, SLOT_NO_OFFSET,
                                "%u bytes from byte %u on are beyond the record", n, offset);
     status = slot__db_make_readable(txn, (recno + 1) * record_size, err);
-    if (status == SLOT_OK && txn->deleted > 0)
-        status = slot__deleted_check(txn, recno, err);
     if (status == SLOT_OK && n > 0)
         status = copy_version(txn, recno * record_size + offset, buf, n, err);
+    if (status == SLOT_OK && (n == 0 || may_be_deleted(txn, buf, n)))
+        status = deleted_check(txn, recno, err);
     return status;
 }
 
@@ -266,7 +296,7 @@ static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void *
     slot_status status = SLOT_OK;
     struct pin *pin = NULL;
 
-    if (db->access == SLOT_TRANSACTIONAL && offset / db->record_size >= txn->plain)
+    if (db->access == SLOT_TRANSACTIONAL && offset >= txn->in_file * txn->record_size)
         status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
     if (status != SLOT_OK)
         return status;
@@ -288,7 +318,9 @@ static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void *
     return status;
 }
 
-slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_error *err)
+/* A record of a view of which nothing was lent yet, or that may have a version in the log. */
+static SLOT_NOINLINE slot_status ref_slowly(slot_txn *txn, uint64_t recno, const void **record,
+                                            slot_error *err)
 {
     uint64_t n = txn->record_size;
     slot_status status;
@@ -296,11 +328,28 @@ slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_er
     if (recno >= txn->records)
         return slot__db_not_found(txn, recno, err);
     status = slot__db_make_readable(txn, (recno + 1) * n, err);
-    if (status == SLOT_OK && txn->deleted > 0)
-        status = slot__deleted_check(txn, recno, err);
+    if (status == SLOT_OK)
+        status = deleted_check(txn, recno, err);
     if (status == SLOT_OK)
         status = lend(txn, recno * n, n, record, err);
     return status;
+}
+
+slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_error *err)
+{
+    uint64_t offset = recno * txn->record_size;
+    const struct pin *pin = pins_entry(&txn->pins, offset);
+
+    if (recno >= txn->in_file || !pins_hit(pin, offset) || !pins_is_lent(&txn->pins, pin))
+        return ref_slowly(txn, recno, record, err);
+    if (txn->deleted > 0) {
+        slot_status status = slot__marks_check(txn, recno, err);
+
+        if (status != SLOT_OK)
+            return status;
+    }
+    *record = pin->base + (offset - pin->offset);
+    return SLOT_OK;
 }
 
 /* ---- announcing ---- */
@@ -337,7 +386,7 @@ void slot_prefetch(slot_txn *txn, const uint64_t *recnos, size_t n)
 
         if (recnos[i] >= txn->records)
             continue;
-        if (recnos[i] >= txn->plain && txn->db->access == SLOT_TRANSACTIONAL &&
+        if (recnos[i] >= txn->in_file && txn->db->access == SLOT_TRANSACTIONAL &&
             slot__version_find(txn, key_of_records(offset / txn->db->block_bytes), &address, NULL,
                                NULL) != SLOT_OK)
             continue;

@@ -119,6 +119,7 @@ void slot__reader_release_all(slot_db *db)
         db->all = txn->next_of_all;
         db->os->unlock(db->os, db->files.lock, LOCK_BYTE_SLOT + txn->slot);
         slot__leases_release(&txn->leases);
+        slot__leases_release(&txn->marks.leases);
         free(txn);
     }
     db->idle = NULL;

@@ -73,7 +73,7 @@ static slot_status load_block(slot_txn *txn, uint64_t key, uint64_t address, uin
     uint32_t n = slot__log_body_bytes(&txn->db->log, key);
 
     if (address == LOG_NO_ADDRESS)
-        return key_is_deleted(key) ? slot__deleted_read(txn, key_block(key), 0, body, n, err)
+        return key_is_deleted(key) ? slot__marks_read(txn, key_block(key), 0, body, n, err)
                                    : load_from_records(txn, key_block(key), body, err);
     return slot__version_copy(txn, address, 0, n, body, err);
 }
@@ -132,7 +132,7 @@ static slot_status first_touch(slot_txn *txn, uint64_t key, uint8_t *body, uint6
         status = reserve(txn, key, previous, address, err);
     if (status == SLOT_OK) {
         txn->changed = true;
-        txn->plain = 0; /* from now on the log is asked first */
+        txn->in_file = txn->plain = 0; /* from now on the log is asked first */
     }
     return status;
 }

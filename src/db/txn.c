@@ -59,7 +59,7 @@ static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
     begun->doomed = SLOT_OK;
     begun->records = begun->seen.records;
     begun->deleted = begun->seen.deleted;
-    begun->plain = begun->c >= begun->seen.lsn && begun->deleted == 0 ? begun->records : 0;
+    begun->in_file = begun->c >= begun->seen.lsn ? begun->records : 0;
     slot__db_read_init(begun);
     *txn = begun;
     return SLOT_OK;
@@ -68,6 +68,7 @@ static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
 static void read_end(slot_txn *txn)
 {
     slot__pins_release(&txn->pins);
+    slot__marks_release(txn);
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);
     slot__reader_end(txn);
@@ -145,6 +146,7 @@ void slot_unpin(slot_txn *txn)
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
 
     slot__pins_unlend(&txn->pins);
+    slot__marks_release(txn);
     if (in_log && txn->log_pins.cache != NULL)
         slot__pins_unlend(&txn->log_pins);
     if (in_log && txn->frame_pins.cache != NULL)

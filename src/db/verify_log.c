@@ -94,8 +94,8 @@ slot_status slot__verify_deleted(struct verify *verify, slot_error *err)
     for (uint64_t at = 0; at < end && status == SLOT_OK && !verify->stopped;
          at += PIECE_BYTES * 8) {
         status =
-            slot__deleted_read(txn, at / BITMAP_BLOCK_RECORDS,
-                               (uint32_t)(at % BITMAP_BLOCK_RECORDS / 8), bits, PIECE_BYTES, err);
+            slot__marks_read(txn, at / BITMAP_BLOCK_RECORDS,
+                             (uint32_t)(at % BITMAP_BLOCK_RECORDS / 8), bits, PIECE_BYTES, err);
         if (status == SLOT_E_TRUNCATED) {
             slot__verify_found_in(verify, FILE_DELETED, SLOT_NO_OFFSET, 0,
                                   "the file is shorter than it must be");

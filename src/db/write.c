@@ -83,8 +83,8 @@ static slot_status check_record(slot_txn *txn, uint64_t recno, slot_error *err)
 
     if (status == SLOT_OK && recno >= txn->records)
         status = slot__db_not_found(txn, recno, err);
-    if (status == SLOT_OK && txn->deleted > 0)
-        status = slot__deleted_check(txn, recno, err);
+    if (status == SLOT_OK)
+        status = deleted_check(txn, recno, err);
     return status;
 }
 

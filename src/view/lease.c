@@ -6,12 +6,17 @@
 #define NEAR_COUNT 8u     /* so many in a row: somebody goes through the file */
 #define HAND_IN    64u    /* misses that are counted before all threads are told */
 
+bool slot__leases_views_are_few(const struct view_cache *cache)
+{
+    return cache->capacity / 4 < LEASES_MAX;
+}
+
 bool slot__leases_wanted(const struct view_cache *cache, uint64_t bytes)
 {
     uint64_t views = (bytes + cache->view_size - 1) >> cache->view_shift;
 
     /* A quarter of the budget is what pins.c takes for one transaction. */
-    return views > cache->capacity / 4 && cache->capacity / 4 < LEASES_MAX && views > 1;
+    return views > cache->capacity / 4 && slot__leases_views_are_few(cache) && views > 1;
 }
 
 /* ---- the lock ---- */

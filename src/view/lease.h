@@ -42,6 +42,9 @@ struct view_leases {
     struct lease table[LEASES_MAX];
 };
 
+/* Whether the budget is for so few views that no transaction should pin one for speed alone. */
+bool slot__leases_views_are_few(const struct view_cache *cache);
+
 /* Whether `bytes` of a file are more than a transaction should pin views for: then use leases. */
 bool slot__leases_wanted(const struct view_cache *cache, uint64_t bytes);
 

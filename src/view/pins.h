@@ -78,6 +78,12 @@ static inline bool pins_hit(const struct pin *entry, uint64_t offset)
     return offset - entry->offset < entry->starts;
 }
 
+/* Whether the view of an entry stays where it is already. */
+static inline bool pins_is_lent(const struct view_pins *pins, const struct pin *entry)
+{
+    return (pins->entries_lent >> (entry - pins->table) & 1) != 0;
+}
+
 /*
  * The entry whose view owns byte `offset` and reaches over n bytes (at most a block) from there;
  * they are at pin->base + (offset - pin->offset) until the next pins_get of this transaction.
