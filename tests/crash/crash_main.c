@@ -23,7 +23,7 @@
 
 struct settings {
     uint64_t from, seeds, states;
-    uint64_t least;
+    uint64_t least, most;
     uint32_t images, every;
     uint32_t steps;
     uint32_t preemptions;
@@ -259,6 +259,8 @@ static bool parse(struct settings *settings, int argc, char **argv)
             settings->parts = (uint32_t)number(value);
         else if (strcmp(argv[i], "--steps") == 0)
             settings->steps = (uint32_t)number(value);
+        else if (strcmp(argv[i], "--most") == 0)
+            settings->most = number(value);
         else if (strcmp(argv[i], "--least") == 0)
             settings->least = number(value);
         else if (strcmp(argv[i], "--only") == 0)
@@ -270,18 +272,39 @@ static bool parse(struct settings *settings, int argc, char **argv)
     return true;
 }
 
+static void print_stories(const struct systematic_result *result)
+{
+    printf("%9s %9s %9s %9s %9s %9s\n", "schedules", "0 preempt", "1", "2", "kills", "survived");
+    for (uint32_t i = 0; i < result->stories; i++) {
+        const struct systematic_count *count = &result->count[i];
+
+        printf("%9llu %9llu %9llu %9llu %9llu %9llu  %s\n", (unsigned long long)count->schedules,
+               (unsigned long long)count->preempted[0], (unsigned long long)count->preempted[1],
+               (unsigned long long)count->preempted[2], (unsigned long long)count->kills,
+               (unsigned long long)count->survivors, count->name != NULL ? count->name : "");
+    }
+}
+
 static int run_systematic(const struct settings *settings)
 {
-    char wrong[600] = "";
-    uint64_t schedules = 0;
+    static struct systematic_result result;
+    const struct systematic_settings search = {.preemptions = settings->preemptions,
+                                               .part = settings->part,
+                                               .parts = settings->parts,
+                                               .most = settings->most,
+                                               .least = settings->least,
+                                               .only = settings->only,
+                                               .told = settings->told};
+    bool well = systematic(&search, &result);
 
-    if (!systematic(settings->preemptions, settings->part, settings->parts, &schedules, wrong,
-                    sizeof wrong)) {
-        printf("FAILED after %llu schedules: %s\n", (unsigned long long)schedules, wrong);
+    print_stories(&result);
+    if (!well) {
+        printf("FAILED after %llu schedules: %s\n", (unsigned long long)result.schedules,
+               result.wrong);
         return 1;
     }
-    printf("PASSED %llu schedules with at most %u preemptions\n", (unsigned long long)schedules,
-           settings->preemptions);
+    printf("PASSED %llu schedules with at most %u preemptions\n",
+           (unsigned long long)result.schedules, settings->preemptions);
     return 0;
 }
 

@@ -205,6 +205,10 @@ struct sim_schedule {
 void sim_schedule_init(struct sim_schedule *schedule);
 void sim_set_schedule(struct sim_world *world, const struct sim_schedule *schedule);
 
+/* How many entries of the schedule's list have taken the turn from a thread and given it to
+ * another. */
+uint64_t sim_preemptions(const struct sim_world *world);
+
 typedef enum sim_end {
     SIM_END_ALL,    /* every thread has ended or was killed */
     SIM_END_STOPPED /* sim_stop: sim_run goes on from there, unless the world is crashed first */
@@ -323,9 +327,9 @@ enum {
 
 /*
  * From now on, make the nth call (1 is the next) of one function fail, or of any that returns an
- * os_result when `function` is NULL (then load, store and populate with SLOT_E_LOST). Up to 16 rules
- * at a time; sim_mend removes them. `sync` that fails so has done nothing and can be tried again;
- * see sim_fail_sync for one that cannot.
+ * os_result when `function` is NULL (then load, store and populate with SLOT_E_LOST). Up to 16
+ * rules at a time; sim_mend removes them. `sync` that fails so has done nothing and can be tried
+ * again; see sim_fail_sync for one that cannot.
  */
 void sim_fail(struct sim_process *process, const char *function, uint64_t nth, int how,
               slot_status status, int code);

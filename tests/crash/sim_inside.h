@@ -197,7 +197,8 @@ struct sim_world {
     bool running, stop, in_hook;
 
     struct sim_schedule schedule;
-    size_t preempted; /* entries of the list that are done */
+    size_t preempted;     /* entries of the list that are done */
+    uint64_t preemptions; /* of them: those that gave the turn to another thread */
     uint64_t schedule_random, random, clock_us;
     uint64_t points, steps, until_compare, forks;
     uint64_t trace_hash;

@@ -307,6 +307,7 @@ static struct sim_thread *listed(struct sim_world *world, struct sim_thread *thr
             next = thread;
         else if (next->state == THREAD_SLEEPING)
             wake_up(world, next);
+        world->preemptions += next != thread;
     }
     if (next == thread && thread->yields >= LONELY_YIELDS) {
         thread->yields = 0;
@@ -503,6 +504,12 @@ void sim_set_schedule(struct sim_world *world, const struct sim_schedule *schedu
 {
     world->schedule = *schedule;
     world->preempted = 0;
+    world->preemptions = 0;
+}
+
+uint64_t sim_preemptions(const struct sim_world *world)
+{
+    return world->preemptions;
 }
 
 sim_end sim_run(struct sim_world *world)
