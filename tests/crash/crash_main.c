@@ -195,6 +195,7 @@ static bool one_seed(const struct settings *settings, uint64_t seed, struct tall
         sim_config_init(&config);
         config.seed = seed;
         config.max_file_bytes = UINT64_C(1) << 20;
+        config.holes = true;
         config.flavour = seed % 4 == 3 ? SIM_WINDOWS : SIM_LINUX;
         plan.images = settings->images;
         plan.every = settings->every;

@@ -58,8 +58,12 @@
  * cut while it is mapped, a byte locked twice, closing what is not open, an unannounced store.
  * They print where they happened and abort, or go to config.violation.
  *
- * Not modelled: disk space (inject it), permissions, symbolic links, read-only media, holes,
- * SIGBUS (a view behind the end of its file is a violation for stores and SLOT_E_LOST for load and
+ * Space. A page of a file has space on the disk when it was allocated, written, or populated for
+ * writing; what resize adds is a hole. A store through a view into a hole, which is a signal on a
+ * full disk, is a violation when config.holes says so. After a crash all pages are holes again, so
+ * that nobody relies on what a life before has allocated. config.disk_pages is how many there are.
+ *
+ * Not modelled: permissions, symbolic links, read-only media, SIGBUS (a view behind the end of its file is a violation for stores and SLOT_E_LOST for load and
  * populate), stores by atomic operations into tracked files (re-dirty by os->store of the same
  * bytes), reordering by the processor, OS_MAP_PRIVATE pages that follow the file until first
  * touched (all are copied by map). Memory of killed processes: see sim_heap.h.
@@ -103,6 +107,8 @@ struct sim_config {
     bool compare_syncs;      /* compare at sync and unmap; true */
     bool cut_mapped;         /* SIM_LINUX: let a process cut or remove what others have mapped */
     uint32_t sync_us;        /* a sync takes up to so long before and behind its effect: 0 */
+    bool holes;              /* a store into a page that has no space is a violation; false */
+    uint64_t disk_pages;     /* of all files, of SIM_PAGE bytes; 0: enough. Then SLOT_E_NO_SPACE */
     bool trace;              /* keep the list of sim_trace */
     uint64_t max_points;     /* 20,000,000 without an end are a violation: nobody gets on */
     /* Told of a violation instead of print and abort; must not return. */

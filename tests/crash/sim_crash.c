@@ -333,6 +333,7 @@ void sim_crash(struct sim_world *world, sim_policy policy, uint64_t seed)
             node->dirty.count = 0;
             node->words_from = node->words_to = 0;
             memset(node->stored, 0, (size_t)(node->extent / SIM_PAGE + 1) * sizeof *node->stored);
+            disk_punch(world, node, 0);
         }
         cut_place(&cut, node, node);
     }
@@ -374,6 +375,7 @@ static void copy_file(struct sim_world *child, struct node *from, struct node *t
     size_t n = (size_t)min_u64(round_up(from->extent, SIM_PAGE), child->config.max_file_bytes);
 
     disk_node_begin(child, to);
+    disk_punch(child, to, 0);
     memcpy(to->cache, from->durable, n);
     memcpy(to->shadow, from->durable, n);
     memcpy(to->durable, from->durable, n);
@@ -391,6 +393,7 @@ static void note_changed(const struct sim_world *child, struct node *to, uint32_
 /* Make the child's file equal to the durable image of the parent's. */
 static void follow_file(struct sim_world *child, struct node *from, struct node *to)
 {
+    disk_punch(child, to, 0);
     for (uint32_t i = 0; i < to->dirty.count; i++)
         disk_sector_clean(child, to, to->dirty.at[i]);
     to->dirty.count = 0;

@@ -26,6 +26,7 @@ void disk_node_begin(struct sim_world *world, struct node *node)
     node->memory = sim_take(3 * max + OS_GRANULARITY);
     node->sectors = sim_take(sectors * sizeof *node->sectors);
     node->stored = sim_take(max / SIM_PAGE * sizeof *node->stored);
+    node->space = sim_take(max / SIM_PAGE);
     lists = sim_take(3 * sectors * sizeof *lists);
     node->cache = node->memory + (OS_GRANULARITY - (uintptr_t)node->memory % OS_GRANULARITY);
     node->shadow = node->cache + max;
@@ -41,6 +42,7 @@ void disk_node_clear(struct sim_world *world, struct node *node)
 
     if (node->memory == NULL)
         return;
+    disk_punch(world, node, 0);
     for (uint32_t i = 0; i < node->dirty.count; i++)
         disk_sector_clean(world, node, node->dirty.at[i]);
     memset(node->cache, 0, n);
@@ -61,9 +63,41 @@ void disk_node_free(struct node *node)
     free(node->memory);
     free(node->sectors);
     free(node->stored);
+    free(node->space);
     free(node->dirty.at);
     free(node->locks);
     free(node);
+}
+
+/* ---- space ---- */
+
+bool disk_has_space(const struct node *node, uint64_t offset)
+{
+    return node->space[offset / SIM_PAGE] != 0;
+}
+
+bool disk_take(struct sim_world *world, struct node *node, uint64_t offset, uint64_t n)
+{
+    uint64_t end = (offset + n + SIM_PAGE - 1) / SIM_PAGE, wanted = 0;
+
+    for (uint64_t page = offset / SIM_PAGE; page < end; page++)
+        wanted += node->space[page] == 0;
+    if (world->config.disk_pages != 0 && wanted > 0 &&
+        world->pages_taken + wanted > world->config.disk_pages)
+        return false;
+    for (uint64_t page = offset / SIM_PAGE; page < end; page++)
+        node->space[page] = 1;
+    world->pages_taken += wanted;
+    return true;
+}
+
+void disk_punch(struct sim_world *world, struct node *node, uint64_t offset)
+{
+    for (uint64_t page = (offset + SIM_PAGE - 1) / SIM_PAGE;
+         page < world->config.max_file_bytes / SIM_PAGE; page++) {
+        world->pages_taken -= node->space[page];
+        node->space[page] = 0;
+    }
 }
 
 /* ---- lists of sectors ---- */
@@ -302,6 +336,8 @@ void disk_resize(struct sim_world *world, struct sim_process *process, struct no
             (node->sectors[at / SIM_SECTOR].flags & (SECTOR_DIRTY | SECTOR_LOST)) != 0)
             disk_put(world, process, node, at, NULL, (size_t)(next - at), 0);
     }
+    if (size < before)
+        disk_punch(world, node, size);
     world->changes++;
     push_size(node, size);
 }

@@ -83,6 +83,7 @@ struct node {
     uint8_t *cache, *shadow, *durable;
     struct sector *sectors;
     uint64_t *stored; /* for each page, who has stored there since the last flush */
+    uint8_t *space;   /* for each page, 1: it has its space on the disk */
     struct sector_list dirty, touched, changed;
     uint32_t lost; /* sectors that are LOST */
     uint32_t opens, views, writable_views;
@@ -181,6 +182,7 @@ struct sim_world {
     uint64_t next_serial;
     struct version *versions;
     uint32_t version_count, version_room, version_free;
+    uint64_t pages_taken; /* that have their space */
     uint64_t changes;
     uint64_t boots;            /* power cuts until now */
     uint64_t failures, shorts; /* calls that were made to fail, half of their work done */
@@ -283,6 +285,15 @@ void disk_node_free(struct node *node);
  */
 void disk_put(struct sim_world *world, struct sim_process *process, struct node *node,
               uint64_t offset, const uint8_t *from, size_t n, uint64_t who);
+
+/* Space for the pages of a range. False: the disk is full, and nothing changed. */
+bool disk_take(struct sim_world *world, struct node *node, uint64_t offset, uint64_t n);
+
+/* The pages from byte `offset` on are a hole. */
+void disk_punch(struct sim_world *world, struct node *node, uint64_t offset);
+
+/* Whether the page of a byte has its space. */
+bool disk_has_space(const struct node *node, uint64_t offset);
 
 /* Take over what is different from the shadow in a range as stored by a process. */
 void disk_absorb(struct sim_world *world, struct sim_process *process, struct node *node,

@@ -158,11 +158,15 @@ os_result sim_allocate(const struct os *os, struct os_file *file, uint64_t offse
     struct sim_process *process = sim_self(os);
     struct node *node = table_node(process, file);
     os_result result;
+    uint64_t end;
 
     assert((file->flags & OS_WRITE) != 0);
     table_point_at(process, SIM_FN_allocate, node, offset, n, true);
     if (table_fails(process, SIM_FN_allocate, &result))
         return result;
+    if (!add_u64(offset, n, &end) || end > process->world->config.max_file_bytes ||
+        !disk_take(process->world, node, offset, n))
+        return table_failure(SLOT_E_NO_SPACE);
     return reach(process, node, offset, n) ? os_success() : table_failure(SLOT_E_NO_SPACE);
 }
 
@@ -234,6 +238,8 @@ os_result sim_write_at(const struct os *os, struct os_file *file, uint64_t offse
     for (uint64_t at = offset, next; at < end; at = next) {
         next = table_piece_end(at, end, process->world->config.write_piece);
         table_point_at(process, SIM_FN_write_at, node, at, next - at, true);
+        if (!disk_take(process->world, node, at, next - at))
+            return table_failure(SLOT_E_NO_SPACE);
         (void)reach(process, node, at, next - at);
         table_put(process, node, at, (const uint8_t *)buf + (at - offset), next - at, 0);
     }

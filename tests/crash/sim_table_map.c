@@ -189,15 +189,17 @@ os_result sim_populate(const struct os *os, void *address, size_t n, bool for_wr
 {
     struct sim_process *process = sim_self(os);
     const struct mapping map = view_of(process, address, n, for_write);
-    const struct node *node = process->world->nodes[map.node];
+    struct node *node = process->world->nodes[map.node];
     uint64_t offset = offset_in(&map, address);
     os_result result;
 
     table_point_at(process, SIM_FN_populate, node, offset, n, false);
     if (table_fails(process, SIM_FN_populate, &result))
         return result;
-    return offset + n <= round_up(node_size(node), SIM_PAGE) ? os_success()
-                                                             : table_failure(SLOT_E_LOST);
+    if (offset + n > round_up(node_size(node), SIM_PAGE) ||
+        (for_write && !disk_take(process->world, node, offset, n)))
+        return table_failure(SLOT_E_LOST);
+    return os_success();
 }
 
 /* What all processes share is one memory here: whose stores would fault is not modelled. */
@@ -264,6 +266,11 @@ static os_result store_piece(struct sim_process *process, const struct mapping *
         return os_success();
     }
     if (bytes_left(process, map, view, n) < n)
+        return table_failure(SLOT_E_LOST);
+    if (tracked && process->world->config.holes && n > 0 && !disk_has_space(node, offset))
+        sim_violation(process->world, "%s: a store at byte %llu, where it is a hole",
+                      node_place(node)->name, (unsigned long long)offset);
+    if (tracked && n > 0 && !disk_take(process->world, node, offset, n))
         return table_failure(SLOT_E_LOST);
     table_put(process, node, offset, from, n, process->inside->who);
     return os_success();

@@ -458,6 +458,7 @@ static void make_base(struct run *run, bool unclean)
 
     sim_config_init(&config);
     config.max_file_bytes = UINT64_C(1) << 20;
+    config.holes = true;
     config.compare_every = 0;
     run_init(run, 4, &config); /* records of 5000 bytes: one in a block */
     run->options.log_limit_bytes = UINT64_C(3) << 16;

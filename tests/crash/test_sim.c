@@ -944,6 +944,54 @@ static void test_faults(void **state)
     assert_int_equal(os->resize(os, file, r->config.max_file_bytes + 1).status, SLOT_E_NO_SPACE);
 }
 
+/* Holes take no space, and a disk has an end. */
+static void test_a_disk_gets_full(void **state)
+{
+    struct rig *r = *state;
+    const struct os *os;
+    uint8_t bytes[SIM_PAGE] = {1};
+    struct os_file *file;
+    uint8_t *view;
+
+    r->config.disk_pages = 4;
+    start_over(r);
+    os = &r->process->os;
+    file = make_file(r->process, "/a");
+    assert_int_equal(os->allocate(os, file, 0, 5 * SIM_PAGE).status, SLOT_E_NO_SPACE);
+    ok(os->allocate(os, file, 0, 3 * SIM_PAGE));
+    ok(os->allocate(os, file, SIM_PAGE, 2 * SIM_PAGE)); /* it is there */
+    view = map_file(r->process, file, OS_MAP_WRITE);
+    ok(os->store(os, view + 2 * SIM_PAGE, bytes, sizeof bytes));
+    assert_int_equal(os->populate(os, view + 10 * SIM_PAGE, 2 * SIM_PAGE, true).status,
+                     SLOT_E_LOST);
+    ok(os->populate(os, view + 10 * SIM_PAGE, SIM_PAGE, true));
+    ok(os->store(os, view + 10 * SIM_PAGE, bytes, sizeof bytes));
+    assert_int_equal(os->write_at(os, file, 5 * SIM_PAGE, bytes, sizeof bytes).status,
+                     SLOT_E_NO_SPACE);
+    os->unmap(os, view, (size_t)FILE_BYTES);
+    ok(os->resize(os, file, SIM_PAGE));
+    ok(os->write_at(os, file, 5 * SIM_PAGE, bytes, sizeof bytes));
+    os->close(os, file);
+}
+
+/* A store into a hole is seen, also where an earlier life had its space. */
+static void test_a_store_into_a_hole(void **state)
+{
+    struct rig *r = *state;
+    const struct os *os;
+    struct os_file *file;
+    uint8_t byte = 1, *view;
+
+    r->config.holes = true;
+    start_over(r);
+    os = &r->process->os;
+    file = make_file(r->process, "/a");
+    ok(os->allocate(os, file, 0, SIM_PAGE));
+    view = map_file(r->process, file, OS_MAP_WRITE);
+    ok(os->store(os, view + SIM_PAGE - 1, &byte, 1));
+    assert_violation(r, (void)os->store(os, view + SIM_PAGE, &byte, 1), "hole");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -976,6 +1024,8 @@ int main(void)
         sim_test(test_stopping_and_going_on),
         sim_test(test_parking),
         sim_test(test_faults),
+        sim_test(test_a_disk_gets_full),
+        sim_test(test_a_store_into_a_hole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

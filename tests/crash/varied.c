@@ -519,6 +519,7 @@ void varied_run(struct run *run, uint64_t seed, uint32_t images, uint32_t steps)
     sim_config_init(&config);
     config.seed = seed;
     config.max_file_bytes = UINT64_C(1) << 20;
+    config.holes = true;
     config.max_points = 3000000;
     config.flavour = seed / 7 % 4 == 3 ? SIM_WINDOWS : SIM_LINUX;
     config.store_piece = seed / 28 % 3 == 0 ? 64 : SIM_SECTOR;
