@@ -96,7 +96,7 @@ static uint64_t first_bytes(const struct log *log)
 {
     uint64_t least = SEGMENT_HEADER_BYTES + slot__log_reserve_bytes(log);
 
-    return min_u64(max_u64(least, FIRST_BYTES), log->segment_bytes);
+    return min_u64(max_u64(least, log->first_bytes), log->segment_bytes);
 }
 
 /* ---- init and release ---- */
@@ -116,6 +116,7 @@ slot_status slot__log_init(struct log *log, const struct os *os, struct shared_m
     log->frame_least = frame_least(log);
     log->index_words = words_for(log);
     log->index_first = INDEX_FIRST;
+    log->first_bytes = FIRST_BYTES;
     log->directory = malloc(strlen(directory) + 1);
     if (log->directory == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);

@@ -49,6 +49,7 @@ struct log {
     uint32_t segment_shift;
     uint32_t index_words; /* of an index that is as long as it gets */
     uint32_t index_first; /* in use at first: a page; tests make it smaller */
+    uint64_t first_bytes; /* of a segment that have space at least: 128 KiB; likewise */
     uint32_t frame_least; /* the shortest frame with a body */
     bool recovering;      /* indexes mean nothing, and segments may be half made */
     bool passed_over

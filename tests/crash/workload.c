@@ -112,8 +112,10 @@ slot_db *run_open(struct run *run, struct sim_process *process, const slot_optio
 
     run_tell(run, "%llu opens: %s", (unsigned long long)process->number, slot_status_text(status));
     if (status == SLOT_OK) {
-        db->io_bytes = UINT64_C(8) << 10;   /* so that direct appends happen */
-        db->lend_bytes = UINT64_C(8) << 10; /* and pages of the log are lent */
+        db->io_bytes = UINT64_C(8) << 10;         /* so that direct appends happen */
+        db->lend_bytes = UINT64_C(8) << 10;       /* and pages of the log are lent */
+        db->log.index_first = SHARED_INDEX_LEAST; /* and indexes get wider, segments grow */
+        db->log.first_bytes = 0;
         db->log.piece_bytes = UINT64_C(8) << 10;
         return db;
     }
