@@ -139,13 +139,15 @@ static bool is_data(enum kind kind)
 
 /*
  * Records, their sums and their marks are checked against each other: each name is right. So it is
- * when the tail of the log is damaged that a checkpoint was bringing home as the power was cut.
+ * when the tail of the log is damaged that a checkpoint was bringing home as the power was cut; and
+ * the log may be all by which a torn slot of meta could have been believed.
  */
 static bool may_name(const struct damage *damage, const char *file)
 {
-    return is_named(damage, file) || ((is_data(damage->kind) || damage->kind == LOG) &&
-                                      (strcmp(file, "records") == 0 || strcmp(file, "sums") == 0 ||
-                                       strcmp(file, "deleted") == 0));
+    return is_named(damage, file) || (damage->kind == LOG && strcmp(file, "meta") == 0) ||
+           ((is_data(damage->kind) || damage->kind == LOG) &&
+            (strcmp(file, "records") == 0 || strcmp(file, "sums") == 0 ||
+             strcmp(file, "deleted") == 0));
 }
 
 static bool note_finding(void *context, const slot_finding *finding)

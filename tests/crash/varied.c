@@ -44,6 +44,7 @@ struct varied {
     uint64_t early;    /* of so many of the first steps, one in four is looked at */
     sim_loss loss;
     enum theme theme;
+    bool cut; /* the last life ended with a power cut */
 };
 
 /* ---- drawing ---- */
@@ -459,6 +460,7 @@ static void end_life(struct varied *varied, sim_end end)
     struct run *run = varied->run;
     bool cut = chance(run, end == SIM_END_STOPPED ? 60 : 35);
 
+    varied->cut = cut;
     note_failures(varied);
     note_actors(varied);
     run_tell(run, "the life ends: %s, %s", end == SIM_END_STOPPED ? "stopped" : "all have ended",
@@ -488,7 +490,7 @@ static void check_end(struct varied *varied)
     struct run *run = varied->run;
 
     run->model.durable = run->model.visible;
-    if (!run->unharmed && chance(run, 50)) {
+    if (!run->unharmed && !varied->cut && chance(run, 70)) {
         damage_one(run);
         return;
     }
