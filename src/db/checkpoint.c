@@ -156,11 +156,7 @@ static slot_status checkpoint_locked(slot_db *db, slot_error *err)
     }
     to = choose(db);
     if (status == SLOT_OK && to > from) {
-        bool tried = false;
-
-        status = slot__writer_flush(db, to, &tried, err);
-        if (status != SLOT_OK && tried)
-            slot__db_poison_all(db, status);
+        status = slot__flush_log(db, SHARED_CHECKPOINTER, SHARED_SLOTS, to, err);
         if (status == SLOT_OK)
             status = bring_home(db, from, to, err);
     }

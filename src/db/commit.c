@@ -134,19 +134,15 @@ void slot__commit_abort(slot_txn *txn)
 /* Blocks that were written to `records` itself are durable before the first frame is sealed. */
 static slot_status flush_direct(slot_txn *txn, slot_error *err)
 {
-    slot_db *db = txn->db;
-    os_result result;
+    static const char what[] = "appended records cannot be made durable";
+    slot_status status;
 
     if (txn->direct_end == 0)
         return SLOT_OK;
-    result = db->os->sync(db->os, db->files.records);
-    if (os_ok(result))
-        result = db->os->sync(db->os, db->files.sums);
-    if (!os_ok(result))
-        return slot__db_poison_all(db, slot__error_os(err, result.status, result.code, FILE_RECORDS,
-                                                      SLOT_NO_OFFSET,
-                                                      "appended records cannot be made durable"));
-    return SLOT_OK;
+    status = slot__flush_file(txn->db, FLUSH_RECORDS, what, err);
+    if (status == SLOT_OK)
+        status = slot__flush_file(txn->db, FLUSH_SUMS, what, err);
+    return status;
 }
 
 static slot_status seal(slot_txn *txn, struct snapshot *state, slot_error *err)
@@ -267,9 +263,11 @@ static void begin_anew(slot_txn *txn)
 slot_status slot__commit_make_room(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
-    slot_status status = SLOT_OK;
+    slot_status status;
 
-    if (txn->batch.begun_n + 1 < slot__db_log_limit(db))
+    /* What waits for its flush is in the log, too, and no checkpoint can bring it home. */
+    status = slot__writer_settle(db, err);
+    if (status == SLOT_OK && txn->batch.begun_n + 1 < slot__db_log_limit(db))
         status = slot__checkpoint_now(db, db->wait_ms, err);
     if (status == SLOT_OK && !txn->lent) {
         /* Our own snapshot keeps the log from before the checkpoint: take a newer one. What was

@@ -240,14 +240,13 @@ static slot_status make_durable(slot_txn *txn, slot_error *err)
     slot_db *db = txn->db;
     struct meta next = db->meta;
     slot_status status = check_size(db, err);
-    os_result result;
 
     if (status != SLOT_OK)
         return status;
-    result = db->os->sync(db->os, db->files.records);
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                              "changes cannot be made durable: it is unknown what is on disk");
+    status = slot__flush_file(db, FLUSH_RECORDS,
+                              "changes cannot be made durable: it is unknown what is on disk", err);
+    if (status != SLOT_OK)
+        return status;
     db->sync_needed = false;
     if (txn->records == db->meta.records)
         return SLOT_OK;
@@ -275,6 +274,18 @@ slot_status slot__direct_commit(slot_txn *txn, slot_error *err)
 
 /* ---- close ---- */
 
+slot_status slot__direct_sync_sums(slot_db *db, slot_error *err)
+{
+    slot_status status;
+
+    if (!db->sums.unsynced)
+        return SLOT_OK;
+    status = slot__flush_file(db, FLUSH_SUMS, "checksums cannot be made durable", err);
+    if (status == SLOT_OK)
+        db->sums.unsynced = false;
+    return status;
+}
+
 /*
  * Everything that was changed is durable, then meta says clean: in both slots, so that rot in one
  * of them takes nothing away.
@@ -284,20 +295,14 @@ static slot_status close_cleanly(slot_db *db, slot_error *err)
     struct meta next = db->meta;
     slot_status status = slot__db_block_renew_all(db, err);
 
-    if (status != SLOT_OK)
-        return status;
-    if (db->sync_needed || db->lent.count > 0) {
-        os_result result = db->os->sync(db->os, db->files.records);
-
-        if (!os_ok(result))
-            return slot__error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                                  "records cannot be made durable");
-    }
+    if (status == SLOT_OK && (db->sync_needed || db->lent.count > 0))
+        status = slot__flush_file(db, FLUSH_RECORDS, "records cannot be made durable", err);
     next.access = META_ACCESS_CLEAN;
     next.sums_root = db->sums.root;
-    status = slot__sums_write(&db->sums, err);
     if (status == SLOT_OK)
-        status = slot__sums_sync(&db->sums, err);
+        status = slot__sums_write(&db->sums, err);
+    if (status == SLOT_OK)
+        status = slot__direct_sync_sums(db, err);
     return status == SLOT_OK ? slot__db_meta_write_both(db, &next, err) : status;
 }
 

@@ -30,6 +30,7 @@
 #include <stdatomic.h>
 
 #include "db/files.h"
+#include "db/flush.h"
 #include "db/gate.h"
 #include "db/lent.h"
 #include "db/sums_file.h"
@@ -48,6 +49,7 @@ struct pending {
     struct log_batch batch;
     struct snapshot state; /* that it makes */
     struct pending *next;  /* the one that was appended after it */
+    slot_status result;    /* of the commit, its own; good when writer.finished has reached it */
 };
 
 #define WRITER_ROUNDS 4 /* a sleeper of one is awake before the number comes again */
@@ -55,30 +57,28 @@ struct pending {
 /* What this handle needs to write in transactional access: writer.c. */
 struct writer {
     _Atomic uint32_t turn;  /* a write transaction of this handle is open */
-    struct os_mutex mutex;  /* guards what follows, down to `failed_from` */
+    struct os_mutex mutex;  /* guards what follows, down to `failed` */
     bool locked;            /* the lock of byte LOCK_BYTE_WRITER is ours */
     uint32_t users;         /* open write transaction + pending ones */
     struct pending *oldest; /* in the order of the log */
     struct pending *newest;
-    _Atomic uint64_t finished; /* transactions that end there or before are published, or unknown */
+    _Atomic uint64_t finished; /* pending ones that end there or before have their result */
     bool flushing;             /* a thread flushes for all, */
     uint64_t flushing_to;      /* up to there */
     uint32_t round;            /* flushes until now */
     _Atomic uint32_t sleepers; /* threads that wait for the end of a round */
     slot_status failed;        /* of a flush, once */
-    _Atomic uint64_t failed_from; /* transactions that end there or behind are unknown */
     /* Changes at the end of round n: number n % WRITER_ROUNDS. What others sleep on. */
     _Atomic uint32_t rounds[WRITER_ROUNDS];
     /* The holder of the turn: */
-    bool settled;                      /* head and state were loaded once */
-    uint64_t since_ms;                 /* since then no other process has written */
-    struct log_head head;              /* behind all that was appended */
-    struct snapshot state;             /* the state that the newest appended transaction makes */
-    _Atomic uint64_t own_from, own_to; /* what this handle has appended without others between */
-    uint64_t insert_from;              /* records below have no mark, in `state` */
-    uint8_t *scratch;                  /* one block, the largest of both files */
-    struct log_bodies bodies;          /* blocks that the open transaction has lent for writing */
-    uint64_t sums_c; /* the checkpoint as of which db->sums has cached checksums */
+    bool settled;             /* head and state were loaded once */
+    uint64_t since_ms;        /* since then no other process has written */
+    struct log_head head;     /* behind all that was appended */
+    struct snapshot state;    /* the state that the newest appended transaction makes */
+    uint64_t insert_from;     /* records below have no mark, in `state` */
+    uint8_t *scratch;         /* one block, the largest of both files */
+    struct log_bodies bodies; /* blocks that the open transaction has lent for writing */
+    uint64_t sums_c;          /* the checkpoint as of which db->sums has cached checksums */
     /* What surely has its space on disk (space.c): bytes of `records`, a range of bitmap blocks. */
     uint64_t records_space, marks_from, marks_to;
 };
@@ -108,9 +108,9 @@ struct slot_db {
     struct view_file records;
     struct view_file deleted; /* without `file` until somebody has looked for marks; stat_mutex */
     struct sums_file sums;
-    bool marked;      /* meta on disk says that we have it open for writing in direct access */
+    bool marked; /* meta on disk says that we have it open for writing in direct access */
     struct lent_blocks lent; /* for writing, since open, in direct access */
-    bool sync_needed; /* an abort has left flushed but unsynced changes in `records` */
+    bool sync_needed;        /* an abort has left flushed but unsynced changes in `records` */
     atomic_bool poisoned;
     bool sums_stale;  /* the checksums vouched for nothing when the database was opened */
     uint8_t *scratch; /* one block; the direct write transaction's */
@@ -121,6 +121,7 @@ struct slot_db {
     struct shared_map shared;
     uint64_t session; /* that this handle has joined */
     struct log log;
+    struct flush flush;
     struct writer writer;
     _Atomic uint32_t checkpointer; /* turn, as in writer */
     struct os_mutex pool_mutex;
@@ -495,6 +496,9 @@ void slot__direct_abort(slot_txn *txn);
 void slot__direct_end(slot_txn *txn);
 slot_status slot__direct_close(slot_db *db, slot_error *err);
 
+/* The checksums durable, when any were written since the last time. */
+slot_status slot__direct_sync_sums(slot_db *db, slot_error *err);
+
 /* ---- writer.c: the right to write ---- */
 
 /* Wait for the turn and the lock; take over what a dead writer has left. Then db->writer.head and
@@ -511,19 +515,15 @@ void slot__writer_end(slot_db *db);
 slot_status slot__writer_publish(slot_txn *txn, const struct snapshot *state, slot_error *err);
 
 /*
- * Make the log durable up to `to`, what others have stored and not flushed included. *tried: after
- * a failure with it nobody knows what is on disk; without it nothing has happened.
+ * The turn is ours. Wait until everything that other threads of the handle have appended has been
+ * flushed and published. SLOT_E_POISONED.
  */
-slot_status slot__writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err);
+slot_status slot__writer_settle(slot_db *db, slot_error *err);
 
 /* A word that one thread of the handle has at a time. SLOT_E_BUSY with `what`. */
 slot_status slot__turn_take(const struct os *os, _Atomic uint32_t *turn, uint32_t wait_ms,
                             const char *what, slot_error *err);
 void slot__turn_give(const struct os *os, _Atomic uint32_t *turn);
-
-/* The views in which this handle has appended are gone: its part of the log is like that of others,
- * and what is not durable will be stored again before a flush. */
-void slot__writer_disown(slot_db *db);
 
 /* The entry of a block in the newest pending transaction that has it. */
 bool slot__writer_find_pending(slot_db *db, uint64_t key, struct log_entry *entry);

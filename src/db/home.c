@@ -214,15 +214,10 @@ static slot_status copy_deleted(struct copy *copy, const struct log_entry *entry
     return SLOT_OK;
 }
 
-static slot_status sync_file(slot_db *db, struct os_file *file, const char *name, slot_error *err)
+static slot_status sync_file(slot_db *db, enum flush_file file, slot_error *err)
 {
-    os_result result = db->os->sync(db->os, file);
-
-    if (os_ok(result))
-        return SLOT_OK;
-    return slot__db_poison(
-        db, slot__error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
-                           "changed blocks cannot be made durable: they stay in the log"));
+    return slot__flush_file(db, file, "changed blocks cannot be made durable: they stay in the log",
+                            err);
 }
 
 /*
@@ -271,9 +266,9 @@ static slot_status copy_blocks(struct copy *copy, slot_error *err)
     if (status == SLOT_OK)
         status = write_buffer(copy, err);
     if (status == SLOT_OK)
-        status = sync_file(db, db->files.records, FILE_RECORDS, err);
+        status = sync_file(db, FLUSH_RECORDS, err);
     if (status == SLOT_OK && deleted)
-        status = sync_file(db, db->files.deleted, FILE_DELETED, err);
+        status = sync_file(db, FLUSH_DELETED, err);
     return status;
 }
 
@@ -337,7 +332,7 @@ static slot_status copy_sums(struct copy *copy, uint64_t old_blocks, bool whole_
     if (status == SLOT_OK)
         status = reach_last(&copy->sums, new_blocks, err);
     if (status == SLOT_OK)
-        status = sync_file(db, db->files.sums, FILE_SUMS, err);
+        status = sync_file(db, FLUSH_SUMS, err);
     return status;
 }
 

@@ -368,7 +368,6 @@ static slot_db *new_handle(const struct os *os, const char *path, const slot_opt
     db->io_bytes = IO_BYTES;
     db->lend_bytes = LEND_BYTES;
     db->doubt.slot = META_SLOTS;
-    atomic_init(&db->writer.failed_from, UINT64_MAX);
     db->log_limit_bytes = used->log_limit_bytes != 0 ? used->log_limit_bytes : LOG_LIMIT_DEFAULT;
     db->checkpoint_bytes = used->checkpoint_bytes != 0
                                ? used->checkpoint_bytes
@@ -440,7 +439,6 @@ static slot_status leave(slot_db *db, slot_error *err)
 
     slot__view_drop_all(&db->cache, &db->records);
     slot__log_close_segments(&db->log);
-    slot__writer_disown(db);
     status = slot__session_last(db, &last, err);
     if (last)
         status = slot__checkpoint_close(db, err);

@@ -93,15 +93,10 @@ static slot_status find_end(slot_db *db, struct log_scan *scan, struct snapshot 
 static slot_status find_log(slot_db *db, struct log_scan *scan, struct snapshot *end,
                             slot_error *err)
 {
-    bool tried = false;
     slot_status status = find_end(db, scan, end, err);
 
     if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
-        status =
-            slot__log_dirty_again(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
-    if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
-        status = slot__log_flush(&db->log, &scan->visited, db->meta.checkpoint_lsn, end->lsn,
-                                 &tried, err);
+        status = slot__flush_recovered(db, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
     return status;
 }
 

@@ -217,16 +217,3 @@ slot_status slot__sums_clear(struct sums_file *sums, uint64_t blocks, slot_error
         status = resize(sums, blocks * SUM_BYTES, err);
     return status;
 }
-
-slot_status slot__sums_sync(struct sums_file *sums, slot_error *err)
-{
-    os_result result;
-
-    if (!sums->unsynced)
-        return SLOT_OK;
-    result = sums->os->sync(sums->os, sums->file);
-    if (!os_ok(result))
-        return io_error(err, result, SLOT_NO_OFFSET, "checksums cannot be made durable");
-    sums->unsynced = false;
-    return SLOT_OK;
-}

@@ -57,7 +57,4 @@ slot_status slot__sums_cut_appended(struct sums_file *sums, slot_error *err);
 /* All checksums 0, the file `blocks` of them long. */
 slot_status slot__sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err);
 
-/* Make all that was flushed durable. */
-slot_status slot__sums_sync(struct sums_file *sums, slot_error *err);
-
 #endif

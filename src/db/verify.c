@@ -412,7 +412,7 @@ static slot_status rebuild(slot_txn *txn, slot_error *err)
     if (status == SLOT_OK)
         status = slot__sums_flush(&db->sums, blocks, err);
     if (status == SLOT_OK)
-        status = slot__sums_sync(&db->sums, err);
+        status = slot__direct_sync_sums(db, err);
     next.sums_stale = false;
     next.sums_root = db->sums.root;
     if (status == SLOT_OK)

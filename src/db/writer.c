@@ -93,8 +93,6 @@ static slot_status load_head(slot_db *db, slot_error *err)
     writer->head.lsn = writer->head.reserved = writer->state.lsn;
     writer->head.chain = writer->state.chain;
     writer->head.file = LOG_SEGMENTS;
-    atomic_store_explicit(&writer->own_from, writer->state.lsn, memory_order_relaxed);
-    atomic_store_explicit(&writer->own_to, writer->state.lsn, memory_order_relaxed);
     writer->insert_from = 0;
     writer->records_space = writer->marks_from = writer->marks_to = 0;
     writer->sums_c = SHARED_FREE;
@@ -177,30 +175,22 @@ static slot_status adopt(slot_db *db, const struct log_live *live, const struct 
 
 /*
  * The last writer died with the lock. What it has written whole is made durable and published: it
- * may have been about to say so. Its bytes are stored again first, because a flush of the dead may
- * have failed. The incomplete rest will be overwritten.
+ * may have been about to say so. Had it died in a flush, the bytes are stored again, also those
+ * that were published and are not durable. The incomplete rest will be overwritten.
  */
 static slot_status take_over(slot_db *db, slot_error *err)
 {
     struct snapshot from = shared_snapshot(&db->shared);
-    uint64_t durable = shared_durable(&db->shared);
-    uint64_t low = durable < from.lsn ? durable : from.lsn;
     uint64_t end = from.lsn;
     struct log_live live;
-    bool tried = false;
     slot_status status;
 
-    slot__log_live(&db->log, low, LSN_MAX, &live);
+    slot__log_live(&db->log, from.lsn - (from.lsn > 0), LSN_MAX, &live);
     status = find_end(db, &live, &from, &end, err);
-    if (status == SLOT_OK && end > from.lsn) {
-        status = slot__log_dirty_again(&db->log, &live, low, end, err);
-        if (status == SLOT_OK)
-            status = slot__log_flush(&db->log, &live, low, end, &tried, err);
-        if (status != SLOT_OK)
-            return tried ? slot__db_poison_all(db, status) : status;
-        shared_raise_durable(&db->shared, end);
+    if (status == SLOT_OK && (end > from.lsn || slot__flush_unanswered(db, SHARED_WRITER)))
+        status = slot__flush_adopted(db, end, err);
+    if (status == SLOT_OK && end > from.lsn)
         status = adopt(db, &live, &from, end, err);
-    }
     if (status == SLOT_OK)
         free_unpublished(db, end);
     return status;
@@ -418,6 +408,21 @@ static slot_status publish(slot_db *db, const struct log_batch *batch, const str
     return status;
 }
 
+/* The oldest pending commit has its result, which its own thread takes from it once the round is
+ * over. Under the mutex. */
+static void tell_oldest(slot_db *db, slot_status result)
+{
+    struct writer *writer = &db->writer;
+    struct pending *pending = writer->oldest;
+
+    writer->oldest = pending->next;
+    if (writer->oldest == NULL)
+        writer->newest = NULL;
+    slot__batch_release(&pending->batch);
+    pending->result = result;
+    drop_user(db);
+}
+
 /* All that ends at or before `lsn`. Under the mutex. */
 static slot_status publish_pending(slot_db *db, uint64_t lsn, slot_error *err)
 {
@@ -428,14 +433,8 @@ static slot_status publish_pending(slot_db *db, uint64_t lsn, slot_error *err)
         struct pending *pending = writer->oldest;
 
         status = publish(db, &pending->batch, &pending->state, err);
-        if (status != SLOT_OK)
-            break;
-        writer->oldest = pending->next;
-        if (writer->oldest == NULL)
-            writer->newest = NULL;
-        slot__batch_release(&pending->batch);
-        free(pending);
-        drop_user(db);
+        if (status == SLOT_OK)
+            tell_oldest(db, SLOT_OK);
     }
     return status;
 }
@@ -443,47 +442,9 @@ static slot_status publish_pending(slot_db *db, uint64_t lsn, slot_error *err)
 /* Nobody will publish any more: what is pending is unknown. Under the mutex. */
 static void give_up_pending(slot_db *db, slot_status status)
 {
-    struct writer *writer = &db->writer;
-
-    writer->failed = status;
-    atomic_store_explicit(&writer->failed_from, writer->oldest->state.lsn, memory_order_relaxed);
-    while (writer->oldest != NULL) {
-        struct pending *pending = writer->oldest;
-
-        writer->oldest = pending->next;
-        slot__batch_release(&pending->batch);
-        free(pending);
-        drop_user(db);
-    }
-    writer->newest = NULL;
-}
-
-void slot__writer_disown(slot_db *db)
-{
-    atomic_store_explicit(&db->writer.own_from, 0, memory_order_relaxed);
-    atomic_store_explicit(&db->writer.own_to, 0, memory_order_relaxed);
-}
-
-slot_status slot__writer_flush(slot_db *db, uint64_t to, bool *tried, slot_error *err)
-{
-    uint64_t durable = shared_durable(&db->shared);
-    uint64_t own_from = atomic_load_explicit(&db->writer.own_from, memory_order_relaxed);
-    uint64_t own_to = atomic_load_explicit(&db->writer.own_to, memory_order_relaxed);
-    struct log_live live;
-    slot_status status = SLOT_OK;
-
-    if (durable >= to)
-        return SLOT_OK;
-    slot__log_live(&db->log, durable, to, &live);
-    if (durable < own_from)
-        status = slot__log_dirty_again(&db->log, &live, durable, min_u64(own_from, to), err);
-    if (status == SLOT_OK && own_to < to)
-        status = slot__log_dirty_again(&db->log, &live, max_u64(durable, own_to), to, err);
-    if (status == SLOT_OK)
-        status = slot__log_flush(&db->log, &live, durable, to, tried, err);
-    if (status == SLOT_OK)
-        shared_raise_durable(&db->shared, to);
-    return status;
+    db->writer.failed = status;
+    while (db->writer.oldest != NULL)
+        tell_oldest(db, SLOT_E_UNKNOWN);
 }
 
 static slot_status unknown(slot_error *err)
@@ -514,20 +475,19 @@ static void end_round(slot_db *db, uint64_t to)
     db->os->unpark(db->os, over);
 }
 
-/* Flush for all that are pending now, then publish them. The mutex is held, and again after. */
-static void flush_for_all(slot_db *db, slot_error *err)
+/* Flush for all that are pending now, then publish them. The mutex is held, and again after.
+ * `slot`: as for slot__flush_log. */
+static void flush_for_all(slot_db *db, uint32_t slot, slot_error *err)
 {
     struct writer *writer = &db->writer;
     uint64_t to = writer->newest->state.lsn;
-    bool tried = false;
     slot_status status;
 
     writer->flushing = true;
     writer->flushing_to = to;
     slot__os_mutex_unlock(&writer->mutex);
-    status = slot__db_is_poisoned(db) ? SLOT_E_POISONED : slot__writer_flush(db, to, &tried, err);
-    if (status == SLOT_OK && slot__db_is_poisoned(db)) /* somebody else's flush failed meanwhile */
-        status = SLOT_E_POISONED;
+    status = slot__db_is_poisoned(db) ? SLOT_E_POISONED
+                                      : slot__flush_log(db, SHARED_WRITER, slot, to, err);
     if (status != SLOT_OK)
         slot__db_poison_all(db, status);
     slot__os_mutex_lock(&writer->mutex);
@@ -541,7 +501,7 @@ static void flush_for_all(slot_db *db, slot_error *err)
     end_round(db, to);
 }
 
-/* Whether everything up to `lsn` is published, or nobody will ever know. */
+/* Whether every commit that ends at or before `lsn` has its result. */
 static bool is_finished(struct writer *writer, uint64_t lsn)
 {
     return atomic_load_explicit(&writer->finished, memory_order_acquire) >= lsn;
@@ -564,10 +524,13 @@ static void sleep_a_round(slot_db *db, uint64_t lsn)
         db->os->unpark(db->os, word);
 }
 
-/* Wait until everything up to `lsn` is durable and published; flush when nobody else does. */
-static slot_status wait_published(slot_db *db, uint64_t lsn, slot_error *err)
+/* Wait until a commit has its result; flush when nobody else does. */
+static slot_status wait_published(slot_db *db, struct pending *pending, uint32_t slot,
+                                  slot_error *err)
 {
     struct writer *writer = &db->writer;
+    uint64_t lsn = pending->state.lsn;
+    slot_status result;
 
     while (!is_finished(writer, lsn)) {
         slot__os_mutex_lock(&writer->mutex);
@@ -576,11 +539,33 @@ static slot_status wait_published(slot_db *db, uint64_t lsn, slot_error *err)
             continue;
         }
         if (!is_finished(writer, lsn))
-            flush_for_all(db, err);
+            flush_for_all(db, slot, err);
         slot__os_mutex_unlock(&writer->mutex);
     }
-    return atomic_load_explicit(&writer->failed_from, memory_order_relaxed) <= lsn ? unknown(err)
-                                                                                   : SLOT_OK;
+    result = pending->result;
+    free(pending);
+    return result == SLOT_OK ? SLOT_OK : unknown(err);
+}
+
+slot_status slot__writer_settle(slot_db *db, slot_error *err)
+{
+    struct writer *writer = &db->writer;
+    bool pending;
+
+    do {
+        slot__os_mutex_lock(&writer->mutex);
+        pending = writer->oldest != NULL;
+        if (pending && writer->flushing) {
+            sleep_a_round(db, writer->newest->state.lsn);
+            continue;
+        }
+        if (pending)
+            flush_for_all(db, SHARED_SLOTS, NULL);
+        slot__os_mutex_unlock(&writer->mutex);
+    } while (pending);
+    if (slot__db_is_poisoned(db))
+        return slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    return SLOT_OK;
 }
 
 /* Nobody waits for the log, but a checkpoint will: a part of it that is full goes to the disk. */
@@ -604,9 +589,9 @@ slot_status slot__writer_publish(slot_txn *txn, const struct snapshot *state, sl
     slot_status status = SLOT_OK;
 
     writer->state = *state;
-    atomic_store_explicit(&writer->own_to, state->lsn, memory_order_relaxed);
     if (db->sync == SLOT_SYNC_NORMAL) {
-        if (slot__db_is_poisoned(db) || publish(db, &txn->batch, state, err) != SLOT_OK) {
+        if (slot__db_is_poisoned(db) || slot__flush_views(db, NULL) != SLOT_OK ||
+            publish(db, &txn->batch, state, err) != SLOT_OK) {
             db->writer.failed = slot__db_poison_all(db, SLOT_E_UNKNOWN);
             status = unknown(err);
         }
@@ -619,6 +604,7 @@ slot_status slot__writer_publish(slot_txn *txn, const struct snapshot *state, sl
     pending->batch = txn->batch;
     pending->state = *state;
     pending->next = NULL;
+    pending->result = SLOT_E_UNKNOWN;
     slot__batch_init(&txn->batch, &writer->head);
     slot__os_mutex_lock(&writer->mutex);
     if (writer->newest != NULL)
@@ -628,5 +614,5 @@ slot_status slot__writer_publish(slot_txn *txn, const struct snapshot *state, sl
     writer->newest = pending; /* it is the user from now on */
     slot__os_mutex_unlock(&writer->mutex);
     slot__turn_give(db->os, &writer->turn);
-    return wait_published(db, state->lsn, err);
+    return wait_published(db, pending, txn->slot, err);
 }

@@ -233,6 +233,16 @@ static void keep_index(struct log *log, uint32_t i)
                               memory_order_release);
 }
 
+/* A flush that was told of an error before the file was opened is over, and has told others, or has
+ * the number that its role has now. */
+static void note_flushes(struct log *log, uint32_t i)
+{
+    for (uint32_t role = 0; role < SHARED_ROLES; role++)
+        atomic_store_explicit(&log->opened_in[i][role],
+                              shared_flushing(log->shared, (enum shared_role)role),
+                              memory_order_relaxed);
+}
+
 static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
 {
     slot_status status = open_file(log, i, FRAMES, OS_READ | OS_WRITE, &log->files[i], err);
@@ -246,8 +256,10 @@ static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
         return status;
     }
     describe(log, i);
-    if (!log->recovering)
+    if (!log->recovering) {
+        note_flushes(log, i);
         keep_index(log, i);
+    }
     log->space[i] = 0;
     log->populated[i] = 0;
     atomic_store_explicit(&log->opened[i], true, memory_order_release);

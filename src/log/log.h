@@ -61,6 +61,8 @@ struct log {
     bool named[LOG_SEGMENTS];     /* its name is durable, this handle has made sure; the writer's */
     uint64_t space[LOG_SEGMENTS]; /* bytes from its start that surely have their space, with what
                                      the index needs for them; 0: not known; the writer's */
+    /* Of both roles, the number of the flush at the time when the file was opened (shared.h). */
+    _Atomic uint64_t opened_in[LOG_SEGMENTS][SHARED_ROLES];
     uint64_t populated[LOG_SEGMENTS]; /* bytes from its start; the writer's */
     struct os_file *files[LOG_SEGMENTS];
     struct os_file *index_files[LOG_SEGMENTS];

@@ -71,17 +71,4 @@ slot_status slot__scan_is_torn(struct log_scan *scan, slot_error *err);
 slot_status slot__scan_passes(struct log_scan *scan, uint64_t lsn, uint64_t chain, bool *passes,
                               slot_error *err);
 
-/*
- * Write the bytes of the log in (from, to] once more, as they are, with the headers of their
- * segments: so that a sync covers bytes that another process stored, or whose flush has failed
- * without our knowledge (docs/protocol.md section 6).
- */
-slot_status slot__log_dirty_again(struct log *log, const struct log_live *live, uint64_t from,
-                                  uint64_t to, slot_error *err);
-
-/* Make the log durable in (from, to]. *tried: some flush or sync was called; a failure without it
- * has changed nothing. */
-slot_status slot__log_flush(struct log *log, const struct log_live *live, uint64_t from,
-                            uint64_t to, bool *tried, slot_error *err);
-
 #endif

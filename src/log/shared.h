@@ -285,6 +285,17 @@ static inline uint64_t shared_slot_raise(const struct shared_map *map, uint32_t 
     return c;
 }
 
+/*
+ * The owner of slot `i`, which is free, reads no snapshot and wants that no segment becomes free:
+ * until shared_slot_end. What is returned is the end of what may be free already.
+ */
+static inline uint64_t shared_slot_keep(const struct shared_map *map, uint32_t i)
+{
+    shared_store(map, &map->words->slot[i].c, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    return shared_checkpoint(map);
+}
+
 static inline void shared_slot_end(const struct shared_map *map, uint32_t i)
 {
     shared_store(map, &map->words->slot[i].snap, SHARED_FREE, memory_order_release);

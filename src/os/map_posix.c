@@ -80,6 +80,17 @@ os_result slot__os_map_flush(const struct os *os, void *address, size_t n)
 #endif
 }
 
+/* One page cache for views and files is what Linux has; POSIX does not promise it. */
+bool slot__os_map_apart(const struct os *os)
+{
+    (void)os;
+#if defined(__linux__)
+    return false;
+#else
+    return true;
+#endif
+}
+
 /* Touch every page under the guard: for systems whose madvise cannot do it. */
 static os_result touch_pages(const struct os *os, void *start, size_t n, bool for_write)
 {

@@ -67,6 +67,13 @@ os_result slot__os_map_flush(const struct os *os, void *address, size_t n)
     return os_success();
 }
 
+/* FlushViewOfFile looks at the pages that this process has dirtied, FlushFileBuffers at none. */
+bool slot__os_map_apart(const struct os *os)
+{
+    (void)os;
+    return true;
+}
+
 os_result slot__os_map_populate(const struct os *os, void *address, size_t n, bool for_write)
 {
     uint8_t *page = (uint8_t *)address - (uintptr_t)address % OS_PAGE_SIZE;

@@ -19,6 +19,7 @@ static const struct os native = {
     .map = slot__os_map_open,
     .unmap = slot__os_map_close,
     .flush = slot__os_map_flush,
+    .views_apart = slot__os_map_apart,
     .populate = slot__os_map_populate,
     .protect = slot__os_map_protect,
     .advise_view = slot__os_map_advise,

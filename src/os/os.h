@@ -160,6 +160,12 @@ struct os {
     os_result (*flush)(const struct os *os, void *address, size_t n);
 
     /*
+     * Whether sync reaches only those stores into views that the storing process has handed over by
+     * flush. False: it reaches all that is in views, whoever has stored it.
+     */
+    bool (*views_apart)(const struct os *os);
+
+    /*
      * Make the pages of the range present, for reading or for writing, so that touching them
      * cannot fault until they are evicted (reading) or flushed (writing); with for_write, holes get
      * their space. Contents do not change. SLOT_E_LOST when some page cannot be had: the file was

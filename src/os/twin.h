@@ -32,6 +32,7 @@ os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t 
                             os_map_mode mode, void **base);
 void slot__os_map_close(const struct os *os, void *base, size_t n);
 os_result slot__os_map_flush(const struct os *os, void *address, size_t n);
+bool slot__os_map_apart(const struct os *os);
 os_result slot__os_map_populate(const struct os *os, void *address, size_t n, bool for_write);
 os_result slot__os_map_protect(const struct os *os, void *address, size_t n, bool writable);
 void slot__os_map_advise(const struct os *os, void *address, size_t n, os_advice advice);

@@ -195,14 +195,19 @@ void slot__view_mark_retired(struct view_cache *cache, const struct view_file *f
     slot__os_mutex_unlock(&cache->mutex);
 }
 
+static slot_status flush_has_failed(slot_error *err, const char *name, uint64_t offset)
+{
+    return slot__error_set(err, SLOT_E_POISONED, name, offset,
+                           "an earlier flush of a view failed: close and open again");
+}
+
 static slot_status flush_view(struct view_cache *cache, struct view *view, slot_error *err)
 {
     uint64_t start = view->dirty_start, end = view->dirty_end;
     os_result result;
 
     if (cache->flush_failed)
-        return slot__error_set(err, SLOT_E_POISONED, view->file->name, view->offset,
-                               "an earlier flush of a view failed: close and open again");
+        return flush_has_failed(err, view->file->name, view->offset);
     if (view->file->settle != NULL) {
         slot_status status = view->file->settle(view->file->context, view, err);
 
@@ -231,6 +236,8 @@ slot_status slot__view_flush_all(struct view_cache *cache, slot_error *err)
     slot__os_mutex_lock(&cache->mutex);
     while (cache->dirty != NULL && status == SLOT_OK)
         status = flush_view(cache, cache->dirty, err);
+    if (status == SLOT_OK && cache->flush_failed) /* the view may be gone since */
+        status = flush_has_failed(err, "", SLOT_NO_OFFSET);
     slot__os_mutex_unlock(&cache->mutex);
     return status;
 }

@@ -6,17 +6,18 @@
  *         [-v]
  *   crash --systematic N [--from N] [--seeds N]
  *
- * KIND is single, many, threads or faults; --every 8 checks crash images at an eighth of the steps
- * that the kind would check. Runs seeds from N on until both the number of seeds and
- * the number of crash states are reached; the last line says how many. The first thing that is
- * wrong ends it with status 1, and the line before tells the seed: the same seed does the same
- * again.
+ * KIND is single, many, threads, faults, flushes or varied; --every 8 checks crash images at an
+ * eighth of the steps that the kind would check. Runs seeds from N on until both the number of
+ * seeds and the number of crash states are reached; the last line says how many. The first thing
+ * that is wrong ends it with status 1, and the line before tells the seed: the same seed does the
+ * same again.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash/flushes.h"
 #include "crash/systematic.h"
 #include "crash/varied.h"
 #include "crash/workload.h"
@@ -45,6 +46,7 @@ static void crash_here(void *context, struct sim_world *world, const struct sim_
 {
     struct plan *plan = context;
 
+    flushes_disturb(&plan->run, step);
     if (plan->run.wrong[0] != '\0' ||
         (step->step * 7919 + plan->run.seed * 104729) % (1000 * plan->every) >= plan->permille)
         return;
@@ -149,6 +151,24 @@ static void run_faults(struct plan *plan, uint64_t seed, const struct sim_config
         run_crash_images(run, run->world, plan->images);
 }
 
+/* Processes are killed in a sync, which may have failed. */
+static void run_flushes(struct plan *plan, uint64_t seed, const struct sim_config *config)
+{
+    struct run *run = &plan->run;
+
+    run_init(run, seed, config);
+    plan->permille = 40;
+    sim_on_step(run->world, crash_here, plan);
+    run_watch_log(run);
+    flushes_start(run);
+    (void)sim_run(run->world);
+    if (run->wrong[0] == '\0') {
+        run->disturbed = false;
+        sim_world_restart(run->world);
+        run_check(run, run->world, !run->lenient);
+    }
+}
+
 static void run_varied(struct plan *plan, uint64_t seed, const struct sim_config *config)
 {
     (void)config; /* it draws its own */
@@ -179,11 +199,8 @@ static bool one_seed(const struct settings *settings, uint64_t seed, struct tall
     static const struct {
         const char *name;
         void (*run)(struct plan *plan, uint64_t seed, const struct sim_config *config);
-    } kinds[] = {{"single", run_single},
-                 {"many", run_many},
-                 {"threads", run_threads},
-                 {"faults", run_faults},
-                 {"varied", run_varied}};
+    } kinds[] = {{"single", run_single}, {"many", run_many},       {"threads", run_threads},
+                 {"faults", run_faults}, {"flushes", run_flushes}, {"varied", run_varied}};
     static struct plan plan;
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -210,9 +227,10 @@ static bool one_seed(const struct settings *settings, uint64_t seed, struct tall
         *commits += plan.run.commits;
         wrong = plan.run.wrong[0] != '\0';
         if (wrong || settings->verbose)
-            printf("%s, seed %llu: %s (%llu states, %llu commits)\n", kinds[i].name,
-                   (unsigned long long)seed, wrong ? plan.run.wrong : "ok",
-                   (unsigned long long)plan.run.states, (unsigned long long)plan.run.commits);
+            printf("%s, seed %llu: %s (%llu states, %llu commits, %llu pieces stored again)\n",
+                   kinds[i].name, (unsigned long long)seed, wrong ? plan.run.wrong : "ok",
+                   (unsigned long long)plan.run.states, (unsigned long long)plan.run.commits,
+                   (unsigned long long)plan.run.again);
         run_release(&plan.run);
         if (wrong)
             return false;
@@ -318,7 +336,7 @@ int main(int argc, char **argv)
 
     if (!parse(&settings, argc, argv)) {
         fprintf(stderr, "usage: crash [--from N] [--seeds N] [--states N] [--images N] [-v]\n"
-                        "             [--every N] [--only single|many|threads|faults]\n"
+                        "             [--every N] [--only single|many|threads|faults|flushes]\n"
                         "             [--systematic N [--part N --parts N]]\n");
         return 2;
     }

@@ -38,12 +38,12 @@
  * name durable, sync_dir no bytes. A rename is atomic: one of the two names, never both.
  *
  * Points and steps. A point is a place where another process may go on: each call of the table but
- * clock_ms, process, boot_id, random, kind, cached, advise, advise_view and start_writeback, and
- * within a call each piece of a store or a write_at; sync has one behind it, too. A step is a
- * point behind which the disk or the cache changes: open that creates, resize, allocate, a piece
- * of write_at or store, sync, make_dir, remove_dir, remove_file, rename_new, sync_dir. Crash
- * images that are taken before each step and once at the end are all there are. Both are counted
- * from the making of the world, or from the last fork for a forked one.
+ * clock_ms, process, boot_id, views_apart, random, kind, cached, advise, advise_view and
+ * start_writeback, and within a call each piece of a store or a write_at; sync has one behind it,
+ * too. A step is a point behind which the disk or the cache changes: open that creates, resize,
+ * allocate, a piece of write_at or store, sync, make_dir, remove_dir, remove_file, rename_new,
+ * sync_dir. Crash images that are taken before each step and once at the end are all there are.
+ * Both are counted from the making of the world, or from the last fork for a forked one.
  *
  * Stores. The one memory of a file is shared by all its views; nothing catches a store into it as
  * it happens. Announced are those through os->store, and those into ranges that were lent (see
@@ -243,6 +243,7 @@ void sim_stop(struct sim_world *world);
     X(map)                                                                                         \
     X(unmap)                                                                                       \
     X(flush)                                                                                       \
+    X(views_apart)                                                                                 \
     X(populate)                                                                                    \
     X(protect)                                                                                     \
     X(advise_view)                                                                                 \
@@ -316,11 +317,13 @@ void sim_on_step(struct sim_world *world, sim_step_fn fn, void *context);
 /*
  * Called before bytes of any file called `name` change (a piece of write_at or store, a lent range
  * that is taken over, zeros that resize makes): `bytes` are the n bytes that it is about to have at
- * offset, NULL for zeros. For the rule that the log is durable before `records` changes. Up to 4.
+ * offset, NULL for zeros. For the rule that the log is durable before `records` changes. Up
+ * to 8; the step that it is a part of is sim_last_step.
  */
 typedef void (*sim_write_fn)(void *context, struct sim_world *world, struct sim_process *process,
                              const void *bytes, uint64_t offset, uint64_t n);
 void sim_on_write(struct sim_world *world, const char *name, sim_write_fn fn, void *context);
+const struct sim_step *sim_last_step(const struct sim_world *world);
 
 /* ---- faults ------------------------------------------------------------------------------------
  */

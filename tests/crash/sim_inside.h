@@ -32,7 +32,7 @@
 #define NODES_MAX    256u
 #define PLACES_MAX   8u  /* unsynced places of one node */
 #define SIZES_MAX    64u /* unsynced sizes of one file; beyond, those in the middle are forgotten */
-#define WATCHES_MAX  4u
+#define WATCHES_MAX  8u
 #define RULES_MAX    16u
 #define NOWHERE      UINT32_MAX
 #define ROOT         0u

@@ -141,6 +141,11 @@ void sim_check_stores(struct sim_world *world)
     world->until_compare = world->config.compare_every;
 }
 
+const struct sim_step *sim_last_step(const struct sim_world *world)
+{
+    return &world->last;
+}
+
 void sim_on_write(struct sim_world *world, const char *name, sim_write_fn fn, void *context)
 {
     struct watch *watch = NULL;

@@ -171,6 +171,7 @@ const struct os sim_table = {
     .map = sim_map,
     .unmap = sim_unmap,
     .flush = sim_flush,
+    .views_apart = sim_views_apart,
     .populate = sim_populate,
     .protect = sim_protect,
     .advise_view = sim_advise_view,

@@ -67,6 +67,7 @@ os_result sim_map(const struct os *os, struct os_file *file, uint64_t offset, si
                   os_map_mode mode, void **base);
 void sim_unmap(const struct os *os, void *base, size_t n);
 os_result sim_flush(const struct os *os, void *address, size_t n);
+bool sim_views_apart(const struct os *os);
 os_result sim_populate(const struct os *os, void *address, size_t n, bool for_write);
 os_result sim_protect(const struct os *os, void *address, size_t n, bool writable);
 void sim_advise_view(const struct os *os, void *address, size_t n, os_advice advice);

@@ -185,6 +185,11 @@ os_result sim_flush(const struct os *os, void *address, size_t n)
     return os_success();
 }
 
+bool sim_views_apart(const struct os *os)
+{
+    return sim_self(os)->world->config.flavour == SIM_WINDOWS;
+}
+
 os_result sim_populate(const struct os *os, void *address, size_t n, bool for_write)
 {
     struct sim_process *process = sim_self(os);

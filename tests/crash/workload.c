@@ -549,8 +549,11 @@ void run_shared_writer(struct sim_process *process, void *argument)
         process->os.sleep_us(&process->os, 500);
     while (run->shared != NULL && run->transactions > 0 && run->wrong[0] == '\0') {
         run->transactions--;
-        if (!run_write_once(run, process, run->shared))
+        if (!run_write_once(run, process, run->shared)) {
+            if (run->disturbed)
+                run->transactions = 0; /* the handle is poisoned: nobody waits for what it does */
             break;
+        }
     }
     run->users--;
 }

@@ -23,7 +23,10 @@ struct run {
     slot_options options;
     uint64_t states;       /* crash images that were checked */
     uint64_t commits;      /* acknowledged */
+    uint64_t again;        /* pieces of the log that were stored again beside others */
     uint32_t transactions; /* that each writer still makes */
+    bool disturbed;        /* syncs are (flushes.h) */
+    bool lossy;            /* and one of them may fail */
     uint32_t lenient;      /* faults are injected: errors are expected, wrong answers are not */
     slot_db *shared;       /* of run_shared_*: opened by one thread, used by all */
     uint32_t users;        /* threads that still do */
@@ -53,6 +56,9 @@ void run_release(struct run *run);
 
 /* Check every write to `records` against the durable log (wal_rule.c). */
 void run_watch_records(struct run *run);
+
+/* Check every piece of the log that is stored again (again_rule.c). */
+void run_watch_log(struct run *run);
 
 /* A number below n. */
 uint64_t run_random(struct run *run, uint64_t n);

@@ -210,6 +210,13 @@ static os_result faulty_flush(const struct os *os, void *address, size_t n)
     return verdict.fails ? verdict.result : f->inner->flush(f->inner, address, n);
 }
 
+static bool faulty_views_apart(const struct os *os)
+{
+    const struct os *inner = self(os)->inner;
+
+    return inner->views_apart(inner);
+}
+
 static os_result faulty_populate(const struct os *os, void *address, size_t n, bool for_write)
 {
     struct os_faulty *f = self(os);
@@ -456,6 +463,7 @@ static const struct os table = {
     .map = faulty_map,
     .unmap = faulty_unmap,
     .flush = faulty_flush,
+    .views_apart = faulty_views_apart,
     .populate = faulty_populate,
     .protect = faulty_protect,
     .advise_view = faulty_advise_view,

@@ -1,0 +1,349 @@
+#include "db/flush.h"
+
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "base/status.h"
+#include "db/handle.h"
+#include "log/scan.h"
+
+/* ---- one file ---- */
+
+static struct os_file *file_of(const slot_db *db, enum flush_file file, const char **name)
+{
+    switch (file) {
+    case FLUSH_RECORDS:
+        *name = FILE_RECORDS;
+        return db->files.records;
+    case FLUSH_SUMS:
+        *name = FILE_SUMS;
+        return db->files.sums;
+    case FLUSH_DELETED:
+        *name = FILE_DELETED;
+        return db->files.deleted;
+    default:
+        *name = slot__log_name((uint32_t)(file - FLUSH_SEGMENT));
+        return db->log.files[file - FLUSH_SEGMENT];
+    }
+}
+
+/* As long as it takes: who has the turn is in one call of the system, and always comes back. */
+static void take_turn(slot_db *db, enum flush_file file)
+{
+    while (slot__turn_take(db->os, &db->flush.turn[file], UINT32_MAX, "", NULL) != SLOT_OK)
+        ;
+}
+
+/* Nobody acts on an answer of the system before all can see what a bad one means. */
+static slot_status poison(slot_db *db, slot_status status)
+{
+    return db->session != 0 ? slot__db_poison_all(db, status) : slot__db_poison(db, status);
+}
+
+slot_status slot__flush_file(slot_db *db, enum flush_file file, const char *what, slot_error *err)
+{
+    const char *name = NULL;
+    struct os_file *opened = file_of(db, file, &name);
+    slot_status status = SLOT_OK;
+
+    take_turn(db, file);
+    if (slot__db_is_poisoned(db)) {
+        status = slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    } else {
+        os_result result = db->os->sync(db->os, opened);
+
+        if (!os_ok(result))
+            status = poison(db, slot__error_os(err, result.status, result.code, name,
+                                               SLOT_NO_OFFSET, "%s", what));
+    }
+    slot__turn_give(db->os, &db->flush.turn[file]);
+    return status;
+}
+
+/* ---- parts of the log ---- */
+
+/* Bytes of segment i of `live` that hold (from, to]. */
+static bool part_of(const struct log *log, const struct log_live *live, uint32_t i, uint64_t from,
+                    uint64_t to, uint64_t *offset, uint64_t *end)
+{
+    uint64_t start = live->start[i];
+    uint64_t next = i > 0 ? live->start[i - 1] : UINT64_MAX; /* newest first */
+
+    if (start >= to || next <= from)
+        return false;
+    *offset = from > start ? from - start : 0;
+    *end = min_u64(min_u64(to, next) - start, log->segment_bytes);
+    return *offset < *end;
+}
+
+/* Whatever can fail for lack of something, before the first flush. */
+static slot_status open_parts(struct log *log, const struct log_live *live, uint64_t from,
+                              uint64_t to, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+    uint64_t offset, end;
+
+    for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
+        if (part_of(log, live, i, from, to, &offset, &end))
+            status = slot__log_open_segment(log, live->file[i], err);
+    }
+    return status;
+}
+
+/* Views first, then the segments, the oldest first. After a failure the handle is poisoned. */
+static slot_status sync_parts(slot_db *db, const struct log_live *live, uint64_t from, uint64_t to,
+                              slot_error *err)
+{
+    slot_status status = slot__view_flush_all(&db->cache, err);
+
+    if (status != SLOT_OK)
+        return poison(db, status);
+    for (uint32_t i = live->n; i-- > 0 && status == SLOT_OK;) {
+        uint64_t offset, end;
+
+        if (part_of(&db->log, live, i, from, to, &offset, &end))
+            status = slot__flush_file(
+                db, (enum flush_file)(FLUSH_SEGMENT + live->file[i]),
+                "the log cannot be made durable: it is unknown what is on disk", err);
+    }
+    return status;
+}
+
+/* ---- storing again ---- */
+
+/* Bytes [offset, end) of a segment, written over themselves. */
+static slot_status write_again(struct log *log, uint32_t file, uint64_t offset, uint64_t end,
+                               uint8_t *buffer, slot_error *err)
+{
+    const struct os *os = log->os;
+    os_result result = os_success();
+    uint64_t n = 0;
+
+    for (; offset < end && os_ok(result); offset += n) {
+        n = min_u64(end - offset, log->piece_bytes);
+        result = os->read_at(os, log->files[file], offset, buffer, (size_t)n);
+        if (os_ok(result))
+            result = os->write_at(os, log->files[file], offset, buffer, (size_t)n);
+        if (os_ok(result))
+            os->start_writeback(os, log->files[file], offset, n);
+    }
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, slot__log_name(file), offset - n,
+                              "the log cannot be read, or stored again");
+    return SLOT_OK;
+}
+
+/* All parts of (from, to], with the headers of their segments. */
+static slot_status write_parts(struct log *log, const struct log_live *live, uint64_t from,
+                               uint64_t to, slot_error *err)
+{
+    uint8_t *buffer = malloc((size_t)log->piece_bytes);
+    slot_status status = SLOT_OK;
+
+    if (buffer == NULL)
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
+    for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
+        uint64_t offset, end;
+
+        if (!part_of(log, live, i, from, to, &offset, &end))
+            continue;
+        status = slot__log_open_segment(log, live->file[i], err);
+        if (status == SLOT_OK && offset > 0) /* its header may not be durable either */
+            status = write_again(log, live->file[i], 0, SEGMENT_HEADER_BYTES, buffer, err);
+        if (status == SLOT_OK)
+            status = write_again(log, live->file[i], offset, end, buffer, err);
+    }
+    free(buffer);
+    return status;
+}
+
+/*
+ * Whether the log is what was written, from the start of the oldest segment of `live` up to `to`.
+ * A system may have put back what the disk has after a write that failed: that must not become what
+ * everybody takes for the log.
+ */
+static slot_status check_parts(slot_db *db, const struct log_live *live, uint64_t to,
+                               slot_error *err)
+{
+    uint32_t oldest = live->n - 1;
+    struct segment_header header;
+    struct scan_frame found;
+    struct log_scan scan;
+    bool valid = false;
+    slot_status status = slot__log_open_segment(&db->log, live->file[oldest], err);
+
+    if (status == SLOT_OK)
+        status = slot__log_read_header(&db->log, live->file[oldest], &valid, &header, err);
+    if (status != SLOT_OK)
+        return status;
+    status = slot__scan_init(&scan, &db->log, live, header.start, header.chain, err);
+    if (status == SLOT_OK && (!valid || header.start != live->start[oldest]))
+        status = SLOT_NOT_FOUND;
+    while (status == SLOT_OK && scan.lsn < to)
+        status = slot__scan_next(&scan, &found, err);
+    if (status == SLOT_NOT_FOUND || (status == SLOT_OK && scan.lsn != to))
+        status = poison(
+            db,
+            slot__error_set(err, SLOT_E_CORRUPT, slot__log_name(live->file[oldest]), SLOT_NO_OFFSET,
+                            "the log is damaged at position %llu, before %llu: a write to the "
+                            "disk has failed; close all handles and open again",
+                            (unsigned long long)scan.lsn, (unsigned long long)to));
+    slot__scan_release(&scan);
+    return status;
+}
+
+/*
+ * What is not durable, up to `to`, once more. With c = 0 in the slot no segment is freed any more.
+ * One that was freed by a scan that did not see the slot ends at or before a checkpoint that we
+ * see, and so before everything that is not durable.
+ */
+static slot_status store_in_slot(slot_db *db, uint32_t slot, uint64_t to, slot_error *err)
+{
+    uint64_t checkpoint = shared_slot_keep(&db->shared, slot);
+    uint64_t from = max_u64(shared_durable(&db->shared), checkpoint);
+    struct log_live live;
+    slot_status status = SLOT_OK;
+
+    slot__log_live(&db->log, from, to, &live);
+    if (from < to && live.n > 0) {
+        status = check_parts(db, &live, to, err);
+        if (status == SLOT_OK)
+            status = write_parts(&db->log, &live, from, to, err);
+    }
+    shared_slot_end(&db->shared, slot);
+    return status;
+}
+
+static slot_status store_again(slot_db *db, uint32_t slot, uint64_t to, slot_error *err)
+{
+    slot_txn *txn = NULL;
+    slot_status status;
+
+    if (slot < SHARED_SLOTS)
+        return store_in_slot(db, slot, to, err);
+    status = slot__reader_take(db, &txn, err);
+    if (status != SLOT_OK)
+        return status;
+    status = store_in_slot(db, txn->slot, to, err);
+    slot__reader_give(txn);
+    return status;
+}
+
+/*
+ * Whether a flush of the other role may have been told of an error in some part that our opening of
+ * it will not be told of: it was under way when we opened the segment, and has not told its end.
+ */
+static bool may_have_missed(slot_db *db, enum shared_role role, const struct log_live *live,
+                            uint64_t from, uint64_t to)
+{
+    enum shared_role other = role == SHARED_WRITER ? SHARED_CHECKPOINTER : SHARED_WRITER;
+    uint64_t number = shared_flushing(&db->shared, other);
+    uint64_t offset, end;
+    bool missed = false;
+
+    if (number % 2 == 0 || atomic_load_explicit(&db->flush.busy[other], memory_order_acquire))
+        return false;
+    for (uint32_t i = 0; i < live->n && !missed; i++)
+        missed = part_of(&db->log, live, i, from, to, &offset, &end) &&
+                 atomic_load_explicit(&db->log.opened_in[live->file[i]][other],
+                                      memory_order_relaxed) == number;
+    return missed;
+}
+
+/* What was stored again was stored after we opened these parts: of its loss we are told. */
+static void miss_nothing(slot_db *db, const struct log_live *live)
+{
+    for (uint32_t i = 0; i < live->n; i++) {
+        for (uint32_t role = 0; role < SHARED_ROLES; role++)
+            atomic_store_explicit(&db->log.opened_in[live->file[i]][role], 0, memory_order_relaxed);
+    }
+}
+
+/* ---- the log ---- */
+
+bool slot__flush_unanswered(const slot_db *db, enum shared_role role)
+{
+    return shared_flushing(&db->shared, role) % 2 != 0;
+}
+
+/* From the first call of the system on: others know, and are told the end. */
+static slot_status flush_parts(slot_db *db, enum shared_role role, const struct log_live *live,
+                               uint64_t from, uint64_t to, slot_error *err)
+{
+    uint64_t number = shared_flushing(&db->shared, role) | 1;
+    slot_status status;
+
+    atomic_store_explicit(&db->flush.busy[role], true, memory_order_release);
+    shared_set_flushing(&db->shared, role, number);
+    status = sync_parts(db, live, from, to, err);
+    shared_set_flushing(&db->shared, role, number + 1);
+    atomic_store_explicit(&db->flush.busy[role], false, memory_order_release);
+    /* Somebody else's flush may have failed meanwhile, with bytes of this one in it. */
+    if (status == SLOT_OK && slot__db_is_poisoned(db))
+        status = slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+    return status;
+}
+
+/* `again`: store all of it once more in any case. */
+static slot_status flush_log(slot_db *db, enum shared_role role, uint32_t slot, uint64_t to,
+                             bool again, slot_error *err)
+{
+    uint64_t from = shared_durable(&db->shared);
+    struct log_live live;
+    slot_status status;
+
+    if (from >= to)
+        return SLOT_OK;
+    slot__log_live(&db->log, from, to, &live);
+    status = open_parts(&db->log, &live, from, to, err);
+    if (status == SLOT_OK && (again || may_have_missed(db, role, &live, from, to))) {
+        status = store_again(db, slot, to, err);
+        if (status == SLOT_OK)
+            miss_nothing(db, &live);
+    }
+    if (status == SLOT_OK)
+        status = flush_parts(db, role, &live, from, to, err);
+    if (status == SLOT_OK)
+        shared_raise_durable(&db->shared, to);
+    return status;
+}
+
+/* The same, and an end to what a dead owner of the role has left open. */
+static slot_status flush_and_answer(slot_db *db, enum shared_role role, uint32_t slot, uint64_t to,
+                                    bool again, slot_error *err)
+{
+    bool dead = slot__flush_unanswered(db, role);
+    slot_status status = flush_log(db, role, slot, to, again || dead, err);
+
+    if (status == SLOT_OK && dead && slot__flush_unanswered(db, role)) /* nothing was undurable */
+        shared_set_flushing(&db->shared, role, shared_flushing(&db->shared, role) + 1);
+    return status;
+}
+
+slot_status slot__flush_log(slot_db *db, enum shared_role role, uint32_t slot, uint64_t to,
+                            slot_error *err)
+{
+    return flush_and_answer(db, role, slot, to, false, err);
+}
+
+slot_status slot__flush_adopted(slot_db *db, uint64_t to, slot_error *err)
+{
+    return flush_and_answer(db, SHARED_WRITER, SHARED_SLOTS, to, db->os->views_apart(db->os), err);
+}
+
+slot_status slot__flush_recovered(slot_db *db, const struct log_live *live, uint64_t from,
+                                  uint64_t to, slot_error *err)
+{
+    slot_status status = write_parts(&db->log, live, from, to, err);
+
+    if (status == SLOT_OK)
+        status = sync_parts(db, live, from, to, err);
+    return status;
+}
+
+slot_status slot__flush_views(slot_db *db, slot_error *err)
+{
+    if (!db->os->views_apart(db->os))
+        return SLOT_OK;
+    return slot__view_flush_all(&db->cache, err);
+}

@@ -1,0 +1,52 @@
+#include "crash/flushes.h"
+
+#include <string.h>
+
+#define ONE_IN_LOG   6u  /* syncs of the log: in so many something happens */
+#define ONE_IN_OTHER 30u /* of other files */
+
+/* At most one loss in a life: what is acknowledged after it is for another session. */
+static void lose(struct run *run, struct sim_process *process)
+{
+    sim_loss loss = run_random(run, 2) == 0 ? SIM_LOSS_KEPT : SIM_LOSS_REVERTED;
+
+    run->lenient = 1;
+    sim_fail_sync(process, 1, loss, run_random(run, 1000000));
+}
+
+void flushes_disturb(struct run *run, const struct sim_step *step)
+{
+    uint64_t what;
+
+    if (!run->disturbed || step->function != SIM_FN_sync ||
+        run_random(run, strlen(step->name) == 2 ? ONE_IN_LOG : ONE_IN_OTHER) != 0)
+        return;
+    what = run_random(run, 8);
+    if (run->lossy && what < 5 && !run->lenient)
+        lose(run, step->process);
+    if (what < 1)
+        sim_process_kill(step->process); /* before its sync */
+    else if (what < 4)
+        sim_process_kill_at(step->process, 1); /* in it: the disk has answered, and nobody knows */
+}
+
+void flushes_start(struct run *run)
+{
+    uint64_t threads = run_random(run, 3), writers = 2 + run_random(run, 3);
+
+    run->transactions = 30;
+    run->disturbed = true;
+    run->lossy = run_random(run, 2) == 0;
+    if (threads > 0) {
+        struct sim_process *process = sim_process_start(run->world, run_shared_open, run);
+
+        for (uint64_t i = 0; i < threads + 1; i++)
+            sim_thread_start(process, run_shared_writer, run);
+    }
+    for (uint64_t i = 0; i < writers; i++)
+        sim_process_start(run->world, run_writer, run);
+    for (int i = 0; i < 2; i++)
+        sim_process_start(run->world, run_checkpointer, run);
+    if (!run->lossy) /* the bytes that were lent to it could be those that are lost */
+        sim_process_start(run->world, run_reader, run);
+}
