@@ -9,6 +9,7 @@
 #include "contest.h"
 #include "group.h"
 #include "report.h"
+#include "support/by_path.h"
 #include "system.h"
 
 #define RECORDS_DEFAULT 1000000u
@@ -184,7 +185,7 @@ static void find_program(const struct bench *bench, const char *given, const cha
             snprintf(path, PATH_BYTES, "%s", given);
         else
             snprintf(path, PATH_BYTES, "%.*s%s%s", (int)n, ours, name, endings[i]);
-        if (bench->os->kind(bench->os, path) == OS_KIND_FILE)
+        if (by_path_kind(bench->os, path) == OS_KIND_FILE)
             return;
     }
     path[0] = 0;

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "support/by_path.h"
 
 #define FILE_NAME        "queue"
 #define LOG_BUFFER       (UINT32_C(4) << 20)
@@ -71,16 +72,16 @@ static void destroy(const struct bench *bench, const char *name)
     struct listing listing = {""};
 
     directory(bench, name, path);
-    if (os->kind(os, path) == OS_KIND_NONE)
+    if (by_path_kind(os, path) == OS_KIND_NONE)
         return;
-    must_os(os->list(os, path, take_first, &listing), path);
+    must_os(by_path_list(os, path, take_first, &listing), path);
     while (listing.first[0] != 0) {
         snprintf(file, sizeof file, "%s/%s", path, listing.first);
-        must_os(os->remove_file(os, file), file);
+        must_os(by_path_remove_file(os, file), file);
         listing.first[0] = 0;
-        must_os(os->list(os, path, take_first, &listing), path);
+        must_os(by_path_list(os, path, take_first, &listing), path);
     }
-    must_os(os->remove_dir(os, path), path);
+    must_os(by_path_remove_dir(os, path), path);
 }
 
 /* ---- opening ---- */
@@ -136,7 +137,7 @@ static void make(const struct bench *bench, const char *name)
     char path[PATH_BYTES];
 
     directory(bench, name, path);
-    must_os(bench->os->make_dir(bench->os, path), path);
+    must_os(by_path_make_dir(bench->os, path), path);
 }
 
 /* ---- writing ---- */

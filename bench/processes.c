@@ -12,6 +12,7 @@
 
 #include "contest.h"
 #include "series.h"
+#include "support/by_path.h"
 #include "system.h"
 
 #define DATABASE      "processes.slots"
@@ -32,7 +33,7 @@ static void await_go(const struct bench *bench)
     char path[PATH_BYTES];
 
     bench_path(bench, GO, path);
-    while (bench->os->kind(bench->os, path) == OS_KIND_NONE) {
+    while (by_path_kind(bench->os, path) == OS_KIND_NONE) {
         if (clock_ns(bench) - start > WAIT_MOST_NS)
             bench_die("processes: waited too long for %s", path);
         bench->os->sleep_us(bench->os, WAIT_US);

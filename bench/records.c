@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "support/by_path.h"
 
 #define WARM_TIMES     4u /* with fewer, every third pass is still slow */
 #define WARM_BYTES_MAX (UINT64_C(256) << 20)
@@ -101,7 +102,7 @@ void bench_have_database(const struct bench *bench, const char *name)
     slot_db *db;
 
     bench_path(bench, name, path);
-    if (bench->os->kind(bench->os, path) != OS_KIND_NONE)
+    if (by_path_kind(bench->os, path) != OS_KIND_NONE)
         return;
     bench_create(bench, name);
     batch = must_malloc(BATCH_RECORDS * RECORD_SIZE);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "support/by_path.h"
 #include "system.h"
 
 static int say_status(const char *where, const slot_error *err)
@@ -163,7 +164,7 @@ struct os_file *bench_open_file(const struct bench *bench, const char *name, int
     char path[PATH_BYTES];
 
     bench_path(bench, name, path);
-    must_os(bench->os->open(bench->os, path, flags, &file), path);
+    must_os(by_path_open(bench->os, path, flags, &file), path);
     return file;
 }
 
@@ -180,8 +181,8 @@ void bench_remove_file(const struct bench *bench, const char *name)
     char path[PATH_BYTES];
 
     bench_path(bench, name, path);
-    if (bench->os->kind(bench->os, path) != OS_KIND_NONE)
-        must_os(bench->os->remove_file(bench->os, path), path);
+    if (by_path_kind(bench->os, path) != OS_KIND_NONE)
+        must_os(by_path_remove_file(bench->os, path), path);
 }
 
 /* Any name in a directory; it ends the list. */
@@ -196,20 +197,20 @@ void bench_remove_tree(const struct bench *bench, const char *path)
     const struct os *os = bench->os;
     char name[PATH_BYTES], inside[PATH_BYTES];
 
-    if (os->kind(os, path) != OS_KIND_DIR) {
-        must_os(os->remove_file(os, path), path);
+    if (by_path_kind(os, path) != OS_KIND_DIR) {
+        must_os(by_path_remove_file(os, path), path);
         return;
     }
     for (;;) {
         name[0] = 0;
-        must_os(os->list(os, path, take_name, name), path);
+        must_os(by_path_list(os, path, take_name, name), path);
         if (name[0] == 0)
             break;
         if (snprintf(inside, sizeof inside, "%s/%s", path, name) >= (int)sizeof inside)
             bench_die("%s: the path is too long", path);
         bench_remove_tree(bench, inside);
     }
-    must_os(os->remove_dir(os, path), path);
+    must_os(by_path_remove_dir(os, path), path);
 }
 
 void bench_make_dir(struct bench *bench, const char *dir)
@@ -220,7 +221,7 @@ void bench_make_dir(struct bench *bench, const char *dir)
     if (snprintf(bench->dir, sizeof bench->dir, "%s/slotfile-bench-%08llx", dir,
                  name & 0xffffffffu) >= (int)sizeof bench->dir)
         bench_die("%s: the path is too long", dir);
-    must_os(bench->os->make_dir(bench->os, bench->dir), bench->dir);
+    must_os(by_path_make_dir(bench->os, bench->dir), bench->dir);
 }
 
 /* ---- databases ---- */
@@ -231,7 +232,7 @@ void bench_destroy(const struct bench *bench, const char *name)
     slot_error err;
 
     bench_path(bench, name, path);
-    if (bench->os->kind(bench->os, path) != OS_KIND_NONE)
+    if (by_path_kind(bench->os, path) != OS_KIND_NONE)
         must(slot_destroy(path, NULL, &err), &err, path);
 }
 

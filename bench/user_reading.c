@@ -1,4 +1,5 @@
 #include "user_reading.h"
+#include "support/by_path.h"
 
 #include <stdlib.h>
 
@@ -161,7 +162,7 @@ void reading_begin(struct reading *reading, struct user_case *user)
     reading->buffer = must_malloc(reading_step(reading));
     if (snprintf(path, sizeof path, "%s/records", user->path) >= (int)sizeof path)
         bench_die("%s: the path is too long", user->path);
-    must_os(os->open(os, path, OS_READ, &reading->file), path);
+    must_os(by_path_open(os, path, OS_READ, &reading->file), path);
     must_os(os->size(os, reading->file, &reading->size), path);
     if (reading->size > SIZE_MAX / 4)
         reading->no_map = "the file is too large for the addresses of this program";

@@ -259,7 +259,7 @@ static slot_status close_marked(slot_db *db, slot_error *err)
         status = mark_clean(db, err);
     if (status == SLOT_OK) {
         slot__log_close_segments(&db->log);
-        status = slot__log_keep_one(&db->log, true, err);
+        status = slot__db_keep_log(db, true, err);
     }
     return status;
 }
@@ -269,7 +269,7 @@ static slot_status tidy_up(slot_db *db, slot_error *err)
 {
     slot_status status = slot__home_cut(db, err);
 
-    return status == SLOT_OK ? slot__log_keep_one(&db->log, false, err) : status;
+    return status == SLOT_OK ? slot__db_keep_log(db, false, err) : status;
 }
 
 slot_status slot__checkpoint_close(slot_db *db, slot_error *err)

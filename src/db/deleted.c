@@ -33,18 +33,13 @@ static uint8_t bit_of(uint64_t recno)
 slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *err)
 {
     int flags = db->access == SLOT_READ_ONLY ? OS_READ : OS_READ | OS_WRITE;
-    char *path = NULL;
     os_result result = os_success();
 
     slot__os_mutex_lock(&db->stat_mutex);
-    if (db->files.deleted == NULL) {
-        path = slot__db_path(db->path, FILE_DELETED);
-        result = path == NULL ? (os_result){SLOT_E_NO_MEMORY, 0}
-                              : db->os->open(db->os, path, flags, &db->files.deleted);
-    }
+    if (db->files.deleted == NULL)
+        result = db->os->open(db->os, db->files.dir, FILE_DELETED, flags, &db->files.deleted);
     *file = db->files.deleted;
     slot__os_mutex_unlock(&db->stat_mutex);
-    free(path);
     if (!os_ok(result) && result.status != SLOT_E_NO_FILE)
         return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
                               "the file cannot be opened");
@@ -54,23 +49,19 @@ slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *e
 slot_status slot__deleted_make(slot_db *db, slot_error *err)
 {
     const int flags = OS_READ | OS_WRITE;
+    struct os_dir *dir = db->files.dir;
     struct os_file *file = NULL;
     slot_status status = slot__deleted_open(db, &file, err);
     os_result result = os_success();
-    char *path;
 
     if (status != SLOT_OK || file != NULL)
         return status;
-    path = slot__db_path(db->path, FILE_DELETED);
-    if (path == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_DELETED, SLOT_NO_OFFSET, NULL);
     slot__os_mutex_lock(&db->stat_mutex); /* the writer and the checkpointer may both be here */
     if (db->files.deleted == NULL)
-        result = db->os->open(db->os, path, flags | OS_CREATE_NEW, &db->files.deleted);
+        result = db->os->open(db->os, dir, FILE_DELETED, flags | OS_CREATE_NEW, &db->files.deleted);
     if (result.status == SLOT_E_EXISTS)
-        result = db->os->open(db->os, path, flags, &db->files.deleted);
+        result = db->os->open(db->os, dir, FILE_DELETED, flags, &db->files.deleted);
     slot__os_mutex_unlock(&db->stat_mutex);
-    free(path);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
                               "the file cannot be made");
@@ -84,7 +75,7 @@ slot_status slot__deleted_create(slot_db *db, slot_error *err)
 
     /* Also when it was there: whoever made it may have died before its name was durable. */
     if (status == SLOT_OK && db->meta.deleted_blocks == 0)
-        result = db->os->sync_dir(db->os, db->path);
+        result = db->os->sync_dir(db->os, db->files.dir);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
                               "the name of the file cannot be made durable");

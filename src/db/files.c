@@ -1,48 +1,21 @@
 #include "db/files.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "db/gate.h"
+#include "db/handle.h"
+#include "log/log.h"
 
 const char *const slot__db_file_names[] = {FILE_RECORDS, FILE_SCHEMA, FILE_META, FILE_SUMS,
                                            FILE_DELETED, FILE_SHARED, FILE_LOCK, NULL};
 
-char *slot__db_path(const char *directory, const char *name)
+slot_status slot__db_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
+                               struct os_file **file, slot_error *err)
 {
-    size_t n = strlen(directory) + 1 + strlen(name) + 1;
-    char *path = malloc(n);
-
-    if (path != NULL)
-        snprintf(path, n, "%s/%s", directory, name);
-    return path;
-}
-
-char *slot__db_path_trimmed(const char *path)
-{
-    size_t n = strlen(path);
-    char *copy = malloc(n + 1);
-
-    if (copy == NULL)
-        return NULL;
-    memcpy(copy, path, n + 1);
-    while (n > 1 && copy[n - 1] == '/')
-        copy[--n] = '\0';
-    return copy;
-}
-
-slot_status slot__db_file_open(const struct os *os, const char *directory, const char *name,
-                               int flags, struct os_file **file, slot_error *err)
-{
-    char *path = slot__db_path(directory, name);
     slot_status status = SLOT_OK;
-    os_result result;
+    os_result result = os->open(os, dir, name, flags, file);
 
-    if (path == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, name, SLOT_NO_OFFSET, NULL);
-    result = os->open(os, path, flags, file);
     if (result.status == SLOT_E_NO_FILE && (flags & OS_CREATE_NEW) == 0)
         status = slot__error_os(err, SLOT_E_CORRUPT, result.code, name, SLOT_NO_OFFSET,
                                 "the file is missing: restore it from a backup");
@@ -52,7 +25,39 @@ slot_status slot__db_file_open(const struct os *os, const char *directory, const
     else if (!os_ok(result))
         status = slot__error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
                                 "the file cannot be opened");
-    free(path);
+    return status;
+}
+
+slot_status slot__db_meta_in(const struct os *os, struct os_dir *dir, struct meta *meta,
+                             struct meta_doubt *doubt, slot_error *err)
+{
+    uint8_t slots[META_SLOTS * META_SLOT_BYTES];
+    struct os_file *file = NULL;
+    slot_status status = slot__db_file_open(os, dir, FILE_META, OS_READ, &file, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = os->read_at(os, file, 0, slots, sizeof slots);
+    os->close(os, file);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, FILE_META, 0,
+                              "the file cannot be read");
+    return slot__meta_pick(slots, meta, doubt, err);
+}
+
+slot_status slot__db_check_owner(const struct os *os, struct os_dir *dir, const uint8_t *file_id,
+                                 slot_error *err)
+{
+    struct meta_doubt doubt;
+    struct meta meta;
+    slot_status status = slot__db_meta_in(os, dir, &meta, &doubt, err);
+
+    if (status == SLOT_OK && memcmp(meta.file_id, file_id, sizeof meta.file_id) != 0)
+        status = slot__error_set(
+            err, SLOT_E_CORRUPT, FILE_META, 0,
+            "another program has replaced the file by that of another database: nothing is "
+            "removed");
     return status;
 }
 
@@ -66,6 +71,8 @@ void slot__db_files_close(const struct os *os, struct db_files *files)
         if (open[i] != NULL)
             os->close(os, open[i]);
     }
+    if (files->dir != NULL)
+        os->close_dir(os, files->dir);
     memset(files, 0, sizeof *files);
 }
 

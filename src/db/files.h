@@ -4,6 +4,7 @@
 #ifndef SLOT_DB_FILES_H
 #define SLOT_DB_FILES_H
 
+#include "format/meta.h"
 #include "os/os.h"
 
 #define FILE_RECORDS "records"
@@ -13,7 +14,6 @@
 #define FILE_DELETED "deleted"
 #define FILE_LOCK    "lock"
 #define FILE_SHARED  "shared"
-#define DIR_LOG      "log"
 
 /*
  * The bytes of `lock`. Who wants several takes them in this order: writer, checkpointer, slot.
@@ -26,6 +26,7 @@
 #define LOCK_BYTE_SLOT         UINT64_C(64) /* + i: owns reader slot i */
 
 struct db_files {
+    struct os_dir *dir; /* the database: opened once, and every name is one in it */
     struct os_file *lock;
     struct os_file *meta;
     struct os_file *records;
@@ -37,15 +38,21 @@ struct db_files {
 /* The files above, each once, `lock` last; NULL ends the list. */
 extern const char *const slot__db_file_names[];
 
-/* "directory/name" in fresh memory, or NULL without memory. The caller frees it. */
-char *slot__db_path(const char *directory, const char *name);
-
-/* A copy of a database's path without slashes at its end, or NULL without memory. */
-char *slot__db_path_trimmed(const char *path);
-
 /* Open one file of a database; the error names it. */
-slot_status slot__db_file_open(const struct os *os, const char *directory, const char *name,
-                               int flags, struct os_file **file, slot_error *err);
+slot_status slot__db_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
+                               struct os_file **file, slot_error *err);
+
+/* The slots of a `meta` that is not open, as slot__meta_pick tells them. */
+slot_status slot__db_meta_in(const struct os *os, struct os_dir *dir, struct meta *meta,
+                             struct meta_doubt *doubt, slot_error *err);
+
+/*
+ * Make sure, before names are removed from a directory, that its `meta` is still that of the
+ * database that we mean: somebody may have put the files of another into the same directory.
+ * SLOT_E_CORRUPT.
+ */
+slot_status slot__db_check_owner(const struct os *os, struct os_dir *dir, const uint8_t *file_id,
+                                 slot_error *err);
 
 /* Close those that are open. */
 void slot__db_files_close(const struct os *os, struct db_files *files);

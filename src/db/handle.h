@@ -95,7 +95,6 @@ struct slot_db {
     uint64_t io_bytes;   /* gathered before it is written: 1 MiB; tests make it smaller */
     uint64_t lend_bytes; /* of blocks lent for writing that a transaction has in private memory: 1
                             MiB; tests make it smaller */
-    char *path;
     struct db_files files;
     slot_schema *schema;
     struct os_mutex stat_mutex;
@@ -213,6 +212,9 @@ slot_status slot__db_options(const slot_options *given, slot_options *used, slot
 bool slot__db_sums_stale(const slot_db *db, const struct meta *meta);
 
 /* ---- meta_file.c: the record of the state on disk ---- */
+
+/* slot__log_keep_one, when `meta` is still that of this database. No segment is open. */
+slot_status slot__db_keep_log(slot_db *db, bool cut, slot_error *err);
 
 /*
  * Write *next, with the generation after the one in force, into the slot that is not in force;

@@ -46,16 +46,11 @@ static bool same_state(const struct meta *a, const struct meta *b)
 
 static slot_status log_began(slot_db *db, bool *began, slot_error *err)
 {
-    char *directory = slot__db_path(db->path, DIR_LOG);
     struct log_census census;
-    slot_status status;
+    slot_status status = slot__log_census(db->os, db->files.dir, db->meta.file_id, &census, err);
 
-    if (directory == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    status = slot__log_census(db->os, directory, db->meta.file_id, &census, err);
     if (status == SLOT_OK)
         *began = slot__log_begins_behind(&census, db->meta.checkpoint_lsn);
-    free(directory);
     return status;
 }
 

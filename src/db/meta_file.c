@@ -90,3 +90,12 @@ slot_status slot__db_meta_write_both(slot_db *db, struct meta *next, slot_error 
 
     return status == SLOT_OK ? slot__db_meta_write(db, next, err) : status;
 }
+
+slot_status slot__db_keep_log(slot_db *db, bool cut, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+
+    if (!slot__log_is_empty(db->os, db->files.dir))
+        status = slot__db_check_owner(db->os, db->files.dir, db->meta.file_id, err);
+    return status == SLOT_OK ? slot__log_keep_one(&db->log, cut, err) : status;
+}

@@ -61,25 +61,29 @@ static uint64_t default_budget(void)
 
 /* ---- the steps of open ---- */
 
-static slot_status check_directory(const struct os *os, const char *path, slot_error *err)
+/* The directory that the user has named, or why there is none. */
+static slot_status open_directory(slot_db *db, const char *path, slot_error *err)
 {
-    os_kind kind = os->kind(os, path);
-    char *meta;
-    slot_status status = SLOT_OK;
+    const struct os *os = db->os;
+    os_result result = os->open_dir(os, NULL, path, &db->files.dir);
+    os_kind kind = OS_KIND_NONE;
 
+    if (result.status == SLOT_E_NO_FILE)
+        return slot__error_os(err, SLOT_E_NO_FILE, result.code, "", SLOT_NO_OFFSET, NULL);
+    if (result.status == SLOT_E_UNSUPPORTED)
+        return slot__error_os(err, SLOT_E_NOT_SLOTFILE, result.code, "", SLOT_NO_OFFSET,
+                              "not a Slotfile database: it is not a directory");
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                              "the directory of the database cannot be opened");
+    result = os->kind(os, db->files.dir, FILE_META, &kind);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, FILE_META, SLOT_NO_OFFSET,
+                              "the directory of the database cannot be used");
     if (kind == OS_KIND_NONE)
-        return slot__error_set(err, SLOT_E_NO_FILE, "", SLOT_NO_OFFSET, NULL);
-    if (kind != OS_KIND_DIR)
         return slot__error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
-                               "not a Slotfile database: it is not a directory");
-    meta = slot__db_path(path, FILE_META);
-    if (meta == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    if (os->kind(os, meta) == OS_KIND_NONE)
-        status = slot__error_set(err, SLOT_E_NOT_SLOTFILE, "", SLOT_NO_OFFSET,
-                                 "not a Slotfile database: it has no file `meta`");
-    free(meta);
-    return status;
+                               "not a Slotfile database: it has no file `meta`");
+    return SLOT_OK;
 }
 
 /* Read-only: nobody can come and change the files while we are here, and nobody is there. */
@@ -124,7 +128,7 @@ static slot_status open_files(slot_db *db, bool *first, slot_error *err)
     const struct os *os = db->os;
     int flags = db->access != SLOT_READ_ONLY ? OS_READ | OS_WRITE : OS_READ;
     slot_status status =
-        slot__db_file_open(os, db->path, FILE_LOCK, flags | OS_LOCKS, &db->files.lock, err);
+        slot__db_file_open(os, db->files.dir, FILE_LOCK, flags | OS_LOCKS, &db->files.lock, err);
 
     *first = true;
     if (status == SLOT_OK && db->access == SLOT_READ_ONLY)
@@ -134,11 +138,12 @@ static slot_status open_files(slot_db *db, bool *first, slot_error *err)
     else if (status == SLOT_OK)
         status = slot__session_join(db, first, err);
     if (status == SLOT_OK)
-        status = slot__db_file_open(os, db->path, FILE_META, flags, &db->files.meta, err);
+        status = slot__db_file_open(os, db->files.dir, FILE_META, flags, &db->files.meta, err);
     if (status == SLOT_OK)
-        status = slot__db_file_open(os, db->path, FILE_RECORDS, flags, &db->files.records, err);
+        status =
+            slot__db_file_open(os, db->files.dir, FILE_RECORDS, flags, &db->files.records, err);
     if (status == SLOT_OK)
-        status = slot__db_file_open(os, db->path, FILE_SUMS, flags, &db->files.sums, err);
+        status = slot__db_file_open(os, db->files.dir, FILE_SUMS, flags, &db->files.sums, err);
     return status;
 }
 
@@ -194,7 +199,8 @@ static slot_status read_schema(slot_db *db, slot_error *err)
 {
     struct os_file *file = NULL;
     char *text = NULL;
-    slot_status status = slot__db_file_open(db->os, db->path, FILE_SCHEMA, OS_READ, &file, err);
+    slot_status status =
+        slot__db_file_open(db->os, db->files.dir, FILE_SCHEMA, OS_READ, &file, err);
 
     if (status != SLOT_OK)
         return status;
@@ -280,20 +286,13 @@ static slot_status init_cache(slot_db *db, uint64_t budget, slot_error *err)
 /* The log as all processes have it, and `ready` when we are the first. */
 static slot_status join_log(slot_db *db, bool first, slot_error *err)
 {
-    char *directory = slot__db_path(db->path, DIR_LOG);
-    slot_status status = SLOT_OK;
+    slot_status status = slot__session_geometry(db, first, err);
 
-    if (directory == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    status = slot__session_geometry(db, first, err);
-    if (status == SLOT_OK)
-        status = slot__log_init(
-            &db->log, db->os, &db->shared, &db->cache, directory,
-            slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes), err);
-    if (status == SLOT_OK && first)
-        status = slot__session_ready(db, err);
-    free(directory);
-    return status;
+    if (status != SLOT_OK)
+        return status;
+    slot__log_init(&db->log, db->os, &db->shared, &db->cache, db->files.dir,
+                   slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes));
+    return first ? slot__session_ready(db, err) : SLOT_OK;
 }
 
 /* What the log needs to know of the database, whoever uses it. */
@@ -315,12 +314,14 @@ static slot_status mend_meta(slot_db *db, bool first, slot_error *err)
     return slot__db_meta_write_both(db, &again, err);
 }
 
-static slot_status open_all(slot_db *db, uint64_t budget, slot_error *err)
+static slot_status open_all(slot_db *db, const char *path, uint64_t budget, slot_error *err)
 {
     bool first = false;
     uint64_t checkpoint = 0;
-    slot_status status = open_files(db, &first, err);
+    slot_status status = open_directory(db, path, err);
 
+    if (status == SLOT_OK)
+        status = open_files(db, &first, err);
     if (status == SLOT_OK && !first)
         checkpoint = shared_checkpoint(&db->shared); /* before meta is read */
     if (status == SLOT_OK)
@@ -349,17 +350,12 @@ static slot_status open_all(slot_db *db, uint64_t budget, slot_error *err)
     return status;
 }
 
-static slot_db *new_handle(const struct os *os, const char *path, const slot_options *used)
+static slot_db *new_handle(const struct os *os, const slot_options *used)
 {
     slot_db *db = calloc(1, sizeof *db);
 
     if (db == NULL)
         return NULL;
-    db->path = slot__db_path_trimmed(path);
-    if (db->path == NULL) {
-        free(db);
-        return NULL;
-    }
     db->os = os;
     db->access = used->access;
     db->sync = used->sync;
@@ -396,7 +392,6 @@ static void free_handle(slot_db *db)
     slot__bodies_release(&db->writer.bodies);
     slot__lent_release(&db->lent);
     free(db->scratch);
-    free(db->path);
     free(db);
 }
 
@@ -407,14 +402,14 @@ slot_status slot__db_open_on(const struct os *os, const char *path, const slot_o
     slot_db *opened = NULL;
     slot_status status = slot__db_options(options, &used, err);
 
-    if (status == SLOT_OK)
-        status = check_directory(os, path, err);
+    if (status == SLOT_OK && path == NULL)
+        status = slot__error_set(err, SLOT_E_ARG, "", SLOT_NO_OFFSET, "the path is NULL");
     if (status != SLOT_OK)
         return status;
-    opened = new_handle(os, path, &used);
+    opened = new_handle(os, &used);
     if (opened == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    status = open_all(opened, used.map_budget, err);
+    status = open_all(opened, path, used.map_budget, err);
     if (status != SLOT_OK)
         free_handle(opened);
     else

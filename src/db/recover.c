@@ -36,7 +36,7 @@ static os_result sync_and_forget(const struct os *os, struct os_file *file)
     return result;
 }
 
-static slot_status sync_all(slot_db *db, const char *directory, slot_error *err)
+static slot_status sync_all(slot_db *db, slot_error *err)
 {
     struct os_file *files[] = {db->files.meta, db->files.records, db->files.sums,
                                db->files.deleted};
@@ -49,7 +49,7 @@ static slot_status sync_all(slot_db *db, const char *directory, slot_error *err)
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
                               "the files cannot be made durable before recovery");
-    return slot__log_settle(db->os, directory, err);
+    return slot__log_settle(db->os, db->files.dir, err);
 }
 
 /* What open has read of meta may have been in a cache only. */
@@ -82,7 +82,7 @@ static slot_status find_end(slot_db *db, struct log_scan *scan, struct snapshot 
         status = slot__session_reached(db, &reached, err);
     if (status == SLOT_OK && end->lsn < reached)
         status = slot__error_set(
-            err, SLOT_E_CORRUPT, DIR_LOG, SLOT_NO_OFFSET,
+            err, SLOT_E_CORRUPT, LOG_DIR, SLOT_NO_OFFSET,
             "the log ends at position %llu, and had reached %llu since the system was started: "
             "acknowledged transactions would be lost; restore a backup",
             (unsigned long long)end->lsn, (unsigned long long)reached);
@@ -128,14 +128,14 @@ static slot_status bring_home(slot_db *db, const struct log_scan *found, const s
     return status;
 }
 
-static slot_status recover_log(slot_db *db, const char *directory, slot_error *err)
+static slot_status recover_log(slot_db *db, slot_error *err)
 {
     struct snapshot end = {db->meta.checkpoint_lsn, db->meta.records, db->meta.deleted,
                            db->meta.checkpoint_chain};
     uint64_t segment_bytes = 0;
     struct log_census census;
     struct log_scan scan;
-    slot_status status = slot__log_census(db->os, directory, db->meta.file_id, &census, err);
+    slot_status status = slot__log_census(db->os, db->files.dir, db->meta.file_id, &census, err);
 
     if (status == SLOT_OK)
         status = slot__log_choose_size(&census, end.lsn, &db->log, &segment_bytes, err);
@@ -144,10 +144,7 @@ static slot_status recover_log(slot_db *db, const char *directory, slot_error *e
     if (segment_bytes == 0) /* no segment was ever begun */
         segment_bytes = slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
     db->log.recovering = true;
-    status =
-        slot__log_init(&db->log, db->os, &db->shared, &db->cache, directory, segment_bytes, err);
-    if (status != SLOT_OK)
-        return status;
+    slot__log_init(&db->log, db->os, &db->shared, &db->cache, db->files.dir, segment_bytes);
     status = slot__scan_init(&scan, &db->log, NULL, end.lsn, end.chain, err);
     if (status == SLOT_OK)
         status = find_log(db, &scan, &end, err);
@@ -159,28 +156,23 @@ static slot_status recover_log(slot_db *db, const char *directory, slot_error *e
 
 slot_status slot__recover(slot_db *db, slot_error *err)
 {
-    char *directory;
     slot_status status;
 
     if (db->meta.access != META_ACCESS_TRANSACTIONAL)
         return SLOT_OK;
-    directory = slot__db_path(db->path, DIR_LOG);
-    if (directory == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    status = sync_all(db, directory, err);
+    status = sync_all(db, err);
     if (status == SLOT_OK)
         status = read_again(db, err);
     if (status == SLOT_OK && db->meta.access == META_ACCESS_TRANSACTIONAL) {
-        status = recover_log(db, directory, err);
+        status = recover_log(db, err);
         if (status == SLOT_OK) {
             slot__log_close_segments(&db->log);
-            status = slot__log_keep_one(&db->log, true, err);
+            status = slot__db_keep_log(db, true, err);
         }
         slot__log_release(&db->log);
         db->log.recovering = false;
         if (status == SLOT_OK)
             status = slot__home_cut(db, err);
     }
-    free(directory);
     return status;
 }

@@ -30,17 +30,14 @@ static slot_status shared_error(slot_error *err, os_result result, const char *w
 static slot_status open_shared(slot_db *db, slot_error *err)
 {
     const struct os *os = db->os;
-    char *path = slot__db_path(db->path, FILE_SHARED);
-    os_result result;
+    const int flags = OS_READ | OS_WRITE;
+    struct os_dir *dir = db->files.dir;
+    os_result result = os->open(os, dir, FILE_SHARED, flags, &db->files.shared);
 
-    if (path == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_SHARED, SLOT_NO_OFFSET, NULL);
-    result = os->open(os, path, OS_READ | OS_WRITE, &db->files.shared);
     if (result.status == SLOT_E_NO_FILE)
-        result = os->open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &db->files.shared);
+        result = os->open(os, dir, FILE_SHARED, flags | OS_CREATE_NEW, &db->files.shared);
     if (result.status == SLOT_E_EXISTS) /* another was faster */
-        result = os->open(os, path, OS_READ | OS_WRITE, &db->files.shared);
-    free(path);
+        result = os->open(os, dir, FILE_SHARED, flags, &db->files.shared);
     return os_ok(result) ? SLOT_OK : shared_error(err, result, "the shared file cannot be opened");
 }
 
@@ -239,12 +236,7 @@ slot_status slot__session_reached(slot_db *db, uint64_t *lsn, slot_error *err)
 
     *lsn = 0;
     if (file == NULL) {
-        char *path = slot__db_path(db->path, FILE_SHARED);
-
-        if (path == NULL)
-            return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_SHARED, SLOT_NO_OFFSET, NULL);
-        result = os->open(os, path, OS_READ, &file);
-        free(path);
+        result = os->open(os, db->files.dir, FILE_SHARED, OS_READ, &file);
         if (result.status == SLOT_E_NO_FILE)
             return SLOT_OK;
     }
@@ -322,13 +314,9 @@ slot_status slot__session_last(slot_db *db, bool *last, slot_error *err)
 slot_status slot__session_forget(slot_db *db, slot_error *err)
 {
     static const uint8_t zeros[sizeof(shared_word)];
-    char *path = slot__db_path(db->path, FILE_SHARED);
     struct os_file *file = NULL;
-    os_result result = {SLOT_E_NO_MEMORY, 0};
+    os_result result = db->os->open(db->os, db->files.dir, FILE_SHARED, OS_READ | OS_WRITE, &file);
 
-    if (path != NULL)
-        result = db->os->open(db->os, path, OS_READ | OS_WRITE, &file);
-    free(path);
     if (result.status == SLOT_E_NO_FILE)
         return SLOT_OK;
     if (os_ok(result)) {

@@ -27,7 +27,7 @@ slot_status slot__verify_log(struct verify *verify, slot_error *err)
     while (status == SLOT_OK && scan.lsn < txn->seen.lsn)
         status = slot__scan_next(&scan, &frame, err);
     if (status == SLOT_NOT_FOUND || (status == SLOT_OK && scan.chain != txn->seen.chain)) {
-        slot__verify_found_in(verify, DIR_LOG, SLOT_NO_OFFSET, txn->seen.lsn - scan.lsn,
+        slot__verify_found_in(verify, LOG_DIR, SLOT_NO_OFFSET, txn->seen.lsn - scan.lsn,
                               "the log is damaged before its published end");
         status = SLOT_OK;
     }

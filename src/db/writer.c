@@ -201,28 +201,24 @@ static slot_status take_over(slot_db *db, slot_error *err)
 /* Before the first transaction after a clean close: say in meta that there may be a log. */
 static slot_status mark_open(slot_db *db, slot_error *err)
 {
-    char *log;
-    os_result result = {SLOT_E_NO_MEMORY, 0};
+    os_result result;
     slot_status status = SLOT_OK;
 
     if (shared_marked(&db->shared) != 0)
         return SLOT_OK;
-    log = slot__db_path(db->path, DIR_LOG);
-    if (log != NULL)
-        result = db->os->make_dir(db->os, log);
+    result = db->os->make_dir(db->os, db->files.dir, LOG_DIR);
     /* Also when it was there: whoever made it may have died before its name was durable. */
     if (os_ok(result) || result.status == SLOT_E_EXISTS)
-        result = db->os->sync_dir(db->os, db->path);
+        result = db->os->sync_dir(db->os, db->files.dir);
     /* Segments of an earlier life, whose removal a power cut has undone. */
     if (os_ok(result))
-        status = slot__log_keep_one(&db->log, false, err);
+        status = slot__db_keep_log(db, false, err);
     if (os_ok(result) && status == SLOT_OK) /* they never stand beside those of this life */
-        result = db->os->sync_dir(db->os, log);
-    free(log);
+        result = slot__log_sync_names(&db->log);
     if (status != SLOT_OK)
         return status;
     if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, DIR_LOG, SLOT_NO_OFFSET,
+        return slot__error_os(err, result.status, result.code, LOG_DIR, SLOT_NO_OFFSET,
                               "the directory of the log cannot be made");
     status = slot__checkpoint_mark(db, err);
     return status;

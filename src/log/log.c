@@ -31,15 +31,17 @@ const char *slot__log_name(uint32_t i)
 /* What is behind the number in a file's name. */
 static const char FRAMES[] = "", INDEX[] = ".index", UNFINISHED[] = ".new";
 
-/* "directory/07" and a suffix, in fresh memory. */
-static char *segment_path(const char *directory, uint32_t i, const char *suffix)
-{
-    size_t n = strlen(directory) + sizeof "/63.index";
-    char *path = malloc(n);
+struct segment_name {
+    char text[sizeof "63.index"];
+};
 
-    if (path != NULL)
-        snprintf(path, n, "%s/%02u%s", directory, i, suffix);
-    return path;
+/* "07" and a suffix. */
+static struct segment_name segment_name(uint32_t i, const char *suffix)
+{
+    struct segment_name name;
+
+    snprintf(name.text, sizeof name.text, "%02u%s", i % LOG_SEGMENTS, suffix);
+    return name;
 }
 
 uint64_t slot__log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes)
@@ -101,9 +103,8 @@ static uint64_t first_bytes(const struct log *log)
 
 /* ---- init and release ---- */
 
-slot_status slot__log_init(struct log *log, const struct os *os, struct shared_map *shared,
-                           struct view_cache *cache, const char *directory, uint64_t segment_bytes,
-                           slot_error *err)
+void slot__log_init(struct log *log, const struct os *os, struct shared_map *shared,
+                    struct view_cache *cache, struct os_dir *database, uint64_t segment_bytes)
 {
     log->os = os;
     log->shared = shared;
@@ -117,12 +118,8 @@ slot_status slot__log_init(struct log *log, const struct os *os, struct shared_m
     log->index_words = words_for(log);
     log->index_first = INDEX_FIRST;
     log->first_bytes = FIRST_BYTES;
-    log->directory = malloc(strlen(directory) + 1);
-    if (log->directory == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
-    memcpy(log->directory, directory, strlen(directory) + 1);
+    log->database = database;
     slot__os_mutex_init(&log->mutex);
-    return SLOT_OK;
 }
 
 static void close_segment(struct log *log, uint32_t i)
@@ -151,12 +148,13 @@ void slot__log_close_segments(struct log *log)
 
 void slot__log_release(struct log *log)
 {
-    if (log->directory == NULL)
+    if (log->database == NULL)
         return;
     slot__log_close_segments(log);
+    if (log->dir != NULL)
+        log->os->close_dir(log->os, log->dir);
     slot__os_mutex_release(&log->mutex);
-    free(log->directory);
-    log->directory = NULL;
+    log->database = log->dir = NULL;
 }
 
 /* ---- opening ---- */
@@ -167,16 +165,35 @@ static slot_status file_error(slot_error *err, os_result result, uint32_t i, con
                           what);
 }
 
+/* The directory of the log, from the first time that somebody needs it. The mutex is ours. */
+static slot_status enter_locked(struct log *log, slot_error *err)
+{
+    os_result result = os_success();
+
+    if (log->dir == NULL)
+        result = log->os->open_dir(log->os, log->database, LOG_DIR, &log->dir);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, LOG_DIR, SLOT_NO_OFFSET,
+                              "the directory of the log cannot be opened");
+    return SLOT_OK;
+}
+
+static slot_status enter(struct log *log, slot_error *err)
+{
+    slot_status status;
+
+    slot__os_mutex_lock(&log->mutex);
+    status = enter_locked(log, err);
+    slot__os_mutex_unlock(&log->mutex);
+    return status;
+}
+
 static slot_status open_file(struct log *log, uint32_t i, const char *suffix, int flags,
                              struct os_file **file, slot_error *err)
 {
-    char *path = segment_path(log->directory, i, suffix);
-    os_result result;
+    struct segment_name name = segment_name(i, suffix);
+    os_result result = log->os->open(log->os, log->dir, name.text, flags, file);
 
-    if (path == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, slot__log_name(i), SLOT_NO_OFFSET, NULL);
-    result = log->os->open(log->os, path, flags, file);
-    free(path);
     if (!os_ok(result))
         return file_error(err, result, i,
                           suffix == INDEX ? "the index of the segment cannot be opened"
@@ -245,8 +262,10 @@ static void note_flushes(struct log *log, uint32_t i)
 
 static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
 {
-    slot_status status = open_file(log, i, FRAMES, OS_READ | OS_WRITE, &log->files[i], err);
+    slot_status status = enter_locked(log, err);
 
+    if (status == SLOT_OK)
+        status = open_file(log, i, FRAMES, OS_READ | OS_WRITE, &log->files[i], err);
     if (status == SLOT_OK && !log->recovering)
         status = open_file(log, i, INDEX, OS_READ | OS_WRITE, &log->index_files[i], err);
     if (status == SLOT_OK)
@@ -420,12 +439,13 @@ static bool is_segment_size(uint64_t n)
 
 /* The header of a segment file that may be anything; *size gets its length, 0: there is no file.
  * SLOT_E_TRUNCATED: not even a header fits. */
-static os_result probe_file(const struct os *os, const char *path, bool *valid,
+static os_result probe_file(const struct os *os, struct os_dir *dir, uint32_t i, bool *valid,
                             struct segment_header *header, uint64_t *size)
 {
     uint8_t bytes[SEGMENT_HEADER_BYTES];
+    struct segment_name name = segment_name(i, FRAMES);
     struct os_file *file = NULL;
-    os_result result = os->open(os, path, OS_READ, &file);
+    os_result result = os->open(os, dir, name.text, OS_READ, &file);
 
     *valid = false;
     *size = 0;
@@ -458,42 +478,50 @@ static bool note_name(void *context, const char *name)
     return true;
 }
 
-static slot_status list_segments(const struct os *os, const char *directory,
+/* Open the directory of a log and list its segments. Without a directory there are none, and *dir
+ * stays NULL. */
+static slot_status list_segments(const struct os *os, struct os_dir *database, struct os_dir **dir,
                                  struct present *present, slot_error *err)
 {
-    os_result result;
+    os_result result = os->open_dir(os, database, LOG_DIR, dir);
 
     memset(present, 0, sizeof *present);
-    result = os->list(os, directory, note_name, present);
-    if (!os_ok(result) && result.status != SLOT_E_NO_FILE)
-        return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
-                              "the directory of the log cannot be read");
-    return SLOT_OK;
+    if (result.status == SLOT_E_NO_FILE)
+        return SLOT_OK;
+    if (os_ok(result)) {
+        result = os->list(os, *dir, note_name, present);
+        if (os_ok(result))
+            return SLOT_OK;
+        os->close_dir(os, *dir);
+        *dir = NULL;
+    }
+    return slot__error_os(err, result.status, result.code, LOG_DIR, SLOT_NO_OFFSET,
+                          "the directory of the log cannot be read");
 }
 
-slot_status slot__log_census(const struct os *os, const char *directory, const uint8_t *file_id,
+slot_status slot__log_census(const struct os *os, struct os_dir *database, const uint8_t *file_id,
                              struct log_census *census, slot_error *err)
 {
+    struct os_dir *dir = NULL;
     struct present present;
-    slot_status status = list_segments(os, directory, &present, err);
+    slot_status status = list_segments(os, database, &dir, &present, err);
 
     memset(census, 0, sizeof *census);
     for (uint32_t i = 0; i < LOG_SEGMENTS && status == SLOT_OK; i++) {
         struct log_found *found = &census->file[i];
-        char *path = present.there[i] ? segment_path(directory, i, FRAMES) : NULL;
-        os_result result = {SLOT_E_NO_MEMORY, 0};
+        os_result result;
 
         if (!present.there[i])
             continue;
-        if (path != NULL)
-            result = probe_file(os, path, &found->ours, &found->header, &found->size);
-        free(path);
+        result = probe_file(os, dir, i, &found->ours, &found->header, &found->size);
         if (!os_ok(result) && result.status != SLOT_E_TRUNCATED)
             status = file_error(err, result, i, "the segment cannot be read");
         found->there = result.status == SLOT_E_TRUNCATED || found->size > 0;
         found->ours = found->ours &&
                       memcmp(found->header.file_id, file_id, sizeof found->header.file_id) == 0;
     }
+    if (dir != NULL)
+        os->close_dir(os, dir);
     return status;
 }
 
@@ -542,21 +570,20 @@ bool slot__log_begins_behind(const struct log_census *census, uint64_t lsn)
     return false;
 }
 
-slot_status slot__log_settle(const struct os *os, const char *directory, slot_error *err)
+slot_status slot__log_settle(const struct os *os, struct os_dir *database, slot_error *err)
 {
+    struct os_dir *dir = NULL;
     struct present present;
-    slot_status status = list_segments(os, directory, &present, err);
+    slot_status status = list_segments(os, database, &dir, &present, err);
 
     for (uint32_t i = 0; i < LOG_SEGMENTS && status == SLOT_OK; i++) {
-        char *path = present.there[i] ? segment_path(directory, i, FRAMES) : NULL;
+        struct segment_name name = segment_name(i, FRAMES);
         struct os_file *file = NULL;
-        os_result result = {SLOT_E_NO_MEMORY, 0};
+        os_result result;
 
         if (!present.there[i])
             continue;
-        if (path != NULL)
-            result = os->open(os, path, OS_READ | OS_WRITE, &file);
-        free(path);
+        result = os->open(os, dir, name.text, OS_READ | OS_WRITE, &file);
         if (result.status == SLOT_E_NO_FILE)
             continue;
         if (os_ok(result))
@@ -569,6 +596,8 @@ slot_status slot__log_settle(const struct os *os, const char *directory, slot_er
             status =
                 file_error(err, result, i, "the segment cannot be made durable before recovery");
     }
+    if (dir != NULL)
+        os->close_dir(os, dir);
     return status;
 }
 
@@ -576,7 +605,7 @@ slot_status slot__log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain,
 {
     struct log_census census;
     uint64_t next = *lsn, seed = 0;
-    slot_status status = slot__log_census(log->os, log->directory, log->file_id, &census, err);
+    slot_status status = slot__log_census(log->os, log->database, log->file_id, &census, err);
     os_result result;
 
     if (status != SLOT_OK)
@@ -594,31 +623,32 @@ slot_status slot__log_next_life(struct log *log, uint64_t *lsn, uint64_t *chain,
     return SLOT_OK;
 }
 
-static void remove_one(const struct os *os, const char *directory, uint32_t i, const char *suffix,
+static void remove_one(const struct os *os, struct os_dir *dir, uint32_t i, const char *suffix,
                        os_result *first)
 {
-    char *path = segment_path(directory, i, suffix);
-    os_result result = {SLOT_E_NO_MEMORY, 0};
+    struct segment_name name = segment_name(i, suffix);
+    os_result result = os->remove_file(os, dir, name.text);
 
-    if (path != NULL)
-        result = os->remove_file(os, path);
-    free(path);
     if (os_ok(*first) && result.status != SLOT_E_NO_FILE)
         *first = result;
+}
+
+/* All that a segment consists of. The first failure is returned; all is tried. */
+static void remove_segment(const struct os *os, struct os_dir *dir, uint32_t i, os_result *first)
+{
+    remove_one(os, dir, i, FRAMES, first);
+    remove_one(os, dir, i, UNFINISHED, first);
+    remove_one(os, dir, i, INDEX, first);
 }
 
 /* Frames get their name when all of their space is there: a file of that name that is shorter was
  * cut by somebody. */
 static slot_status finish_file(struct log *log, uint32_t i, slot_error *err)
 {
-    char *from = segment_path(log->directory, i, UNFINISHED);
-    char *to = segment_path(log->directory, i, FRAMES);
-    os_result result = {SLOT_E_NO_MEMORY, 0};
+    struct segment_name from = segment_name(i, UNFINISHED);
+    struct segment_name to = segment_name(i, FRAMES);
+    os_result result = log->os->rename_new(log->os, log->dir, from.text, to.text);
 
-    if (from != NULL && to != NULL)
-        result = log->os->rename_new(log->os, from, to);
-    free(from);
-    free(to);
     return os_ok(result) ? SLOT_OK
                          : file_error(err, result, i, "a new segment cannot be given its name");
 }
@@ -627,12 +657,12 @@ slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *er
 {
     const struct os *os = log->os;
     os_result ignored = os_success();
-    slot_status status;
+    slot_status status = enter(log, err);
 
+    if (status != SLOT_OK)
+        return status;
     /* What one has left who died making it. Nobody has it open: that takes both files. */
-    remove_one(os, log->directory, i, FRAMES, &ignored);
-    remove_one(os, log->directory, i, UNFINISHED, &ignored);
-    remove_one(os, log->directory, i, INDEX, &ignored);
+    remove_segment(os, log->dir, i, &ignored);
     status = make_file(log, i, INDEX, (uint64_t)log->index_words * sizeof(shared_word),
                        slot__index_words_for(log, first_bytes(log)) * sizeof(shared_word), err);
     if (status == SLOT_OK)
@@ -647,9 +677,7 @@ slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *er
     }
     if (status != SLOT_OK) {
         close_segment(log, i);
-        remove_one(os, log->directory, i, FRAMES, &ignored);
-        remove_one(os, log->directory, i, UNFINISHED, &ignored);
-        remove_one(os, log->directory, i, INDEX, &ignored);
+        remove_segment(os, log->dir, i, &ignored);
     }
     return status;
 }
@@ -660,7 +688,7 @@ slot_status slot__log_name_segment(struct log *log, uint32_t i, slot_error *err)
 
     if (log->named[i])
         return SLOT_OK;
-    result = log->os->sync_dir(log->os, log->directory);
+    result = log->os->sync_dir(log->os, log->dir);
     if (!os_ok(result))
         return file_error(err, result, i, "the name of a segment cannot be made durable");
     log->named[i] = true;
@@ -689,44 +717,74 @@ static bool note_any_name(void *context, const char *name)
     return true;
 }
 
-static slot_status list_names(const struct os *os, const char *directory, struct names *there,
+static slot_status list_names(const struct os *os, struct os_dir *dir, struct names *there,
                               slot_error *err)
 {
     os_result result;
 
     memset(there, 0, sizeof *there);
-    result = os->list(os, directory, note_any_name, there);
-    if (!os_ok(result) && result.status != SLOT_E_NO_FILE)
-        return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+    result = os->list(os, dir, note_any_name, there);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, LOG_DIR, SLOT_NO_OFFSET,
                               "the segments of the log cannot be found");
     return SLOT_OK;
 }
 
-static slot_status remove_names(const struct os *os, const char *directory,
-                                const struct names *there, slot_error *err)
+static slot_status remove_names(const struct os *os, struct os_dir *dir, const struct names *there,
+                                slot_error *err)
 {
     os_result result = os_success();
 
     for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
         if ((there->frames >> i & 1) != 0)
-            remove_one(os, directory, i, FRAMES, &result);
+            remove_one(os, dir, i, FRAMES, &result);
         if ((there->unfinished >> i & 1) != 0)
-            remove_one(os, directory, i, UNFINISHED, &result);
+            remove_one(os, dir, i, UNFINISHED, &result);
         if ((there->index >> i & 1) != 0)
-            remove_one(os, directory, i, INDEX, &result);
+            remove_one(os, dir, i, INDEX, &result);
     }
     if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, "log", SLOT_NO_OFFSET,
+        return slot__error_os(err, result.status, result.code, LOG_DIR, SLOT_NO_OFFSET,
                               "segments of the log cannot be removed");
     return SLOT_OK;
 }
 
-slot_status slot__log_remove_segments(const struct os *os, const char *directory, slot_error *err)
+bool slot__log_is_empty(const struct os *os, struct os_dir *database)
 {
+    struct os_dir *dir = NULL;
     struct names there;
-    slot_status status = list_names(os, directory, &there, err);
+    os_result result = os->open_dir(os, database, LOG_DIR, &dir);
+    slot_status status;
 
-    return status == SLOT_OK ? remove_names(os, directory, &there, err) : status;
+    if (!os_ok(result))
+        return result.status == SLOT_E_NO_FILE;
+    status = list_names(os, dir, &there, NULL);
+    os->close_dir(os, dir);
+    return status == SLOT_OK && (there.frames | there.index | there.unfinished) == 0;
+}
+
+os_result slot__log_sync_names(const struct log *log)
+{
+    return log->os->sync_dir(log->os, log->dir);
+}
+
+slot_status slot__log_remove_segments(const struct os *os, struct os_dir *database, slot_error *err)
+{
+    struct os_dir *dir = NULL;
+    struct names there;
+    os_result result = os->open_dir(os, database, LOG_DIR, &dir);
+    slot_status status;
+
+    if (result.status == SLOT_E_NO_FILE)
+        return SLOT_OK;
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, LOG_DIR, SLOT_NO_OFFSET,
+                              "the directory of the log cannot be opened");
+    status = list_names(os, dir, &there, err);
+    if (status == SLOT_OK)
+        status = remove_names(os, dir, &there, err);
+    os->close_dir(os, dir);
+    return status;
 }
 
 /* A file of n bytes with space for the first `first`, and when it is cut, for no others. */
@@ -786,9 +844,16 @@ static bool keep_segment(struct log *log, uint32_t i, bool cut)
 slot_status slot__log_keep_one(struct log *log, bool cut, slot_error *err)
 {
     struct names there;
-    slot_status status = list_names(log->os, log->directory, &there, err);
+    slot_error no_dir;
+    slot_status status = enter(log, &no_dir);
     bool kept = false;
 
+    if (status == SLOT_E_NO_FILE) /* then there is nothing to keep, and nothing to remove */
+        return SLOT_OK;
+    if (status != SLOT_OK && err != NULL)
+        *err = no_dir;
+    if (status == SLOT_OK)
+        status = list_names(log->os, log->dir, &there, err);
     if (status != SLOT_OK)
         return status;
     for (uint32_t i = 0; i < LOG_SEGMENTS && !kept; i++) {
@@ -800,7 +865,7 @@ slot_status slot__log_keep_one(struct log *log, bool cut, slot_error *err)
             there.index &= ~bit;
         }
     }
-    return remove_names(log->os, log->directory, &there, err);
+    return remove_names(log->os, log->dir, &there, err);
 }
 
 /* ---- which segments hold what ---- */

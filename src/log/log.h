@@ -32,6 +32,7 @@
 #include "view/cache.h"
 #include "view/pins.h"
 
+#define LOG_DIR               "log" /* in the directory of the database */
 #define LOG_SEGMENTS          SHARED_SEGMENTS
 #define LOG_SEGMENT_BYTES_MIN SEGMENT_BYTES_MIN
 #define LOG_SEGMENT_BYTES_MAX SEGMENT_BYTES_MAX
@@ -41,7 +42,9 @@ struct log {
     const struct os *os;
     struct shared_map *shared;
     struct view_cache *cache;
-    char *directory; /* of the segments */
+    struct os_dir *database; /* the directory of the database, which outlives the log; NULL: not
+                                initialised */
+    struct os_dir *dir;      /* of the segments; NULL until somebody needs one */
     uint8_t file_id[FRAME_FILE_ID_BYTES];
     uint32_t record_size;
     uint32_t block_bytes; /* of records; those of `deleted` have BITMAP_BLOCK_BYTES */
@@ -87,10 +90,9 @@ struct log_live {
 /* The segment size for a log of at most that many bytes: a power of two. */
 uint64_t slot__log_segment_bytes(uint64_t limit_bytes, uint32_t block_bytes);
 
-/* `shared` is mapped and has segment_bytes; strings are copied. SLOT_E_NO_MEMORY. */
-slot_status slot__log_init(struct log *log, const struct os *os, struct shared_map *shared,
-                           struct view_cache *cache, const char *directory, uint64_t segment_bytes,
-                           slot_error *err);
+/* `shared` is mapped and has segment_bytes. */
+void slot__log_init(struct log *log, const struct os *os, struct shared_map *shared,
+                    struct view_cache *cache, struct os_dir *database, uint64_t segment_bytes);
 
 /* Close what is open. No view of the log is pinned any more, but those of indexes. */
 void slot__log_release(struct log *log);
@@ -142,7 +144,7 @@ struct log_found {
 struct log_census {
     struct log_found file[LOG_SEGMENTS];
 };
-slot_status slot__log_census(const struct os *os, const char *directory, const uint8_t *file_id,
+slot_status slot__log_census(const struct os *os, struct os_dir *database, const uint8_t *file_id,
                              struct log_census *census, slot_error *err);
 
 /*
@@ -158,7 +160,7 @@ slot_status slot__log_choose_size(const struct log_census *census, uint64_t lsn,
 bool slot__log_begins_behind(const struct log_census *census, uint64_t lsn);
 
 /* Sync all segments, and forget what is cached of them: what is read from now on is on the disk. */
-slot_status slot__log_settle(const struct os *os, const char *directory, slot_error *err);
+slot_status slot__log_settle(const struct os *os, struct os_dir *database, slot_error *err);
 
 /*
  * Where the log of a next life begins: behind every position that segments on disk can hold, with a
@@ -179,8 +181,15 @@ slot_status slot__log_name_segment(struct log *log, uint32_t i, slot_error *err)
  */
 slot_status slot__log_keep_one(struct log *log, bool cut, slot_error *err);
 
+/* Whether the database has no file of a log, for sure. */
+bool slot__log_is_empty(const struct os *os, struct os_dir *database);
+
+/* Make the names of segments durable, or that they have gone. The directory is open. */
+os_result slot__log_sync_names(const struct log *log);
+
 /* Remove all segment files. None is open. */
-slot_status slot__log_remove_segments(const struct os *os, const char *directory, slot_error *err);
+slot_status slot__log_remove_segments(const struct os *os, struct os_dir *database,
+                                      slot_error *err);
 
 /* The segments between c and s, from the words in `shared`. */
 void slot__log_live(const struct log *log, uint64_t c, uint64_t s, struct log_live *live);

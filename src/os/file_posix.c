@@ -44,6 +44,9 @@ os_result slot__os_posix_result(int code)
     case ENOMEM:
         result.status = SLOT_E_NO_MEMORY;
         break;
+    case ENAMETOOLONG:
+        result.status = SLOT_E_ARG;
+        break;
     case EISDIR:
     case ELOOP:
     case EOPNOTSUPP:
@@ -55,11 +58,12 @@ os_result slot__os_posix_result(int code)
     return result;
 }
 
-static os_result open_regular(const char *path, int how, int *fd, struct stat *st)
+static os_result open_regular(struct os_dir *dir, const char *name, int how, int *fd,
+                              struct stat *st)
 {
     os_result result = os_success();
 
-    *fd = open(path, how, 0666);
+    *fd = openat(dir->fd, name, how, 0666);
     if (*fd < 0)
         return slot__os_posix_result(errno);
     if (fstat(*fd, st) != 0)
@@ -72,15 +76,15 @@ static os_result open_regular(const char *path, int how, int *fd, struct stat *s
 }
 
 /* Open the file of `file->fd`, which is `opened`, once more for its locks. */
-static os_result open_for_locks(const char *path, int how, const struct stat *opened,
-                                struct os_file *file)
+static os_result open_for_locks(struct os_dir *dir, const char *name, int how,
+                                const struct stat *opened, struct os_file *file)
 {
     struct stat st;
-    os_result result = open_regular(path, how & ~(O_CREAT | O_EXCL), &file->lock_fd, &st);
+    os_result result = open_regular(dir, name, how & ~(O_CREAT | O_EXCL), &file->lock_fd, &st);
 
     if (!os_ok(result)) {
         if ((how & O_CREAT) != 0)
-            (void)unlink(path);
+            (void)unlinkat(dir->fd, name, 0);
     } else if (st.st_dev != opened->st_dev || st.st_ino != opened->st_ino) {
         /* The name has come to mean another file: the one that was opened is no longer there. */
         close(file->lock_fd);
@@ -91,7 +95,7 @@ static os_result open_for_locks(const char *path, int how, const struct stat *op
     return result;
 }
 
-os_result slot__os_file_open(const struct os *os, const char *path, int flags,
+os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                              struct os_file **file)
 {
     struct os_file *opened = malloc(sizeof *opened);
@@ -111,10 +115,10 @@ os_result slot__os_file_open(const struct os *os, const char *path, int flags,
         how |= O_CREAT | O_EXCL;
     if (locks)
         slot__os_fork_block();
-    result = open_regular(path, how, &opened->fd, &st);
+    result = open_regular(dir, name, how, &opened->fd, &st);
     opened->lock_fd = opened->fd;
     if (os_ok(result) && locks) {
-        result = open_for_locks(path, how, &st, opened);
+        result = open_for_locks(dir, name, how, &st, opened);
         if (!os_ok(result))
             close(opened->fd);
     }

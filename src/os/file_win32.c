@@ -14,9 +14,6 @@
 /* One call never moves more than the smallest limit of all systems. */
 #define IO_BYTES_MAX ((size_t)1 << 30)
 
-/* From this length on, with room for a name of the old 8.3 form, a path needs the prefix. */
-#define PATH_CHARS_SHORT 247
-
 os_result slot__os_win32_result(DWORD code)
 {
     os_result result = {SLOT_E_IO, (int)code};
@@ -65,6 +62,9 @@ os_result slot__os_win32_result(DWORD code)
     case ERROR_INVALID_FUNCTION:
         result.status = SLOT_E_UNSUPPORTED;
         break;
+    case ERROR_FILENAME_EXCED_RANGE:
+        result.status = SLOT_E_ARG;
+        break;
     default:
         break;
     }
@@ -88,58 +88,6 @@ OVERLAPPED slot__os_win32_at(uint64_t offset)
     return at;
 }
 
-static wchar_t *wide_alloc(size_t chars)
-{
-    wchar_t *wide = malloc(chars * sizeof *wide);
-
-    if (wide == NULL)
-        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
-    return wide;
-}
-
-/* The absolute form of `path` with \\?\ before it, or \\?\UNC\ for \\server\share. */
-static wchar_t *with_prefix(const wchar_t *path)
-{
-    static const wchar_t local[] = L"\\\\?\\";
-    static const wchar_t remote[] = L"\\\\?\\UNC\\";
-    const size_t room = sizeof remote / sizeof remote[0];
-    DWORD chars = GetFullPathNameW(path, 0, NULL, NULL); /* counts the NUL */
-    wchar_t *full = chars == 0 ? NULL : wide_alloc(room + chars);
-    bool unc;
-    size_t skip, before;
-
-    if (full == NULL)
-        return NULL;
-    chars = GetFullPathNameW(path, chars, full + room, NULL);
-    if (chars == 0) {
-        free(full);
-        return NULL;
-    }
-    unc = wcsncmp(full + room, L"\\\\", 2) == 0;
-    skip = unc ? room + 2 : room;
-    before = unc ? wcslen(remote) : wcslen(local);
-    memmove(full + before, full + skip, (wcslen(full + skip) + 1) * sizeof *full);
-    memcpy(full, unc ? remote : local, before * sizeof *full);
-    return full;
-}
-
-wchar_t *slot__os_win32_path(const char *path)
-{
-    int chars = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
-    wchar_t *wide = chars <= 0 ? NULL : wide_alloc((size_t)chars);
-    wchar_t *prefixed;
-
-    if (wide == NULL)
-        return NULL;
-    (void)MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, chars);
-    if (chars <= PATH_CHARS_SHORT || wcsncmp(wide, L"\\\\?\\", 4) == 0 ||
-        wcsncmp(wide, L"\\\\.\\", 4) == 0)
-        return wide;
-    prefixed = with_prefix(wide);
-    free(wide);
-    return prefixed;
-}
-
 /* Only regular files: no directory, device or pipe, and nothing that leads elsewhere. */
 static os_result check_regular(HANDLE handle)
 {
@@ -155,14 +103,14 @@ static os_result check_regular(HANDLE handle)
     return os_success();
 }
 
-os_result slot__os_file_open(const struct os *os, const char *path, int flags,
+os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                              struct os_file **file)
 {
     const DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
     DWORD access = (flags & OS_WRITE) != 0 ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ;
     DWORD how = (flags & OS_CREATE_NEW) != 0 ? CREATE_NEW : OPEN_EXISTING;
     struct os_file *opened = malloc(sizeof *opened);
-    wchar_t *wide = slot__os_win32_path(path);
+    wchar_t *wide = slot__os_win32_in(dir, name);
     os_result result = os_success();
 
     (void)os;

@@ -37,6 +37,7 @@ typedef struct os_result {
 } os_result;
 
 struct os_file; /* an open file; made by open, gone after close */
+struct os_dir;  /* an open directory; made by open_dir, gone after close_dir */
 
 /* Flags of open. */
 enum {
@@ -79,13 +80,14 @@ struct os {
     /* ---- file ------------------------------------------------------------------------------ */
 
     /*
-     * Open or create a regular file. Never follows a symbolic link in the last part of the path,
-     * is never inherited by a child process, shares with all other openers. A new file is readable
-     * and writable as the user's defaults say.
+     * Open or create the regular file `name` of a directory. Never follows a symbolic link, is
+     * never inherited by a program that this one starts, shares with all other openers. A new file
+     * is readable and writable as the user's defaults say.
      * SLOT_E_NO_FILE, SLOT_E_EXISTS, SLOT_E_PERMISSION, SLOT_E_UNSUPPORTED (not a regular file),
      * SLOT_E_IO. A new name is durable after sync of the file and sync_dir of its directory.
      */
-    os_result (*open)(const struct os *os, const char *path, int flags, struct os_file **file);
+    os_result (*open)(const struct os *os, struct os_dir *dir, const char *name, int flags,
+                      struct os_file **file);
 
     /* Close; also lets go of all locks of this file. Cannot fail: what matters was synced. */
     void (*close)(const struct os *os, struct os_file *file);
@@ -207,29 +209,53 @@ struct os {
 
     /* ---- dir ------------------------------------------------------------------------------- */
 
-    /* SLOT_E_EXISTS, SLOT_E_NO_FILE (no parent), SLOT_E_PERMISSION, SLOT_E_NO_SPACE. */
-    os_result (*make_dir)(const struct os *os, const char *path);
-
-    /* Remove an empty directory. SLOT_E_EXISTS when it is not empty. */
-    os_result (*remove_dir)(const struct os *os, const char *path);
-
-    /* Remove a file. SLOT_E_NO_FILE. */
-    os_result (*remove_file)(const struct os *os, const char *path);
+    /*
+     * Open a directory. Without a parent `path` is what the user has given: it is looked up here
+     * and never again, links are followed. With a parent it is one name in it, and no link. All
+     * other functions take such a directory and one name (no separator, not . or ..), so that what
+     * they do never depends on the working directory, nor on who has renamed or replaced what
+     * since: either the name means what it meant, or the call fails. (POSIX: the directory stays
+     * the same one. Windows: nobody can rename it while it is open.)
+     * SLOT_E_NO_FILE; SLOT_E_UNSUPPORTED: there is something, and it is not a directory;
+     * SLOT_E_ARG: a name is too long; SLOT_E_PERMISSION; SLOT_E_IO.
+     */
+    os_result (*open_dir)(const struct os *os, struct os_dir *parent, const char *path,
+                          struct os_dir **dir);
 
     /*
-     * Rename a file or directory within one directory. SLOT_E_EXISTS when `to` exists, whatever it
-     * is. Atomic; durable after sync_dir of the directory that holds both.
+     * Take a path of the user apart: the directory that holds what it names, for open_dir, and the
+     * name there. Separators at its end do not count. Both are memory that the caller frees.
+     * SLOT_E_NO_MEMORY; SLOT_E_ARG when the last part is no name of its own: nothing, . or .., a
+     * root.
      */
-    os_result (*rename_new)(const struct os *os, const char *from, const char *to);
+    os_result (*split_path)(const struct os *os, const char *path, char **parent, char **name);
+
+    void (*close_dir)(const struct os *os, struct os_dir *dir);
+
+    /* SLOT_E_EXISTS, SLOT_E_NO_FILE (`dir` was removed), SLOT_E_PERMISSION, SLOT_E_NO_SPACE. */
+    os_result (*make_dir)(const struct os *os, struct os_dir *dir, const char *name);
+
+    /* Remove an empty directory, which nobody has open. SLOT_E_EXISTS when it is not empty. */
+    os_result (*remove_dir)(const struct os *os, struct os_dir *dir, const char *name);
+
+    /* Remove a file. SLOT_E_NO_FILE. */
+    os_result (*remove_file)(const struct os *os, struct os_dir *dir, const char *name);
+
+    /*
+     * Rename a file, or a directory that nobody has open, within its directory. SLOT_E_EXISTS when
+     * `to` exists, whatever it is. Atomic; durable after sync_dir.
+     */
+    os_result (*rename_new)(const struct os *os, struct os_dir *dir, const char *from,
+                            const char *to);
 
     /* Make the names in a directory durable. */
-    os_result (*sync_dir)(const struct os *os, const char *path);
+    os_result (*sync_dir)(const struct os *os, struct os_dir *dir);
 
-    /* Call `fn` for every name in a directory. SLOT_E_NO_FILE. */
-    os_result (*list)(const struct os *os, const char *path, os_name_fn fn, void *context);
+    /* Call `fn` for every name in a directory. */
+    os_result (*list)(const struct os *os, struct os_dir *dir, os_name_fn fn, void *context);
 
-    /* What is at `path` now; follows symbolic links. */
-    os_kind (*kind)(const struct os *os, const char *path);
+    /* What `name` is now; a link is OS_KIND_OTHER. */
+    os_result (*kind)(const struct os *os, struct os_dir *dir, const char *name, os_kind *kind);
 
     /* ---- guard ----------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * Private to the POSIX twins: the open file, and errno as an os_result.
+ * Private to the POSIX twins: open files and directories, and errno as an os_result.
  */
 #ifndef SLOT_OS_POSIX_H
 #define SLOT_OS_POSIX_H
@@ -17,6 +17,11 @@ struct os_file {
     int fd;                          /* -1 in a child that had to let go of it */
     int lock_fd;                     /* with OS_LOCKS another one, else fd */
     struct os_file *previous, *next; /* with OS_LOCKS, in the list of fork_posix.c */
+};
+
+struct os_dir {
+    int fd;
+    bool closed_to_us; /* its names cannot be listed, only used */
 };
 
 /* What errno value `code` means for the caller. */

@@ -8,7 +8,7 @@
 #include "os/os.h"
 
 /* file_posix.c, file_win32.c */
-os_result slot__os_file_open(const struct os *os, const char *path, int flags,
+os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                              struct os_file **file);
 void slot__os_file_close(const struct os *os, struct os_file *file);
 os_result slot__os_file_size(const struct os *os, struct os_file *file, uint64_t *size);
@@ -45,13 +45,20 @@ os_result slot__os_lock_held(const struct os *os, struct os_file *file, uint64_t
 os_result slot__os_lock_downgrade(const struct os *os, struct os_file *file, uint64_t byte);
 
 /* dir_posix.c, dir_win32.c */
-os_result slot__os_dir_make(const struct os *os, const char *path);
-os_result slot__os_dir_remove(const struct os *os, const char *path);
-os_result slot__os_dir_remove_file(const struct os *os, const char *path);
-os_result slot__os_dir_rename_new(const struct os *os, const char *from, const char *to);
-os_result slot__os_dir_sync(const struct os *os, const char *path);
-os_result slot__os_dir_list(const struct os *os, const char *path, os_name_fn fn, void *context);
-os_kind slot__os_dir_kind(const struct os *os, const char *path);
+os_result slot__os_dir_open(const struct os *os, struct os_dir *parent, const char *path,
+                            struct os_dir **dir);
+os_result slot__os_dir_split_path(const struct os *os, const char *path, char **parent,
+                                  char **name);
+void slot__os_dir_close(const struct os *os, struct os_dir *dir);
+os_result slot__os_dir_make(const struct os *os, struct os_dir *dir, const char *name);
+os_result slot__os_dir_remove(const struct os *os, struct os_dir *dir, const char *name);
+os_result slot__os_dir_remove_file(const struct os *os, struct os_dir *dir, const char *name);
+os_result slot__os_dir_rename_new(const struct os *os, struct os_dir *dir, const char *from,
+                                  const char *to);
+os_result slot__os_dir_sync(const struct os *os, struct os_dir *dir);
+os_result slot__os_dir_list(const struct os *os, struct os_dir *dir, os_name_fn fn, void *context);
+os_result slot__os_dir_kind(const struct os *os, struct os_dir *dir, const char *name,
+                            os_kind *kind);
 
 /* guard_posix.c, guard_win32.c */
 os_result slot__os_guard_load(const struct os *os, void *to, const void *view, size_t n);

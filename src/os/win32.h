@@ -1,5 +1,6 @@
 /*
- * Private to the Windows twins: the open file, GetLastError() as an os_result, paths as UTF-16.
+ * Private to the Windows twins: open files and directories, GetLastError() as an os_result, paths
+ * as UTF-16.
  */
 #ifndef SLOT_OS_WIN32_H
 #define SLOT_OS_WIN32_H
@@ -22,18 +23,25 @@ struct os_file {
     HANDLE handle;
 };
 
+/* While the handle is open, nobody can rename or remove the directory, nor one that it is in. */
+struct os_dir {
+    HANDLE handle;
+    wchar_t *path; /* absolute, with its prefix */
+};
+
 /* What error `code` means for the caller. */
 os_result slot__os_win32_result(DWORD code);
 
 /* The same for GetLastError(); never a success, even where the system forgot to say why. */
 os_result slot__os_win32_last(void);
 
-/*
- * `path` as the wide functions want it; the caller frees it. NULL when it is not UTF-8 or there is
- * no memory; slot__os_win32_last() then says which. Long paths become absolute with the prefix that
- * lifts the limit of 260 characters.
- */
-wchar_t *slot__os_win32_path(const char *path);
+/* UTF-8 as UTF-16 and back, in fresh memory. NULL when it is neither or there is no memory;
+ * slot__os_win32_last() then says which. */
+wchar_t *slot__os_win32_wide(const char *text);
+char *slot__os_win32_narrow(const wchar_t *wide);
+
+/* The path of `name` in an open directory, in fresh memory; NULL as above. */
+wchar_t *slot__os_win32_in(const struct os_dir *dir, const char *name);
 
 /* The OVERLAPPED of a synchronous call at `offset`. */
 OVERLAPPED slot__os_win32_at(uint64_t offset);

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 
 #define N 125
@@ -67,7 +68,7 @@ static void remove_file(struct fixture *f, const char *name)
     char path[5000];
 
     snprintf(path, sizeof path, "%s/%s", f->path, name);
-    assert_true(os_ok(slot__os_native()->remove_file(slot__os_native(), path)));
+    assert_true(os_ok(by_path_remove_file(slot__os_native(), path)));
 }
 
 static void test_damage__records_cut_by_one_byte(void **state)
@@ -527,7 +528,7 @@ static void test_damage__cut_while_open(void **state)
     txn = fixture_begin(f, SLOT_WRITE);
     assert_ok(f, slot_get(txn, 999, record, &f->err));
     snprintf(path, sizeof path, "%s/records", f->path);
-    assert_true(os_ok(os->open(os, path, OS_WRITE, &file)));
+    assert_true(os_ok(by_path_open(os, path, OS_WRITE, &file)));
     is_cut = os_ok(os->resize(os, file, 4096));
     os->close(os, file);
     if (!is_cut) {
@@ -569,7 +570,7 @@ static void test_damage__cut_while_open_with_a_log(void **state)
     txn = fixture_begin(f, SLOT_WRITE);
     assert_ok(f, slot_get(txn, 999, record, &f->err));
     snprintf(path, sizeof path, "%s/records", f->path);
-    assert_true(os_ok(os->open(os, path, OS_WRITE, &file)));
+    assert_true(os_ok(by_path_open(os, path, OS_WRITE, &file)));
     is_cut = os_ok(os->resize(os, file, 4096));
     os->close(os, file);
     if (!is_cut) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 
 #define N       125
@@ -212,7 +213,7 @@ static void test_deleted__its_file(void **state)
     fixture_close(f);
     free(fixture_read_file(f, "deleted", &n));
     assert_int_equal(n, 4096);
-    assert_true(os_ok(os->remove_file(os, path)));
+    assert_true(os_ok(by_path_remove_file(os, path)));
     fixture_open(f);
     txn = fixture_begin(f, SLOT_WRITE);
     delete_by(f, txn, 9);
@@ -221,7 +222,7 @@ static void test_deleted__its_file(void **state)
     free(fixture_read_file(f, "deleted", &n));
     assert_int_equal(n, 4096);
     f->damaged = true;
-    assert_true(os_ok(os->remove_file(os, path)));
+    assert_true(os_ok(by_path_remove_file(os, path)));
     assert_status(f, slot_open(f->path, &f->options, &f->db, &f->err), SLOT_E_CORRUPT);
     assert_string_equal(f->err.file, "deleted");
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 
 #define N       125
@@ -24,7 +25,7 @@ static bool knows_holes(struct fixture *f)
     bool knows;
 
     snprintf(path, sizeof path, "%s/hole", f->dir);
-    assert_true(os_ok(os->open(os, path, OS_WRITE | OS_CREATE_NEW, &file)));
+    assert_true(os_ok(by_path_open(os, path, OS_WRITE | OS_CREATE_NEW, &file)));
     assert_true(os_ok(os->resize(os, file, 1 << 20)));
     knows = os->next_data(os, file, 0) == 1 << 20;
     os->close(os, file);

@@ -8,6 +8,7 @@
 #include "db/handle.h"
 #include "format/meta.h"
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 
 static slot_status open_with(struct fixture *f, slot_access access, uint32_t wait_ms, slot_db **db)
@@ -36,11 +37,11 @@ static void test_open__a_file_or_a_foreign_directory(void **state)
     struct os_file *file = NULL;
     slot_db *db = NULL;
 
-    assert_true(os_ok(os->open(os, f->path, OS_WRITE | OS_CREATE_NEW, &file)));
+    assert_true(os_ok(by_path_open(os, f->path, OS_WRITE | OS_CREATE_NEW, &file)));
     os->close(os, file);
     assert_status(f, slot_open(f->path, NULL, &db, &f->err), SLOT_E_NOT_SLOTFILE);
-    assert_true(os_ok(os->remove_file(os, f->path)));
-    assert_true(os_ok(os->make_dir(os, f->path)));
+    assert_true(os_ok(by_path_remove_file(os, f->path)));
+    assert_true(os_ok(by_path_make_dir(os, f->path)));
     assert_status(f, slot_open(f->path, NULL, &db, &f->err), SLOT_E_NOT_SLOTFILE);
     assert_status(f, slot_destroy(f->path, NULL, &f->err), SLOT_E_NOT_SLOTFILE);
     f->damaged = true;
@@ -78,7 +79,7 @@ static void test_open__create_leaves_no_temporary(void **state)
     int names = 0;
 
     fixture_create(f, 10);
-    assert_true(os_ok(os->list(os, f->dir, count_name, &names)));
+    assert_true(os_ok(by_path_list(os, f->dir, count_name, &names)));
     assert_int_equal(names, 1);
 }
 
@@ -199,16 +200,16 @@ static void test_open__destroy(void **state)
     fixture_append(f, 10);
     fixture_close(f);
     snprintf(other, sizeof other, "%s/letter.txt", f->path);
-    assert_true(os_ok(os->open(os, other, OS_WRITE | OS_CREATE_NEW, &file)));
+    assert_true(os_ok(by_path_open(os, other, OS_WRITE | OS_CREATE_NEW, &file)));
     os->close(os, file);
     assert_status(f, slot_destroy(f->path, NULL, &f->err), SLOT_E_EXISTS);
-    assert_int_equal(os->kind(os, other), OS_KIND_FILE);
-    assert_true(os_ok(os->remove_file(os, other)));
-    assert_true(os_ok(os->remove_dir(os, f->path)));
+    assert_int_equal(by_path_kind(os, other), OS_KIND_FILE);
+    assert_true(os_ok(by_path_remove_file(os, other)));
+    assert_true(os_ok(by_path_remove_dir(os, f->path)));
     fixture_create(f, 10);
     fixture_close(f);
     assert_ok(f, slot_destroy(f->path, NULL, &f->err));
-    assert_int_equal(os->kind(os, f->path), OS_KIND_NONE);
+    assert_int_equal(by_path_kind(os, f->path), OS_KIND_NONE);
 }
 
 static void damage_slot(struct fixture *f)
@@ -218,7 +219,7 @@ static void damage_slot(struct fixture *f)
     char meta[5000];
 
     snprintf(meta, sizeof meta, "%s/meta", f->path);
-    assert_true(os_ok(os->open(os, meta, OS_WRITE, &file)));
+    assert_true(os_ok(by_path_open(os, meta, OS_WRITE, &file)));
     assert_true(os_ok(os->write_at(os, file, META_SLOT_BYTES + 100, "?", 1)));
     os->close(os, file);
 }
@@ -250,7 +251,7 @@ static void test_open__destroy_empty(void **state)
     fixture_create(f, 10);
     fixture_close(f);
     assert_ok(f, slot_destroy_empty(f->path, NULL, &f->err));
-    assert_int_equal(slot__os_native()->kind(slot__os_native(), f->path), OS_KIND_NONE);
+    assert_int_equal(by_path_kind(slot__os_native(), f->path), OS_KIND_NONE);
 }
 
 static void test_open__schema_comes_back(void **state)

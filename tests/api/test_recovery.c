@@ -9,6 +9,7 @@
 
 #include "format/frame.h"
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "support/tmpdir.h"
 
@@ -221,7 +222,7 @@ static struct place find_frame(struct fixture *image, bool commit, int nth)
 
             snprintf(at.name, sizeof at.name, "log/%02d", segment);
             snprintf(path, sizeof path, "%s/%s", image->path, at.name);
-            if (slot__os_native()->kind(slot__os_native(), path) != OS_KIND_FILE)
+            if (by_path_kind(slot__os_native(), path) != OS_KIND_FILE)
                 continue;
             bytes = fixture_read_file(image, at.name, &n);
             for (at.offset = SEGMENT_HEADER_BYTES; at.offset < n; at.offset += FRAME_UNIT) {
@@ -268,7 +269,7 @@ static void remove_named(struct fixture *image, const char *name)
     char path[5000];
 
     snprintf(path, sizeof path, "%s/%s", image->path, name);
-    assert_true(os_ok(slot__os_native()->remove_file(slot__os_native(), path)));
+    assert_true(os_ok(by_path_remove_file(slot__os_native(), path)));
 }
 
 /* The last transaction as a power cut can leave it: any sectors of it are missing. */
@@ -421,7 +422,7 @@ static void test_recovery__segments_of_others(void **state)
     put_version(&other, 5);
     image = image_of(&other, "image.slots");
     snprintf(path, sizeof path, "%s/log/05", image.path);
-    assert_true(os_ok(os->open(os, path, OS_WRITE | OS_CREATE_NEW, &file)));
+    assert_true(os_ok(by_path_open(os, path, OS_WRITE | OS_CREATE_NEW, &file)));
     assert_true(os_ok(os->write_at(os, file, 0, bytes, n)));
     os->close(os, file);
     fixture_open(&image);

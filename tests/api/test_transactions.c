@@ -9,6 +9,7 @@
 
 #include "db/handle.h"
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 
 #define N     125
@@ -298,7 +299,7 @@ static int names_in_log(struct fixture *f)
     int names = 0;
 
     snprintf(path, sizeof path, "%s/log", f->path);
-    if (!os_ok(slot__os_native()->list(slot__os_native(), path, note_name, &names)))
+    if (!os_ok(by_path_list(slot__os_native(), path, note_name, &names)))
         return 0;
     return names;
 }

@@ -251,6 +251,9 @@ void sim_stop(struct sim_world *world);
     X(unlock)                                                                                      \
     X(held)                                                                                        \
     X(downgrade)                                                                                   \
+    X(open_dir)                                                                                    \
+    X(split_path)                                                                                  \
+    X(close_dir)                                                                                   \
     X(make_dir)                                                                                    \
     X(remove_dir)                                                                                  \
     X(remove_file)                                                                                 \

@@ -101,6 +101,12 @@ struct os_file {
     struct os_file *previous, *next; /* of the process */
 };
 
+struct os_dir {
+    struct sim_process *process;
+    uint32_t node;
+    struct os_dir *previous, *next; /* of the process */
+};
+
 struct mapping {
     uint32_t node;
     uint64_t offset;
@@ -148,6 +154,7 @@ struct sim_heap {
 struct sim_process_inside {
     struct sim_heap heap;
     struct os_file *files;
+    struct os_dir *dirs;
     struct mapping *maps;
     size_t map_count, map_room;
     struct lent *lent;
@@ -336,7 +343,7 @@ void disk_set(struct sim_world *world, struct node *node, uint64_t offset, const
 /* The node at `path`, or NOWHERE. Also where it would be: *parent is NOWHERE without a parent. */
 uint32_t names_find(const struct sim_world *world, const char *path, struct place *place);
 
-/* The node of that name in a directory now. */
+/* The node of that name in a directory now; NOWHERE: there is none. */
 uint32_t names_in(const struct sim_world *world, uint32_t parent, const char *name);
 
 /* A new file or directory at a place. */

@@ -88,11 +88,26 @@ struct node *table_node(const struct sim_process *process, const struct os_file 
     return process->world->nodes[file->node];
 }
 
-const char *table_last_part(const char *path)
+uint32_t table_dir(const struct sim_process *process, const struct os_dir *dir)
 {
-    const char *slash = strrchr(path, '/');
+    if (dir->process != process)
+        sim_violation(process->world, "process %llu uses a directory that it has not opened",
+                      (unsigned long long)process->number);
+    return dir->node;
+}
 
-    return slash != NULL ? slash + 1 : path;
+uint32_t table_find(const struct sim_process *process, const struct os_dir *dir, const char *name,
+                    struct place *place)
+{
+    const struct sim_world *world = process->world;
+    uint32_t parent = table_dir(process, dir);
+    bool gone = parent != ROOT && node_place(world->nodes[parent])->parent == NOWHERE;
+
+    assert(name[0] != '\0' && strpbrk(name, "/\\") == NULL && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0 && strlen(name) < SIM_NAME_MAX);
+    place->parent = gone ? NOWHERE : parent;
+    strcpy(place->name, name);
+    return gone ? NOWHERE : names_in(world, parent, name);
 }
 
 /* ---- seams ---- */
@@ -179,6 +194,9 @@ const struct os sim_table = {
     .unlock = sim_unlock,
     .held = sim_held,
     .downgrade = sim_downgrade,
+    .open_dir = sim_open_dir,
+    .split_path = sim_split_path,
+    .close_dir = sim_close_dir,
     .make_dir = sim_make_dir,
     .remove_dir = sim_remove_dir,
     .remove_file = sim_remove_file,
@@ -207,13 +225,16 @@ void process_release(struct sim_process *process)
     process->inside->lent_count = 0;
     while (process->inside->files != NULL)
         table_close(process, process->inside->files);
+    while (process->inside->dirs != NULL)
+        table_close_dir(process, process->inside->dirs);
 }
 
 bool sim_process_is_clean(const struct sim_process *process)
 {
     if (!process->alive)
         return !process->inside->left_behind;
-    return process->inside->files == NULL && process->inside->map_count == 0;
+    return process->inside->files == NULL && process->inside->dirs == NULL &&
+           process->inside->map_count == 0;
 }
 
 /* ---- faults ---- */

@@ -25,8 +25,13 @@ os_result table_failure(slot_status status);
 /* The node of an open file; a violation when it is not this process's. */
 struct node *table_node(const struct sim_process *process, const struct os_file *file);
 
-/* The part of a path behind its last slash. */
-const char *table_last_part(const char *path);
+/* The node of an open directory; a violation when it is not this process's. */
+uint32_t table_dir(const struct sim_process *process, const struct os_dir *dir);
+
+/* The node of one name in an open directory, or NOWHERE. Also where it would be: place->parent is
+ * NOWHERE when the directory was removed. */
+uint32_t table_find(const struct sim_process *process, const struct os_dir *dir, const char *name,
+                    struct place *place);
 
 /* ---- sim_table_file.c ---- */
 
@@ -42,7 +47,8 @@ os_result table_may_cut(const struct sim_process *process, uint32_t number, cons
 
 void table_close(struct sim_process *process, struct os_file *file);
 
-os_result sim_open(const struct os *os, const char *path, int flags, struct os_file **file);
+os_result sim_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
+                   struct os_file **file);
 void sim_close(const struct os *os, struct os_file *file);
 os_result sim_size(const struct os *os, struct os_file *file, uint64_t *size);
 os_result sim_resize(const struct os *os, struct os_file *file, uint64_t size);
@@ -80,12 +86,19 @@ os_result sim_lock(const struct os *os, struct os_file *file, uint64_t byte, boo
 void sim_unlock(const struct os *os, struct os_file *file, uint64_t byte);
 os_result sim_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held);
 os_result sim_downgrade(const struct os *os, struct os_file *file, uint64_t byte);
-os_result sim_make_dir(const struct os *os, const char *path);
-os_result sim_remove_dir(const struct os *os, const char *path);
-os_result sim_remove_file(const struct os *os, const char *path);
-os_result sim_rename_new(const struct os *os, const char *from, const char *to);
-os_result sim_sync_dir(const struct os *os, const char *path);
-os_result sim_list(const struct os *os, const char *path, os_name_fn fn, void *context);
-os_kind sim_kind(const struct os *os, const char *path);
+
+void table_close_dir(struct sim_process *process, struct os_dir *dir);
+
+os_result sim_open_dir(const struct os *os, struct os_dir *parent, const char *path,
+                       struct os_dir **dir);
+os_result sim_split_path(const struct os *os, const char *path, char **parent, char **name);
+void sim_close_dir(const struct os *os, struct os_dir *dir);
+os_result sim_make_dir(const struct os *os, struct os_dir *dir, const char *name);
+os_result sim_remove_dir(const struct os *os, struct os_dir *dir, const char *name);
+os_result sim_remove_file(const struct os *os, struct os_dir *dir, const char *name);
+os_result sim_rename_new(const struct os *os, struct os_dir *dir, const char *from, const char *to);
+os_result sim_sync_dir(const struct os *os, struct os_dir *dir);
+os_result sim_list(const struct os *os, struct os_dir *dir, os_name_fn fn, void *context);
+os_result sim_kind(const struct os *os, struct os_dir *dir, const char *name, os_kind *kind);
 
 #endif

@@ -2,6 +2,8 @@
  * The table of a simulated process: locks and names.
  */
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "crash/sim_table.h"
 
@@ -105,16 +107,103 @@ os_result sim_downgrade(const struct os *os, struct os_file *file, uint64_t byte
 
 /* ---- dir ---- */
 
-os_result sim_make_dir(const struct os *os, const char *path)
+/* The directory that `path` means: one name in the parent, or all the way from the root. */
+static os_result find_dir(struct sim_process *process, const struct os_dir *parent,
+                          const char *path, uint32_t *number)
+{
+    struct place place;
+
+    *number = parent != NULL ? table_find(process, parent, path, &place)
+                             : names_find(process->world, path, &place);
+    if (*number == NOWHERE)
+        return table_failure(SLOT_E_NO_FILE);
+    return process->world->nodes[*number]->is_dir ? os_success()
+                                                  : table_failure(SLOT_E_UNSUPPORTED);
+}
+
+os_result sim_open_dir(const struct os *os, struct os_dir *parent, const char *path,
+                       struct os_dir **dir)
+{
+    struct sim_process *process = sim_self(os);
+    struct os_dir *opened;
+    uint32_t number;
+    os_result result;
+
+    table_point(process, SIM_FN_open_dir, path, false);
+    if (table_fails(process, SIM_FN_open_dir, &result))
+        return result;
+    result = find_dir(process, parent, path, &number);
+    if (!os_ok(result))
+        return result;
+    opened = sim_take(sizeof *opened);
+    opened->process = process;
+    opened->node = number;
+    opened->previous = NULL;
+    opened->next = process->inside->dirs;
+    if (opened->next != NULL)
+        opened->next->previous = opened;
+    process->inside->dirs = opened;
+    process->world->nodes[number]->opens++;
+    *dir = opened;
+    return os_success();
+}
+
+os_result sim_split_path(const struct os *os, const char *path, char **parent, char **name)
+{
+    struct sim_process *process = sim_self(os);
+    const char *last = strrchr(path, '/');
+    size_t before = last != NULL ? (size_t)(last + 1 - path) : 0;
+    os_result result;
+
+    assert(last != NULL && last[1] != '\0'); /* all paths of a simulation begin at its root */
+    table_point(process, SIM_FN_split_path, last + 1, false);
+    if (table_fails(process, SIM_FN_split_path, &result))
+        return result;
+    *parent = malloc(before + 1);
+    *name = malloc(strlen(last + 1) + 1);
+    if (*parent == NULL || *name == NULL) {
+        free(*parent);
+        free(*name);
+        return table_failure(SLOT_E_NO_MEMORY);
+    }
+    memcpy(*parent, path, before);
+    (*parent)[before] = '\0';
+    strcpy(*name, last + 1);
+    return os_success();
+}
+
+void table_close_dir(struct sim_process *process, struct os_dir *dir)
+{
+    struct node *node = process->world->nodes[dir->node];
+
+    node->opens--;
+    *(dir->previous != NULL ? &dir->previous->next : &process->inside->dirs) = dir->next;
+    if (dir->next != NULL)
+        dir->next->previous = dir->previous;
+    if (dir->node != ROOT)
+        names_drop_unreachable(process->world, node);
+    free(dir);
+}
+
+void sim_close_dir(const struct os *os, struct os_dir *dir)
+{
+    struct sim_process *process = sim_self(os);
+
+    table_point(process, SIM_FN_close_dir,
+                node_place(process->world->nodes[table_dir(process, dir)])->name, false);
+    table_close_dir(process, dir);
+}
+
+os_result sim_make_dir(const struct os *os, struct os_dir *dir, const char *name)
 {
     struct sim_process *process = sim_self(os);
     struct place place;
     os_result result;
 
-    table_point(process, SIM_FN_make_dir, table_last_part(path), true);
+    table_point(process, SIM_FN_make_dir, name, true);
     if (table_fails(process, SIM_FN_make_dir, &result))
         return result;
-    if (names_find(process->world, path, &place) != NOWHERE)
+    if (table_find(process, dir, name, &place) != NOWHERE)
         return table_failure(SLOT_E_EXISTS);
     if (place.parent == NOWHERE)
         return table_failure(SLOT_E_NO_FILE);
@@ -140,36 +229,55 @@ static bool is_empty(const struct sim_world *world, uint32_t directory)
     return true;
 }
 
-os_result sim_remove_dir(const struct os *os, const char *path)
+/* Windows takes no name from a directory that somebody has open. Its own process has closed it. */
+static os_result may_take_name(struct sim_process *process, uint32_t directory)
+{
+    struct sim_world *world = process->world;
+
+    for (const struct os_dir *dir = process->inside->dirs; dir != NULL; dir = dir->next) {
+        if (dir->node == directory)
+            sim_violation(world, "%s is removed or renamed by process %llu, which has it open",
+                          node_place(world->nodes[directory])->name,
+                          (unsigned long long)process->number);
+    }
+    if (world->config.flavour == SIM_WINDOWS && world->nodes[directory]->opens > 0)
+        return table_failure(SLOT_E_BUSY);
+    return os_success();
+}
+
+os_result sim_remove_dir(const struct os *os, struct os_dir *dir, const char *name)
 {
     struct sim_process *process = sim_self(os);
     struct place place;
     uint32_t number;
     os_result result;
 
-    table_point(process, SIM_FN_remove_dir, table_last_part(path), true);
+    table_point(process, SIM_FN_remove_dir, name, true);
     if (table_fails(process, SIM_FN_remove_dir, &result))
         return result;
-    number = names_find(process->world, path, &place);
+    number = table_find(process, dir, name, &place);
     if (number == NOWHERE || !process->world->nodes[number]->is_dir)
         return table_failure(SLOT_E_NO_FILE);
-    if (number == ROOT || !is_empty(process->world, number))
+    if (!is_empty(process->world, number))
         return table_failure(SLOT_E_EXISTS);
+    result = may_take_name(process, number);
+    if (!os_ok(result))
+        return result;
     remove_node(process, number);
     return os_success();
 }
 
-os_result sim_remove_file(const struct os *os, const char *path)
+os_result sim_remove_file(const struct os *os, struct os_dir *dir, const char *name)
 {
     struct sim_process *process = sim_self(os);
     struct place place;
     uint32_t number;
     os_result result;
 
-    table_point(process, SIM_FN_remove_file, table_last_part(path), true);
+    table_point(process, SIM_FN_remove_file, name, true);
     if (table_fails(process, SIM_FN_remove_file, &result))
         return result;
-    number = names_find(process->world, path, &place);
+    number = table_find(process, dir, name, &place);
     if (number == NOWHERE || process->world->nodes[number]->is_dir)
         return table_failure(SLOT_E_NO_FILE);
     result = table_may_cut(process, number, "removed");
@@ -190,7 +298,7 @@ static void check_nothing_open(struct sim_world *world, uint32_t directory)
     }
 }
 
-os_result sim_rename_new(const struct os *os, const char *from, const char *to)
+os_result sim_rename_new(const struct os *os, struct os_dir *dir, const char *from, const char *to)
 {
     struct sim_process *process = sim_self(os);
     struct sim_world *world = process->world;
@@ -198,53 +306,48 @@ os_result sim_rename_new(const struct os *os, const char *from, const char *to)
     uint32_t number;
     os_result result;
 
-    table_point(process, SIM_FN_rename_new, table_last_part(from), true);
+    table_point(process, SIM_FN_rename_new, from, true);
     if (table_fails(process, SIM_FN_rename_new, &result))
         return result;
-    number = names_find(world, from, &old);
+    number = table_find(process, dir, from, &old);
     if (number == NOWHERE)
         return table_failure(SLOT_E_NO_FILE);
-    if (names_find(world, to, &new) != NOWHERE)
+    if (table_find(process, dir, to, &new) != NOWHERE)
         return table_failure(SLOT_E_EXISTS);
-    if (new.parent != old.parent)
-        sim_violation(world, "%s is renamed into another directory", old.name);
+    result = world->nodes[number]->is_dir ? may_take_name(process, number) : os_success();
+    if (!os_ok(result))
+        return result;
     check_nothing_open(world, number);
     names_move(world, world->nodes[number], &new);
     return os_success();
 }
 
-os_result sim_sync_dir(const struct os *os, const char *path)
+os_result sim_sync_dir(const struct os *os, struct os_dir *dir)
 {
     struct sim_process *process = sim_self(os);
-    struct place place;
-    uint32_t number;
+    uint32_t number = table_dir(process, dir);
+    const char *name = node_place(process->world->nodes[number])->name;
     os_result result;
 
-    table_point(process, SIM_FN_sync_dir, table_last_part(path), true);
+    table_point(process, SIM_FN_sync_dir, name, true);
     if (table_fails(process, SIM_FN_sync_dir, &result))
         return result;
-    number = names_find(process->world, path, &place);
-    if (number == NOWHERE || !process->world->nodes[number]->is_dir)
-        return table_failure(SLOT_E_NO_FILE);
     names_sync(process->world, number);
-    table_point(process, SIM_FN_sync_dir, table_last_part(path), false);
+    table_point(process, SIM_FN_sync_dir, name, false);
     return os_success();
 }
 
-os_result sim_list(const struct os *os, const char *path, os_name_fn fn, void *context)
+os_result sim_list(const struct os *os, struct os_dir *dir, os_name_fn fn, void *context)
 {
     struct sim_process *process = sim_self(os);
     struct sim_world *world = process->world;
+    uint32_t number = table_dir(process, dir);
     struct place place;
-    uint32_t number;
     os_result result;
 
-    table_point(process, SIM_FN_list, table_last_part(path), false);
+    table_point(process, SIM_FN_list, node_place(world->nodes[number])->name, false);
     if (table_fails(process, SIM_FN_list, &result))
         return result;
-    number = names_find(world, path, &place);
-    if (number == NOWHERE || !world->nodes[number]->is_dir)
-        return table_failure(SLOT_E_NO_FILE);
     for (uint32_t i = 1; i < world->node_count; i++) {
         if (!world->nodes[i]->used || node_place(world->nodes[i])->parent != number)
             continue;
@@ -255,13 +358,19 @@ os_result sim_list(const struct os *os, const char *path, os_name_fn fn, void *c
     return os_success();
 }
 
-os_kind sim_kind(const struct os *os, const char *path)
+os_result sim_kind(const struct os *os, struct os_dir *dir, const char *name, os_kind *kind)
 {
-    const struct sim_world *world = sim_self(os)->world;
+    struct sim_process *process = sim_self(os);
     struct place place;
-    uint32_t number = names_find(world, path, &place);
+    uint32_t number;
+    os_result result;
 
-    if (number == NOWHERE)
-        return OS_KIND_NONE;
-    return world->nodes[number]->is_dir ? OS_KIND_DIR : OS_KIND_FILE;
+    table_point(process, SIM_FN_kind, name, false);
+    if (table_fails(process, SIM_FN_kind, &result))
+        return result;
+    number = table_find(process, dir, name, &place);
+    *kind = number == NOWHERE                       ? OS_KIND_NONE
+            : process->world->nodes[number]->is_dir ? OS_KIND_DIR
+                                                    : OS_KIND_FILE;
+    return os_success();
 }

@@ -11,13 +11,13 @@
 #define CODE_IO   5    /* what an injected failure of a sync shows */
 #define CODE_BUSY 1224 /* of Windows, when a file is mapped */
 
-static os_result open_now(struct sim_process *process, const char *path, int flags,
-                          uint32_t *number)
+static os_result open_now(struct sim_process *process, struct os_dir *dir, const char *name,
+                          int flags, uint32_t *number)
 {
     struct sim_world *world = process->world;
     struct place place;
 
-    *number = names_find(world, path, &place);
+    *number = table_find(process, dir, name, &place);
     if (*number != NOWHERE && (flags & OS_CREATE_NEW) != 0)
         return table_failure(SLOT_E_EXISTS);
     if (*number != NOWHERE)
@@ -29,17 +29,18 @@ static os_result open_now(struct sim_process *process, const char *path, int fla
     return os_success();
 }
 
-os_result sim_open(const struct os *os, const char *path, int flags, struct os_file **file)
+os_result sim_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
+                   struct os_file **file)
 {
     struct sim_process *process = sim_self(os);
     struct os_file *opened;
     uint32_t number;
     os_result result;
 
-    table_point(process, SIM_FN_open, table_last_part(path), (flags & OS_CREATE_NEW) != 0);
+    table_point(process, SIM_FN_open, name, (flags & OS_CREATE_NEW) != 0);
     if (table_fails(process, SIM_FN_open, &result))
         return result;
-    result = open_now(process, path, flags, &number);
+    result = open_now(process, dir, name, flags, &number);
     if (!os_ok(result))
         return result;
     opened = sim_take(sizeof *opened);

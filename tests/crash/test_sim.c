@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "crash/sim.h"
+#include "support/by_path.h"
 
 #define FILE_BYTES ((uint64_t)OS_GRANULARITY)
 
@@ -82,7 +83,7 @@ static struct os_file *open_file(struct sim_process *process, const char *path, 
 {
     struct os_file *file = NULL;
 
-    ok(process->os.open(&process->os, path, flags, &file));
+    ok(by_path_open(&process->os, path, flags, &file));
     return file;
 }
 
@@ -94,7 +95,7 @@ static struct os_file *make_file(struct sim_process *process, const char *path)
 
     ok(os->resize(os, file, FILE_BYTES));
     ok(os->sync(os, file));
-    ok(os->sync_dir(os, "/"));
+    ok(by_path_sync_dir(os, "/"));
     return file;
 }
 
@@ -169,14 +170,14 @@ static void test_a_name_needs_sync_dir(void **state)
     ok(os->sync(os, file));
     assert_int_equal(byte_after(r, SIM_CRASH_NONE, 0, "/a", 0), -1);
     assert_int_equal(byte_after(r, SIM_CRASH_ALL, 0, "/a", 0), 1);
-    ok(os->sync_dir(os, "/"));
+    ok(by_path_sync_dir(os, "/"));
     assert_int_equal(byte_after(r, SIM_CRASH_NONE, 0, "/a", 0), 1);
     os->close(os, file);
-    ok(os->remove_file(os, "/a"));
-    assert_int_equal(os->kind(os, "/a"), OS_KIND_NONE);
+    ok(by_path_remove_file(os, "/a"));
+    assert_int_equal(by_path_kind(os, "/a"), OS_KIND_NONE);
     assert_int_equal(byte_after(r, SIM_CRASH_NONE, 0, "/a", 0), 1);
     assert_int_equal(byte_after(r, SIM_CRASH_ALL, 0, "/a", 0), -1);
-    ok(os->sync_dir(os, "/"));
+    ok(by_path_sync_dir(os, "/"));
     assert_int_equal(byte_after(r, SIM_CRASH_NONE, 0, "/a", 0), -1);
 }
 
@@ -187,14 +188,14 @@ static void test_a_rename_is_atomic(void **state)
     bool seen[2] = {false, false};
     struct os_file *file;
 
-    ok(os->make_dir(os, "/t"));
-    ok(os->sync_dir(os, "/"));
+    ok(by_path_make_dir(os, "/t"));
+    ok(by_path_sync_dir(os, "/"));
     file = open_file(r->process, "/t/a", OS_WRITE | OS_CREATE_NEW);
     write_byte(r->process, file, 0, 1, 1);
     ok(os->sync(os, file));
-    ok(os->sync_dir(os, "/t"));
+    ok(by_path_sync_dir(os, "/t"));
     os->close(os, file);
-    ok(os->rename_new(os, "/t", "/t/../u"));
+    ok(by_path_rename_new(os, "/t", "/t/../u"));
     for (uint64_t seed = 0; seed < 40; seed++) {
         bool old = byte_after(r, SIM_CRASH_RANDOM, seed, "/t/a", 0) == 1;
         bool new = byte_after(r, SIM_CRASH_RANDOM, seed, "/u/a", 0) == 1;
@@ -203,10 +204,10 @@ static void test_a_rename_is_atomic(void **state)
         seen[new] = true;
     }
     assert_true(seen[0] && seen[1]);
-    assert_int_equal(os->rename_new(os, "/t", "/v").status, SLOT_E_NO_FILE);
-    ok(os->make_dir(os, "/t"));
-    assert_int_equal(os->rename_new(os, "/t", "/u").status, SLOT_E_EXISTS);
-    assert_int_equal(os->remove_dir(os, "/u").status, SLOT_E_EXISTS);
+    assert_int_equal(by_path_rename_new(os, "/t", "/v").status, SLOT_E_NO_FILE);
+    ok(by_path_make_dir(os, "/t"));
+    assert_int_equal(by_path_rename_new(os, "/t", "/u").status, SLOT_E_EXISTS);
+    assert_int_equal(by_path_remove_dir(os, "/u").status, SLOT_E_EXISTS);
 }
 
 static void test_sizes_have_versions(void **state)
@@ -216,7 +217,7 @@ static void test_sizes_have_versions(void **state)
     struct os_file *file = open_file(r->process, "/a", OS_WRITE | OS_CREATE_NEW);
     int seen[4] = {0, 0, 0, 0};
 
-    ok(os->sync_dir(os, "/"));
+    ok(by_path_sync_dir(os, "/"));
     for (uint8_t i = 0; i < 3; i++)
         write_byte(r->process, file, i * SIM_SECTOR, (uint8_t)(i + 1), SIM_SECTOR);
     for (uint64_t seed = 0; seed < 200; seed++) {
@@ -322,7 +323,7 @@ static void change_much(struct sim_process *process, const char *made, uint8_t v
     write_byte(process, new, 0, value, 100);
     ok(os->sync(os, new));
     ok(os->sync(os, file));
-    ok(os->sync_dir(os, "/"));
+    ok(by_path_sync_dir(os, "/"));
     sim_process_exit(process);
 }
 
@@ -530,7 +531,7 @@ static void test_windows_syncs_what_was_flushed(void **state)
     ok(other->os.sync(&other->os, others_file));
     assert_int_equal(byte_after(r, SIM_CRASH_NONE, 0, "/a", 0), 2);
     assert_int_equal(os->resize(os, file, 1).status, SLOT_E_BUSY);
-    assert_int_equal(os->remove_file(os, "/a").status, SLOT_E_BUSY);
+    assert_int_equal(by_path_remove_file(os, "/a").status, SLOT_E_BUSY);
 }
 
 static void test_linux_syncs_views(void **state)
@@ -817,7 +818,8 @@ static void test_kills_without_threads(void **state)
     uint64_t n;
 
     r->process->os.close(&r->process->os, make_file(r->process, "/a"));
-    sim_process_kill_at(r->process, 4); /* open, map, first sector, second sector */
+    /* split_path, open_dir, open, close_dir, map, first sector, second sector */
+    sim_process_kill_at(r->process, 7);
     assert_false(sim_call(r->process, play, &player));
     assert_false(player.done || r->process->alive);
     assert_int_equal(sim_cache_bytes(r->world, "/a", &n)[0], 1);

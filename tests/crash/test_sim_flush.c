@@ -65,9 +65,10 @@ static slot_status append(slot_db *db)
 static uint64_t reached(const struct machine *machine, const slot_db *db)
 {
     struct sim_process *process = sim_process_new(machine->world);
-    slot_db opener = {.os = &process->os, .path = (char *)(uintptr_t)PATH, .meta = db->meta};
+    slot_db opener = {.os = &process->os, .meta = db->meta};
     uint64_t lsn = 0;
 
+    assert_true(os_ok(opener.os->open_dir(opener.os, NULL, PATH, &opener.files.dir)));
     assert_int_equal(slot__session_reached(&opener, &lsn, NULL), SLOT_OK);
     sim_process_exit(process);
     return lsn;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "crash/sim_heap.h"
+#include "support/by_path.h"
 #include "view/lease.h"
 
 #define RECORD     125u
@@ -91,7 +92,8 @@ static void make_file(struct common *common, const struct os *os)
     assert_non_null(bytes);
     for (uint64_t i = 0; i < FILE_BYTES; i++)
         bytes[i] = byte_at(i);
-    assert_true(os_ok(os->open(os, "/a", OS_READ | OS_WRITE | OS_CREATE_NEW, &common->file.file)));
+    assert_true(
+        os_ok(by_path_open(os, "/a", OS_READ | OS_WRITE | OS_CREATE_NEW, &common->file.file)));
     assert_true(os_ok(os->write_at(os, common->file.file, 0, bytes, (size_t)FILE_BYTES)));
     free(bytes);
     common->file.name = "a";

@@ -46,9 +46,9 @@ static os_result no_sync(const struct os *os, struct os_file *file)
     return os_success();
 }
 
-static os_result no_sync_dir(const struct os *os, const char *path)
+static os_result no_sync_dir(const struct os *os, struct os_dir *dir)
 {
-    (void)os, (void)path;
+    (void)os, (void)dir;
     return os_success();
 }
 

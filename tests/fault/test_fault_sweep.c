@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "db/handle.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "support/os_faulty.h"
 #include "support/tmpdir.h"
@@ -61,7 +62,7 @@ static struct outcome create(struct fixture *f, const struct os *os)
  */
 static void check_created(struct fixture *f, struct outcome outcome)
 {
-    if (slot__os_native()->kind(slot__os_native(), f->path) == OS_KIND_NONE) {
+    if (by_path_kind(slot__os_native(), f->path) == OS_KIND_NONE) {
         assert_int_not_equal(outcome.status, SLOT_OK);
         return;
     }

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "db/handle.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "support/tmpdir.h"
 
@@ -60,8 +61,9 @@ static void file_io(size_t which, bool write)
     struct os_file *file = NULL;
     uint64_t size = image.n[which];
 
-    if (!write || os_ok(os->remove_file(os, path)) || size > 0) {
-        os_result result = os->open(os, path, write ? OS_WRITE | OS_CREATE_NEW : OS_READ, &file);
+    if (!write || os_ok(by_path_remove_file(os, path)) || size > 0) {
+        os_result result =
+            by_path_open(os, path, write ? OS_WRITE | OS_CREATE_NEW : OS_READ, &file);
 
         if (result.status == SLOT_E_NO_FILE && !write) {
             image.n[which] = 0;
@@ -231,7 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (inputs++ == 0)
         make_image();
     log = tmpdir_join(image.path, "log");
-    (void)image.os.make_dir(&image.os, log);
+    (void)by_path_make_dir(&image.os, log);
     free(log);
     apply(data, size);
     if (slot__db_open_on(&image.os, image.path, &image.options, &db, NULL) == SLOT_OK) {

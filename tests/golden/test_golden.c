@@ -10,6 +10,7 @@
 
 #include "golden.h"
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "support/tmpdir.h"
 
@@ -26,7 +27,7 @@ struct golden {
 
 static void make_dir(const char *path)
 {
-    os_result result = slot__os_native()->make_dir(slot__os_native(), path);
+    os_result result = by_path_make_dir(slot__os_native(), path);
 
     assert_true(os_ok(result) || result.status == SLOT_E_EXISTS);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/tmpdir.h"
 
 void assert_status_at(struct fixture *f, slot_status got, slot_status want, const char *call,
@@ -68,7 +69,7 @@ static void verify_left_behind(struct fixture *f)
     const struct os *os = slot__os_native();
     slot_db *db = NULL;
 
-    if (f->damaged || os->kind(os, f->path) == OS_KIND_NONE)
+    if (f->damaged || by_path_kind(os, f->path) == OS_KIND_NONE)
         return;
     f->options.access = SLOT_READ_ONLY;
     assert_ok(f, slot_open(f->path, &f->options, &db, &f->err));
@@ -219,7 +220,7 @@ static struct os_file *open_file(struct fixture *f, const char *name)
     char path[5000];
 
     snprintf(path, sizeof path, "%s/%s", f->path, name);
-    assert_true(os_ok(os->open(os, path, OS_READ | OS_WRITE, &file)));
+    assert_true(os_ok(by_path_open(os, path, OS_READ | OS_WRITE, &file)));
     return file;
 }
 
@@ -263,12 +264,12 @@ static bool copy_name(void *context, const char *name)
     uint64_t size = 0;
     uint8_t *bytes;
 
-    if (os->kind(os, from) == OS_KIND_DIR) {
-        assert_true(os_ok(os->make_dir(os, to)));
-        assert_true(os_ok(os->list(os, from, copy_name, &inner)));
+    if (by_path_kind(os, from) == OS_KIND_DIR) {
+        assert_true(os_ok(by_path_make_dir(os, to)));
+        assert_true(os_ok(by_path_list(os, from, copy_name, &inner)));
     } else {
-        assert_true(os_ok(os->open(os, from, OS_READ, &in)));
-        assert_true(os_ok(os->open(os, to, OS_WRITE | OS_CREATE_NEW, &out)));
+        assert_true(os_ok(by_path_open(os, from, OS_READ, &in)));
+        assert_true(os_ok(by_path_open(os, to, OS_WRITE | OS_CREATE_NEW, &out)));
         assert_true(os_ok(os->size(os, in, &size)));
         bytes = malloc((size_t)size + 1);
         assert_non_null(bytes);
@@ -289,8 +290,8 @@ void fixture_copy_tree(const char *from, const char *to)
     struct copying copying = {from, to};
 
     tmpdir_remove_tree(to);
-    assert_true(os_ok(os->make_dir(os, to)));
-    assert_true(os_ok(os->list(os, from, copy_name, &copying)));
+    assert_true(os_ok(by_path_make_dir(os, to)));
+    assert_true(os_ok(by_path_list(os, from, copy_name, &copying)));
 }
 
 uint64_t random_next(uint64_t *state)

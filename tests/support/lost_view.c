@@ -13,6 +13,7 @@
 #endif
 
 #include "os/os.h"
+#include "support/by_path.h"
 
 #ifdef _WIN32
 
@@ -41,7 +42,7 @@ void *lost_view_make(const char *path, size_t n)
     struct os_file *file = NULL;
     void *view = NULL;
 
-    if (!os_ok(os->open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file)) ||
+    if (!os_ok(by_path_open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file)) ||
         !os_ok(os->resize(os, file, n)) || !os_ok(os->map(os, file, 0, n, OS_MAP_WRITE, &view)) ||
         !os_ok(os->resize(os, file, 0))) {
         fprintf(stderr, "ERROR: cannot make a lost view at %s\n", path);

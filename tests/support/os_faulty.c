@@ -49,7 +49,7 @@ static struct verdict count(struct os_faulty *f, enum os_faulty_function functio
     return verdict;
 }
 
-static os_result faulty_open(const struct os *os, const char *path, int flags,
+static os_result faulty_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                              struct os_file **file)
 {
     struct os_faulty *f = self(os);
@@ -58,7 +58,7 @@ static os_result faulty_open(const struct os *os, const char *path, int flags,
 
     if (verdict.fails)
         return verdict.result;
-    result = f->inner->open(f->inner, path, flags, file);
+    result = f->inner->open(f->inner, dir, name, flags, file);
     if (os_ok(result)) {
         slot__os_mutex_lock(&f->mutex);
         f->files++;
@@ -315,59 +315,100 @@ static os_result faulty_downgrade(const struct os *os, struct os_file *file, uin
     return verdict.fails ? verdict.result : f->inner->downgrade(f->inner, file, byte);
 }
 
-static os_result faulty_make_dir(const struct os *os, const char *path)
+static os_result faulty_open_dir(const struct os *os, struct os_dir *parent, const char *path,
+                                 struct os_dir **dir)
+{
+    struct os_faulty *f = self(os);
+    struct verdict verdict = count(f, OS_FAULTY_FN_open_dir);
+    os_result result;
+
+    if (verdict.fails)
+        return verdict.result;
+    result = f->inner->open_dir(f->inner, parent, path, dir);
+    if (os_ok(result)) {
+        slot__os_mutex_lock(&f->mutex);
+        f->dirs++;
+        slot__os_mutex_unlock(&f->mutex);
+    }
+    return result;
+}
+
+static os_result faulty_split_path(const struct os *os, const char *path, char **parent,
+                                   char **name)
+{
+    struct os_faulty *f = self(os);
+    struct verdict verdict = count(f, OS_FAULTY_FN_split_path);
+
+    return verdict.fails ? verdict.result : f->inner->split_path(f->inner, path, parent, name);
+}
+
+static void faulty_close_dir(const struct os *os, struct os_dir *dir)
+{
+    struct os_faulty *f = self(os);
+
+    slot__os_mutex_lock(&f->mutex);
+    assert(f->dirs > 0);
+    f->dirs--;
+    slot__os_mutex_unlock(&f->mutex);
+    f->inner->close_dir(f->inner, dir);
+}
+
+static os_result faulty_make_dir(const struct os *os, struct os_dir *dir, const char *name)
 {
     struct os_faulty *f = self(os);
     struct verdict verdict = count(f, OS_FAULTY_FN_make_dir);
 
-    return verdict.fails ? verdict.result : f->inner->make_dir(f->inner, path);
+    return verdict.fails ? verdict.result : f->inner->make_dir(f->inner, dir, name);
 }
 
-static os_result faulty_remove_dir(const struct os *os, const char *path)
+static os_result faulty_remove_dir(const struct os *os, struct os_dir *dir, const char *name)
 {
     struct os_faulty *f = self(os);
     struct verdict verdict = count(f, OS_FAULTY_FN_remove_dir);
 
-    return verdict.fails ? verdict.result : f->inner->remove_dir(f->inner, path);
+    return verdict.fails ? verdict.result : f->inner->remove_dir(f->inner, dir, name);
 }
 
-static os_result faulty_remove_file(const struct os *os, const char *path)
+static os_result faulty_remove_file(const struct os *os, struct os_dir *dir, const char *name)
 {
     struct os_faulty *f = self(os);
     struct verdict verdict = count(f, OS_FAULTY_FN_remove_file);
 
-    return verdict.fails ? verdict.result : f->inner->remove_file(f->inner, path);
+    return verdict.fails ? verdict.result : f->inner->remove_file(f->inner, dir, name);
 }
 
-static os_result faulty_rename_new(const struct os *os, const char *from, const char *to)
+static os_result faulty_rename_new(const struct os *os, struct os_dir *dir, const char *from,
+                                   const char *to)
 {
     struct os_faulty *f = self(os);
     struct verdict verdict = count(f, OS_FAULTY_FN_rename_new);
 
-    return verdict.fails ? verdict.result : f->inner->rename_new(f->inner, from, to);
+    return verdict.fails ? verdict.result : f->inner->rename_new(f->inner, dir, from, to);
 }
 
-static os_result faulty_sync_dir(const struct os *os, const char *path)
+static os_result faulty_sync_dir(const struct os *os, struct os_dir *dir)
 {
     struct os_faulty *f = self(os);
     struct verdict verdict = count(f, OS_FAULTY_FN_sync_dir);
 
-    return verdict.fails ? verdict.result : f->inner->sync_dir(f->inner, path);
+    return verdict.fails ? verdict.result : f->inner->sync_dir(f->inner, dir);
 }
 
-static os_result faulty_list(const struct os *os, const char *path, os_name_fn fn, void *context)
+static os_result faulty_list(const struct os *os, struct os_dir *dir, os_name_fn fn, void *context)
 {
     struct os_faulty *f = self(os);
     struct verdict verdict = count(f, OS_FAULTY_FN_list);
 
-    return verdict.fails ? verdict.result : f->inner->list(f->inner, path, fn, context);
+    return verdict.fails ? verdict.result : f->inner->list(f->inner, dir, fn, context);
 }
 
-static os_kind faulty_kind(const struct os *os, const char *path)
+static os_result faulty_kind(const struct os *os, struct os_dir *dir, const char *name,
+                             os_kind *kind)
 {
-    const struct os *inner = self(os)->inner;
+    struct os_faulty *f = self(os);
+    struct verdict verdict = count(f, OS_FAULTY_FN_kind);
 
-    return inner->kind(inner, path);
+    return verdict.fails ? verdict.result : f->inner->kind(f->inner, dir, name, kind);
 }
 
 static os_result faulty_load(const struct os *os, void *to, const void *view, size_t n)
@@ -471,6 +512,9 @@ static const struct os table = {
     .unlock = faulty_unlock,
     .held = faulty_held,
     .downgrade = faulty_downgrade,
+    .open_dir = faulty_open_dir,
+    .split_path = faulty_split_path,
+    .close_dir = faulty_close_dir,
     .make_dir = faulty_make_dir,
     .remove_dir = faulty_remove_dir,
     .remove_file = faulty_remove_file,
@@ -556,6 +600,6 @@ const char *os_faulty_failed_name(const struct os_faulty *faulty)
 
 bool os_faulty_is_clean(const struct os_faulty *faulty)
 {
-    return faulty->files == 0 && faulty->views == 0 && faulty->mapped_bytes == 0 &&
-           faulty->locks == 0;
+    return faulty->files == 0 && faulty->dirs == 0 && faulty->views == 0 &&
+           faulty->mapped_bytes == 0 && faulty->locks == 0;
 }

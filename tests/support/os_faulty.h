@@ -35,12 +35,15 @@
     X(lock)                                                                                        \
     X(held)                                                                                        \
     X(downgrade)                                                                                   \
+    X(open_dir)                                                                                    \
+    X(split_path)                                                                                  \
     X(make_dir)                                                                                    \
     X(remove_dir)                                                                                  \
     X(remove_file)                                                                                 \
     X(rename_new)                                                                                  \
     X(sync_dir)                                                                                    \
     X(list)                                                                                        \
+    X(kind)                                                                                        \
     X(load)                                                                                        \
     X(store)                                                                                       \
     X(random)
@@ -71,7 +74,7 @@ struct os_faulty {
     uint64_t failed;                         /* calls that were made to fail */
     enum os_faulty_function failed_function; /* the last of them; ANY: none */
     uint64_t mapped_bytes, mapped_peak;      /* mapped now, and the most ever */
-    uint64_t views, files, locks;            /* live now */
+    uint64_t views, files, dirs, locks;      /* live now */
 
     /* private */
     const struct os *inner;

@@ -13,6 +13,7 @@
 #endif
 
 #include "os/os.h"
+#include "support/by_path.h"
 
 static void *must(void *p)
 {
@@ -30,7 +31,7 @@ static const char *system_tmp(void)
     const struct os *os = slot__os_native();
 
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        if (places[i] != NULL && os->kind(os, places[i]) == OS_KIND_DIR)
+        if (places[i] != NULL && by_path_kind(os, places[i]) == OS_KIND_DIR)
             return places[i];
     }
     return ".";
@@ -48,7 +49,7 @@ char *tmpdir_make(void)
     snprintf(name, sizeof name, "slotfile-test-%08lx%08lx", (unsigned long)(id >> 32),
              (unsigned long)(id & UINT32_MAX));
     path = tmpdir_join(system_tmp(), name);
-    if (!os_ok(os->make_dir(os, path))) {
+    if (!os_ok(by_path_make_dir(os, path))) {
         fprintf(stderr, "ERROR: cannot make the directory %s\n", path);
         abort();
     }
@@ -84,9 +85,9 @@ void tmpdir_remove_tree(const char *path)
     struct names names = {NULL, 0};
 
     /* Whatever can be removed as a file is not a directory to go into. */
-    if (os_ok(os->remove_file(os, path)))
+    if (os_ok(by_path_remove_file(os, path)))
         return;
-    (void)os->list(os, path, collect, &names);
+    (void)by_path_list(os, path, collect, &names);
     for (size_t i = 0; i < names.count; i++) {
         char *inner = tmpdir_join(path, names.name[i]);
 
@@ -95,7 +96,7 @@ void tmpdir_remove_tree(const char *path)
         free(names.name[i]);
     }
     free(names.name);
-    (void)os->remove_dir(os, path);
+    (void)by_path_remove_dir(os, path);
 }
 
 char *tmpdir_join(const char *dir, const char *name)

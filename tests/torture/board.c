@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "support/by_path.h"
 
 #define BOARD_BYTES OS_GRANULARITY
 
@@ -14,7 +15,7 @@ static struct board *map(const char *path, int flags)
 {
     const struct os *os = slot__os_native();
     struct os_file *file = NULL;
-    os_result result = os->open(os, path, OS_READ | OS_WRITE | flags, &file);
+    os_result result = by_path_open(os, path, OS_READ | OS_WRITE | flags, &file);
     void *base = NULL;
 
     if (os_ok(result) && flags != 0)

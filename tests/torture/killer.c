@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/tmpdir.h"
 #include "torture/process.h"
 #include "torture/worker.h"
@@ -279,7 +280,7 @@ static void check_size(struct killer *k, uint64_t records)
     struct os_file *file = NULL;
     uint64_t size = 0;
 
-    if (!os_ok(os->open(os, path, OS_READ, &file)) || !os_ok(os->size(os, file, &size)) ||
+    if (!os_ok(by_path_open(os, path, OS_READ, &file)) || !os_ok(os->size(os, file, &size)) ||
         size != records * BANK_RECORD_SIZE) {
         fprintf(stderr, "FAILED: records has %llu bytes for %llu records\n",
                 (unsigned long long)size, (unsigned long long)records);

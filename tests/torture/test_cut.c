@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "support/tmpdir.h"
 #include "torture/ledger.h"
@@ -25,7 +26,7 @@ static uint64_t size_of(struct fixture *f, const char *name)
     struct os_file *file = NULL;
     uint64_t size = 0;
 
-    if (os_ok(os->open(os, path, OS_READ, &file))) {
+    if (os_ok(by_path_open(os, path, OS_READ, &file))) {
         assert_true(os_ok(os->size(os, file, &size)));
         os->close(os, file);
     }

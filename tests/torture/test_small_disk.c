@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "support/tmpdir.h"
 #include "torture/ledger.h"
@@ -33,7 +34,7 @@ static void small_begin(struct small *small, struct fixture *f, uint64_t kib)
     small->f = f;
     small->disk = tmpdir_join(f->dir, "disk");
     ledger_init(&small->ledger);
-    assert_true(os_ok(slot__os_native()->make_dir(slot__os_native(), small->disk)));
+    assert_true(os_ok(by_path_make_dir(slot__os_native(), small->disk)));
     assert_true(small_disk_mount(small->disk, kib));
     snprintf(f->path, sizeof f->path, "%s/test.slots", small->disk);
     f->options.log_limit_bytes = 2048 * KIB;
@@ -44,7 +45,7 @@ static void small_release(struct small *small)
 {
     small->f->damaged = true; /* not there any more at teardown */
     small_disk_unmount(small->disk);
-    assert_true(os_ok(slot__os_native()->remove_dir(slot__os_native(), small->disk)));
+    assert_true(os_ok(by_path_remove_dir(slot__os_native(), small->disk)));
     ledger_release(&small->ledger);
     free(small->disk);
 }
@@ -358,7 +359,7 @@ static void test_small_disk__create(void **state)
         status = ledger_create(f->path, &f->options, &f->err);
         assert_true(status == SLOT_OK || status == SLOT_E_NO_SPACE);
         if (status != SLOT_OK) {
-            assert_int_equal(os->kind(os, f->path), OS_KIND_NONE);
+            assert_int_equal(by_path_kind(os, f->path), OS_KIND_NONE);
             assert_int_equal(small_disk_free(small.disk), available);
         }
         small_disk_give(small.disk);

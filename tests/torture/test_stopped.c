@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "torture/board.h"
 #include "torture/process.h"
@@ -146,7 +147,7 @@ static void pair_release(struct pair *pair)
 
     process_release(pair->child);
     board_close(pair->board);
-    assert_true(os_ok(os->remove_file(os, pair->board_path)));
+    assert_true(os_ok(by_path_remove_file(os, pair->board_path)));
 }
 
 /* Let it go on to its end, which is a good one. */

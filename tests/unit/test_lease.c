@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "support/os_faulty.h"
 #include "support/thread.h"
@@ -45,7 +46,7 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
     os_faulty_init(&rig->faulty, slot__os_native());
     assert_ok(f, slot__view_cache_init(&rig->cache, os, budget, 4096, 0, 2, &f->err));
     snprintf(path, sizeof path, "%s/file", f->dir);
-    assert_true(os_ok(os->open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &rig->file.file)));
+    assert_true(os_ok(by_path_open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &rig->file.file)));
     for (uint64_t at = 0; at < (uint64_t)FILE_MB << 20; at += piece) {
         for (size_t i = 0; i < piece; i++)
             bytes[i] = byte_at(at + i);

@@ -23,6 +23,7 @@ struct rig {
     struct view_cache cache;
     struct log log;
     struct log_head head;
+    struct os_dir *dir;
     uint8_t *scratch;
 };
 
@@ -42,14 +43,16 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
     rig->log.record_size = 125;
     memset(rig->log.file_id, 3, sizeof rig->log.file_id);
     assert_ok(f, slot__view_cache_init(&rig->cache, &rig->faulty.os, budget, 8192, 0, 2, &f->err));
-    assert_ok(f, slot__log_init(&rig->log, &rig->faulty.os, &rig->shared, &rig->cache, f->dir,
-                                65536, &f->err));
+    assert_true(os_ok(rig->faulty.os.open_dir(&rig->faulty.os, NULL, f->dir, &rig->dir)));
+    (void)rig->faulty.os.make_dir(&rig->faulty.os, rig->dir, LOG_DIR); /* a test may open twice */
+    slot__log_init(&rig->log, &rig->faulty.os, &rig->shared, &rig->cache, rig->dir, 65536);
     rig->head.file = LOG_SEGMENTS;
 }
 
 static void rig_close(struct rig *rig)
 {
     slot__log_release(&rig->log);
+    rig->faulty.os.close_dir(&rig->faulty.os, rig->dir);
     slot__view_cache_release(&rig->cache);
     free(rig->scratch);
     assert_true(os_faulty_is_clean(&rig->faulty));
@@ -212,8 +215,7 @@ static void test_log__space_is_taken_as_it_grows(void **state)
 
     rig_open(&rig, *state, 1 << 24);
     slot__log_release(&rig.log);
-    assert_ok(rig.f, slot__log_init(&rig.log, &rig.faulty.os, &rig.shared, &rig.cache, rig.f->dir,
-                                    16 << 20, &rig.f->err));
+    slot__log_init(&rig.log, &rig.faulty.os, &rig.shared, &rig.cache, rig.dir, 16 << 20);
     commit(&rig, 0, 3, 1);
     before = space_of(&rig);
     assert_true(before <= (128 << 10) + 4096);
@@ -475,7 +477,7 @@ static void test_log__next_life(void **state)
     assert_ok(rig.f, slot__log_next_life(&rig.log, &lsn, &other, &rig.f->err));
     assert_true(chain != other);
     slot__log_close_segments(&rig.log);
-    assert_ok(rig.f, slot__log_remove_segments(&rig.faulty.os, rig.f->dir, &rig.f->err));
+    assert_ok(rig.f, slot__log_remove_segments(&rig.faulty.os, rig.dir, &rig.f->err));
     rig_close(&rig);
 }
 

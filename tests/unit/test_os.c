@@ -21,6 +21,7 @@
 #endif
 
 #include "os/os.h"
+#include "support/by_path.h"
 #include "support/lost_view.h"
 #include "support/thread.h"
 #include "support/tmpdir.h"
@@ -75,7 +76,7 @@ static os_result in_dir(path_fn fn, const char *name)
 static os_result try_open(const char *name, int flags, struct os_file **file)
 {
     char *path = tmpdir_join(dir, name);
-    os_result result = os->open(os, path, flags, file);
+    os_result result = by_path_open(os, path, flags, file);
 
     free(path);
     return result;
@@ -101,7 +102,7 @@ static struct os_file *new_file(const char *name, uint64_t size)
 static os_kind kind_of(const char *name)
 {
     char *path = tmpdir_join(dir, name);
-    os_kind kind = os->kind(os, path);
+    os_kind kind = by_path_kind(os, path);
 
     free(path);
     return kind;
@@ -111,7 +112,7 @@ static os_result rename_in_dir(const char *from, const char *to)
 {
     char *from_path = tmpdir_join(dir, from);
     char *to_path = tmpdir_join(dir, to);
-    os_result result = os->rename_new(os, from_path, to_path);
+    os_result result = by_path_rename_new(os, from_path, to_path);
 
     free(from_path);
     free(to_path);
@@ -179,7 +180,7 @@ static void test_open__a_directory(void **state)
     struct os_file *file = NULL;
 
     (void)state;
-    expect(in_dir(os->make_dir, "sub"), SLOT_OK);
+    expect(in_dir(by_path_make_dir, "sub"), SLOT_OK);
     expect(try_open("sub", OS_READ, &file), SLOT_E_UNSUPPORTED);
     expect(try_open("sub", OS_READ | OS_WRITE, &file), SLOT_E_UNSUPPORTED);
     expect(try_open("sub", NEW, &file), SLOT_E_EXISTS);
@@ -211,12 +212,12 @@ static void test_open__a_symbolic_link(void **state)
     (void)state;
     if (possible) {
         os->close(os, new_file("target", 10));
-        assert_int_equal(os->kind(os, link), OS_KIND_FILE);
-        expect(os->open(os, link, OS_READ, &file), SLOT_E_UNSUPPORTED);
-        expect(os->open(os, link, OS_READ | OS_WRITE, &file), SLOT_E_UNSUPPORTED);
-        expect(os->open(os, link, NEW, &file), SLOT_E_EXISTS);
-        expect(os->open(os, hanging, NEW, &file), SLOT_E_EXISTS);
-        assert_int_equal(os->kind(os, hanging), OS_KIND_NONE);
+        assert_int_equal(by_path_kind(os, link), OS_KIND_OTHER);
+        expect(by_path_open(os, link, OS_READ, &file), SLOT_E_UNSUPPORTED);
+        expect(by_path_open(os, link, OS_READ | OS_WRITE, &file), SLOT_E_UNSUPPORTED);
+        expect(by_path_open(os, link, NEW, &file), SLOT_E_EXISTS);
+        expect(by_path_open(os, hanging, NEW, &file), SLOT_E_EXISTS);
+        assert_int_equal(by_path_kind(os, hanging), OS_KIND_OTHER);
         assert_null(file);
     }
     free(target);
@@ -808,20 +809,20 @@ static void test_mutex__two_threads(void **state)
 static void test_dir__make_and_remove(void **state)
 {
     (void)state;
-    expect(in_dir(os->make_dir, "sub"), SLOT_OK);
+    expect(in_dir(by_path_make_dir, "sub"), SLOT_OK);
     assert_int_equal(kind_of("sub"), OS_KIND_DIR);
-    expect(in_dir(os->make_dir, "sub"), SLOT_E_EXISTS);
+    expect(in_dir(by_path_make_dir, "sub"), SLOT_E_EXISTS);
     os->close(os, new_file("sub/file", 1));
-    expect(in_dir(os->make_dir, "sub/file"), SLOT_E_EXISTS);
-    expect(in_dir(os->make_dir, "missing/sub"), SLOT_E_NO_FILE);
-    expect(in_dir(os->remove_dir, "sub"), SLOT_E_EXISTS);
+    expect(in_dir(by_path_make_dir, "sub/file"), SLOT_E_EXISTS);
+    expect(in_dir(by_path_make_dir, "missing/sub"), SLOT_E_NO_FILE);
+    expect(in_dir(by_path_remove_dir, "sub"), SLOT_E_EXISTS);
     assert_int_equal(kind_of("sub/file"), OS_KIND_FILE);
-    expect(in_dir(os->remove_file, "sub/file"), SLOT_OK);
-    expect(in_dir(os->remove_dir, "sub"), SLOT_OK);
+    expect(in_dir(by_path_remove_file, "sub/file"), SLOT_OK);
+    expect(in_dir(by_path_remove_dir, "sub"), SLOT_OK);
     assert_int_equal(kind_of("sub"), OS_KIND_NONE);
-    expect(in_dir(os->remove_dir, "sub"), SLOT_E_NO_FILE);
-    expect(in_dir(os->remove_file, "missing"), SLOT_E_NO_FILE);
-    expect(in_dir(os->remove_file, "missing/file"), SLOT_E_NO_FILE);
+    expect(in_dir(by_path_remove_dir, "sub"), SLOT_E_NO_FILE);
+    expect(in_dir(by_path_remove_file, "missing"), SLOT_E_NO_FILE);
+    expect(in_dir(by_path_remove_file, "missing/file"), SLOT_E_NO_FILE);
 }
 
 static void test_rename_new__a_file(void **state)
@@ -830,22 +831,22 @@ static void test_rename_new__a_file(void **state)
     os->close(os, new_file("a", 1));
     os->close(os, new_file("b", 2));
     expect(rename_in_dir("a", "b"), SLOT_E_EXISTS);
-    expect(in_dir(os->make_dir, "empty"), SLOT_OK);
+    expect(in_dir(by_path_make_dir, "empty"), SLOT_OK);
     expect(rename_in_dir("a", "empty"), SLOT_E_EXISTS);
     expect(rename_in_dir("a", "c"), SLOT_OK);
     assert_int_equal(kind_of("a"), OS_KIND_NONE);
     assert_int_equal(kind_of("c"), OS_KIND_FILE);
     assert_int_equal(kind_of("empty"), OS_KIND_DIR);
     expect(rename_in_dir("a", "d"), SLOT_E_NO_FILE);
-    expect(in_dir(os->sync_dir, "."), SLOT_OK);
+    expect(in_dir(by_path_sync_dir, "."), SLOT_OK);
 }
 
 static void test_rename_new__a_directory(void **state)
 {
     (void)state;
-    expect(in_dir(os->make_dir, "a"), SLOT_OK);
+    expect(in_dir(by_path_make_dir, "a"), SLOT_OK);
     os->close(os, new_file("a/file", 1));
-    expect(in_dir(os->make_dir, "empty"), SLOT_OK);
+    expect(in_dir(by_path_make_dir, "empty"), SLOT_OK);
     os->close(os, new_file("file", 1));
     expect(rename_in_dir("a", "empty"), SLOT_E_EXISTS);
     expect(rename_in_dir("a", "file"), SLOT_E_EXISTS);
@@ -859,8 +860,8 @@ static void test_sync_dir(void **state)
 {
     (void)state;
     os->close(os, new_file("file", 1));
-    expect(os->sync_dir(os, dir), SLOT_OK);
-    expect(in_dir(os->sync_dir, "missing"), SLOT_E_NO_FILE);
+    expect(by_path_sync_dir(os, dir), SLOT_OK);
+    expect(in_dir(by_path_sync_dir, "missing"), SLOT_E_NO_FILE);
 }
 
 struct seen {
@@ -892,20 +893,20 @@ static void test_list(void **state)
     char *missing = tmpdir_join(dir, "missing");
 
     (void)state;
-    expect(os->list(os, dir, see, &all), SLOT_OK);
+    expect(by_path_list(os, dir, see, &all), SLOT_OK);
     assert_int_equal(all.calls, 0);
     os->close(os, new_file("a", 0));
     os->close(os, new_file(STRANGE_NAME, 0));
-    expect(in_dir(os->make_dir, "sub"), SLOT_OK);
+    expect(in_dir(by_path_make_dir, "sub"), SLOT_OK);
     os->close(os, new_file("sub/not listed", 0));
-    expect(os->list(os, dir, see, &all), SLOT_OK);
+    expect(by_path_list(os, dir, see, &all), SLOT_OK);
     assert_int_equal(all.calls, 3);
     assert_int_equal(all.others, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(all.times[i], 1);
-    expect(os->list(os, dir, see, &one), SLOT_OK);
+    expect(by_path_list(os, dir, see, &one), SLOT_OK);
     assert_int_equal(one.calls, 1);
-    expect(os->list(os, missing, see, &one), SLOT_E_NO_FILE);
+    expect(by_path_list(os, missing, see, &one), SLOT_E_NO_FILE);
     assert_int_equal(one.calls, 1);
     free(missing);
 }
@@ -915,7 +916,7 @@ static void test_names__not_ascii(void **state)
     struct os_file *file;
 
     (void)state;
-    expect(in_dir(os->make_dir, STRANGE_NAME), SLOT_OK);
+    expect(in_dir(by_path_make_dir, STRANGE_NAME), SLOT_OK);
     file = new_file(STRANGE_NAME "/" STRANGE_NAME, 5);
     os->close(os, file);
     assert_int_equal(kind_of(STRANGE_NAME "/" STRANGE_NAME), OS_KIND_FILE);
@@ -923,8 +924,8 @@ static void test_names__not_ascii(void **state)
     file = open_file(STRANGE_NAME "/\xc3\xbc", OS_READ);
     assert_int_equal(size_of(file), 5);
     os->close(os, file);
-    expect(in_dir(os->remove_file, STRANGE_NAME "/\xc3\xbc"), SLOT_OK);
-    expect(in_dir(os->remove_dir, STRANGE_NAME), SLOT_OK);
+    expect(in_dir(by_path_remove_file, STRANGE_NAME "/\xc3\xbc"), SLOT_OK);
+    expect(in_dir(by_path_remove_dir, STRANGE_NAME), SLOT_OK);
 }
 
 /* Longer than the 260 characters that Windows allows by default. */
@@ -938,7 +939,7 @@ static void test_names__long_path(void **state)
     (void)state;
     for (int i = 0; i < 6; i++) {
         memset(name + strlen(name), 'a' + i, 98);
-        expect(in_dir(os->make_dir, name), SLOT_OK);
+        expect(in_dir(by_path_make_dir, name), SLOT_OK);
         strcat(name, "/");
     }
     strcat(name, "f");
@@ -947,8 +948,8 @@ static void test_names__long_path(void **state)
     assert_int_equal(kind_of(name), OS_KIND_FILE);
     name[strlen(name) - 2] = '\0';
     path = tmpdir_join(dir, name);
-    expect(os->list(os, path, see, &seen), SLOT_OK);
-    expect(os->sync_dir(os, path), SLOT_OK);
+    expect(by_path_list(os, path, see, &seen), SLOT_OK);
+    expect(by_path_sync_dir(os, path), SLOT_OK);
     assert_int_equal(seen.calls, 1);
     free(path);
 }
@@ -1261,7 +1262,7 @@ static _Noreturn void hold_and_die(struct pipes *pipes)
     char *path = tmpdir_join(dir, "lock");
     struct os_file *file = NULL;
     void *view = NULL;
-    bool well = os_ok(os->open(os, path, OS_READ | OS_WRITE | OS_LOCKS, &file)) &&
+    bool well = os_ok(by_path_open(os, path, OS_READ | OS_WRITE | OS_LOCKS, &file)) &&
                 os_ok(os->map(os, file, 0, 4096, OS_MAP_WORDS, &view)) &&
                 os_ok(os->lock(os, file, 3, true)) && os_ok(os->lock(os, file, 4, false));
 
@@ -1320,7 +1321,7 @@ static int count_descriptors(void)
 }
 
 struct opener {
-    char *path;
+    struct os_dir *dir;
     atomic_bool stop;
     int failed;
 };
@@ -1332,7 +1333,7 @@ static void open_often(void *context)
     while (!atomic_load(&opener->stop)) {
         struct os_file *file = NULL;
 
-        if (!os_ok(os->open(os, opener->path, OS_READ | OS_WRITE | OS_LOCKS, &file))) {
+        if (!os_ok(os->open(os, opener->dir, "lock", OS_READ | OS_WRITE | OS_LOCKS, &file))) {
             opener->failed++;
             continue;
         }
@@ -1346,12 +1347,13 @@ static void open_often(void *context)
 /* Whatever the other thread is doing: a child has none of its files, and can open its own. */
 static void test_fork__while_files_are_opened(void **state)
 {
-    struct opener opener = {.path = tmpdir_join(dir, "lock")};
+    struct opener opener = {.dir = NULL};
     struct test_thread *thread;
     int descriptors;
 
     (void)state;
     os->close(os, new_file("lock", 0));
+    expect(os->open_dir(os, NULL, dir, &opener.dir), SLOT_OK);
     descriptors = count_descriptors();
     thread = test_thread_start(open_often, &opener);
     for (int i = 0; i < 100; i++) {
@@ -1362,7 +1364,7 @@ static void test_fork__while_files_are_opened(void **state)
 
             alarm(100);
             if (count_descriptors() != descriptors ||
-                !os_ok(os->open(os, opener.path, OS_READ | OS_WRITE | OS_LOCKS, &file)))
+                !os_ok(os->open(os, opener.dir, "lock", OS_READ | OS_WRITE | OS_LOCKS, &file)))
                 _exit(1);
             os->close(os, file);
             _exit(0);
@@ -1372,7 +1374,7 @@ static void test_fork__while_files_are_opened(void **state)
     atomic_store(&opener.stop, true);
     test_thread_join(thread);
     assert_int_equal(opener.failed, 0);
-    free(opener.path);
+    os->close_dir(os, opener.dir);
 }
 
 #endif

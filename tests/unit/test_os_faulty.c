@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "support/by_path.h"
 #include "support/os_faulty.h"
 #include "support/thread.h"
 #include "support/tmpdir.h"
@@ -45,7 +46,7 @@ static struct os_file *new_file(uint64_t size)
 {
     struct os_file *file = NULL;
 
-    assert_true(os_ok(os->open(os, path, NEW, &file)));
+    assert_true(os_ok(by_path_open(os, path, NEW, &file)));
     assert_true(os_ok(os->resize(os, file, size)));
     return file;
 }
@@ -63,8 +64,8 @@ static void test_faulty__passes_on(void **state)
     assert_true(os_ok(os->size(os, file, &size)));
     assert_int_equal(size, 100);
     os->close(os, file);
-    assert_int_equal(os->kind(os, path), OS_KIND_FILE);
-    assert_int_equal(faulty.calls, 5);
+    assert_int_equal(by_path_kind(slot__os_native(), path), OS_KIND_FILE);
+    assert_int_equal(faulty.calls, 7);
     assert_int_equal(os_faulty_count(&faulty, "read_at"), 1);
     assert_int_equal(os_faulty_count(&faulty, "sync"), 0);
     assert_int_equal(faulty.failed, 0);
@@ -125,13 +126,23 @@ static void test_faulty__fails_only_one_function(void **state)
 static void test_faulty__does_nothing_when_it_fails(void **state)
 {
     struct os_file *file = new_file(OS_GRANULARITY), *other = NULL;
+    struct os_dir *here = NULL, *there = NULL;
+    char *parent = NULL, *name = NULL;
+    os_kind kind = OS_KIND_OTHER;
     uint8_t byte = 1, view[1] = {2};
     void *base = NULL;
 
     (void)state;
+    assert_true(os_ok(os->open_dir(os, NULL, dir, &here)));
     os_faulty_fail(&faulty, 1, OS_FAULTY_FOREVER, SLOT_E_IO, 5);
-    assert_false(os_ok(os->open(os, path, OS_READ, &other)));
+    assert_false(os_ok(os->open_dir(os, NULL, dir, &there)));
+    assert_null(there);
+    assert_false(os_ok(os->split_path(os, path, &parent, &name)));
+    assert_null(parent);
+    assert_false(os_ok(os->open(os, here, "file", OS_READ, &other)));
     assert_null(other);
+    assert_false(os_ok(os->kind(os, here, "file", &kind)));
+    assert_int_equal(kind, OS_KIND_OTHER);
     assert_false(os_ok(os->map(os, file, 0, 1, OS_MAP_READ, &base)));
     assert_null(base);
     assert_false(os_ok(os->read_at(os, file, 0, &byte, 1)));
@@ -143,19 +154,22 @@ static void test_faulty__does_nothing_when_it_fails(void **state)
     assert_false(os_ok(os->resize(os, file, 0)));
     assert_false(os_ok(os->allocate(os, file, 0, OS_GRANULARITY * 2)));
     assert_false(os_ok(os->lock(os, file, 0, true)));
-    assert_false(os_ok(os->make_dir(os, path)));
-    assert_false(os_ok(os->remove_file(os, path)));
-    assert_false(os_ok(os->remove_dir(os, dir)));
-    assert_false(os_ok(os->rename_new(os, path, dir)));
-    assert_false(os_ok(os->sync_dir(os, dir)));
-    assert_false(os_ok(os->list(os, dir, NULL, NULL)));
+    assert_false(os_ok(os->make_dir(os, here, "new")));
+    assert_false(os_ok(os->remove_file(os, here, "file")));
+    assert_false(os_ok(os->remove_dir(os, here, "new")));
+    assert_false(os_ok(os->rename_new(os, here, "file", "other")));
+    assert_false(os_ok(os->sync_dir(os, here)));
+    assert_false(os_ok(os->list(os, here, NULL, NULL)));
     assert_false(os_ok(os->flush(os, view, 1)));
     assert_false(os_ok(os->populate(os, view, 1, true)));
-    assert_int_equal(faulty.failed, 17);
+    assert_int_equal(faulty.failed, 20);
+    assert_int_equal(faulty.dirs, 1);
     assert_int_equal(faulty.files, 1);
     assert_int_equal(faulty.views, 0);
     assert_int_equal(faulty.locks, 0);
     os->close(os, file);
+    assert_false(os_faulty_is_clean(&faulty));
+    os->close_dir(os, here);
     assert_true(os_faulty_is_clean(&faulty));
 }
 
@@ -201,7 +215,7 @@ static void test_faulty__keeps_account_of_locks(void **state)
     struct os_file *a = new_file(0), *b = NULL;
 
     (void)state;
-    assert_true(os_ok(os->open(os, path, OS_READ | OS_WRITE, &b)));
+    assert_true(os_ok(by_path_open(os, path, OS_READ | OS_WRITE, &b)));
     assert_int_equal(faulty.files, 2);
     assert_true(os_ok(os->lock(os, a, 1, true)));
     assert_true(os_ok(os->lock(os, a, 2, false)));
@@ -221,7 +235,7 @@ static void test_faulty__a_downgraded_lock_is_held(void **state)
     struct os_file *a = new_file(0), *b = NULL;
 
     (void)state;
-    assert_true(os_ok(os->open(os, path, OS_READ | OS_WRITE | OS_LOCKS, &b)));
+    assert_true(os_ok(by_path_open(os, path, OS_READ | OS_WRITE | OS_LOCKS, &b)));
     assert_true(os_ok(os->lock(os, a, 1, true)));
     os_faulty_fail_only(&faulty, "downgrade", 1, OS_FAULTY_ONCE, SLOT_E_IO, 5);
     assert_int_equal(os->downgrade(os, a, 1).status, SLOT_E_IO);
@@ -271,7 +285,7 @@ static void test_faulty__sweep_ends(void **state)
         os_result result;
 
         os_faulty_fail(&faulty, ++n, OS_FAULTY_ONCE, SLOT_E_IO, 5);
-        result = os->open(os, path, NEW, &file);
+        result = by_path_open(os, path, NEW, &file);
         if (os_ok(result)) {
             result = os->resize(os, file, 10);
             if (os_ok(result))
@@ -280,10 +294,10 @@ static void test_faulty__sweep_ends(void **state)
         }
         done = os_ok(result);
         os_faulty_mend(&faulty);
-        (void)os->remove_file(os, path);
+        (void)by_path_remove_file(os, path);
     }
-    assert_int_equal(n, 4);
-    assert_int_equal(faulty.failed, 3);
+    assert_int_equal(n, 6); /* split_path, open_dir, open, resize, sync: each once */
+    assert_int_equal(faulty.failed, 5);
     assert_true(os_faulty_is_clean(&faulty));
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/by_path.h"
 #include "support/fixture.h"
 #include "support/os_faulty.h"
 #include "view/pins.h"
@@ -41,7 +42,7 @@ static void rig_open(struct rig *rig, struct fixture *f, uint64_t budget)
         char path[5000];
 
         snprintf(path, sizeof path, "%s/%d", f->dir, (int)i);
-        assert_true(os_ok(os->open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file->file)));
+        assert_true(os_ok(by_path_open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file->file)));
         for (uint64_t at = 0; at < 1u << SHIFT; at++)
             bytes[at] = byte_at(i << SHIFT | at);
         assert_true(os_ok(os->write_at(os, file->file, 0, bytes, 1u << SHIFT)));
