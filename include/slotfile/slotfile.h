@@ -63,7 +63,8 @@ extern "C" {
  *
  *    0       success
  *    1..19   an answer, not a failure: the call and the database are both fine
- *   20..39   the caller's to change: nothing was changed in the database
+ *   20..39   the caller's to change: nothing was changed in the database (what a write transaction
+ *            may do after a failure, the table at slot_commit says)
  *   40..59   the machine: free something, retry, or give up; os_code has the system's word
  *   60..79   the files: not ours, too new, or damaged; file and offset say where
  */
@@ -438,6 +439,47 @@ typedef enum slot_mode { SLOT_READ = 0, SLOT_WRITE = 1 } slot_mode;
 SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
 
 /*
+ * What a call that failed has done to its write transaction:
+ *
+ *   same     nothing was changed: go on, and commit
+ *   doomed   the transaction can only be ended; each call that writes, and slot_commit, return the
+ *            same status again
+ *   none     of slot_commit: the transaction has ended, and nothing of it is in the database; in
+ *            direct access what was changed in place stays, and what was appended goes
+ *   unknown  of slot_commit: it has ended, and the next to open the database sees what there is
+ *   -        this call does not return this status
+ *
+ * reads are all calls that read, writes are slot_put, slot_write, slot_edit and slot_delete,
+ * appends are slot_append, slot_extend and slot_insert.
+ *
+ * outcomes: begin
+ *                       | transactional access           | direct access
+ *                       | reads   writes  appends commit | reads   writes  appends commit
+ * SLOT_NOT_FOUND        | same    same    -       -      | same    same    -       -
+ * SLOT_DELETED          | same    same    -       -      | same    same    -       -
+ * SLOT_E_ARG            | same    same    -       -      | same    same    -       -
+ * SLOT_E_EXISTS         | same    same    doomed  none   | -       -       -       -
+ * SLOT_E_BUDGET         | same    same    -       -      | same    same    same    none
+ * SLOT_E_LIMIT          | same    same    same    none   | -       -       same    -
+ * SLOT_E_UNSUPPORTED    | same    same    doomed  none   | -       same    same    -
+ * SLOT_E_TXN_TOO_LARGE  | same    same    doomed  none   | -       -       -       -
+ * SLOT_E_FORKED         | same    same    same    none   | same    same    same    none
+ * SLOT_E_IO             | same    same    doomed  none   | same    same    doomed  unknown
+ * SLOT_E_NO_SPACE       | same    same    doomed  none   | same    same    doomed  unknown
+ * SLOT_E_NO_MEMORY      | same    same    doomed  none   | same    same    doomed  unknown
+ * SLOT_E_BUSY           | same    same    doomed  none   | same    same    doomed  unknown
+ * SLOT_E_POISONED       | same    same    doomed  none   | same    same    doomed  unknown
+ * SLOT_E_PERMISSION     | same    same    doomed  none   | same    same    doomed  unknown
+ * SLOT_E_NO_FILE        | same    same    doomed  none   | same    same    doomed  unknown
+ * SLOT_E_LOST           | doomed  doomed  doomed  none   | same    doomed  doomed  unknown
+ * SLOT_E_LOG_FULL       | same    same    doomed  none   | -       -       -       -
+ * SLOT_E_UNKNOWN        | -       -       -       unknown| -       -       -       -
+ * SLOT_E_CORRUPT        | same    same    doomed  none   | same    same    same    none
+ * SLOT_E_TRUNCATED      | same    same    doomed  none   | same    same    doomed  unknown
+ * outcomes: end
+ */
+
+/*
  * Make all changes of a write transaction durable (SLOT_SYNC_FULL) and visible, and end it. The
  * transaction is gone whatever is returned.
  *
@@ -446,9 +488,9 @@ SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slo
  * nobody can write (SLOT_E_POISONED). All others: nothing was changed; among them SLOT_E_NO_SPACE,
  * SLOT_E_LOG_FULL (the message names the oldest reader, who keeps the log from being used again),
  * SLOT_E_TXN_TOO_LARGE, and whatever had failed before in this transaction.
- * Direct access: SLOT_OK: everything is on disk. SLOT_E_NO_SPACE and SLOT_E_LIMIT before the flush:
- * appended records are taken back. SLOT_E_IO, SLOT_E_LOST, SLOT_E_TRUNCATED: it is unknown what is
- * on disk; the handle is poisoned and takes no more writes.
+ * Direct access: SLOT_OK: everything is on disk. When the flush has failed it is unknown what is on
+ * disk, and the handle is poisoned and takes no more writes; when something before it has failed,
+ * appended records are taken back.
  * Cost: one flush of what was changed; transactional access with 1 MiB or more of appended records
  * two more, for `records` and their checksums; now and then a checkpoint, see checkpoint_bytes.
  */
@@ -589,8 +631,8 @@ SLOT_API void slot_prefetch(slot_txn *txn, const uint64_t *recnos, size_t n);
  * Returns SLOT_OK; SLOT_NOT_FOUND beyond the end; SLOT_DELETED; SLOT_E_CORRUPT when the block's
  * checksum does not fit the bytes that are there (it is checked before a block is first changed);
  * SLOT_E_NO_SPACE when a hole cannot be filled; SLOT_E_LOG_FULL; SLOT_E_TXN_TOO_LARGE;
- * SLOT_E_BUDGET; SLOT_E_LOST; SLOT_E_NO_MEMORY; SLOT_E_IO. Other than
- * after SLOT_E_LOST, nothing was changed when it is not SLOT_OK.
+ * SLOT_E_LOST; SLOT_E_NO_MEMORY; SLOT_E_IO; in direct access SLOT_E_BUDGET. Other than after
+ * SLOT_E_LOST, nothing was changed when it is not SLOT_OK: see the table at slot_commit.
  */
 SLOT_API slot_status slot_put(slot_txn *txn, uint64_t recno, const void *record, slot_error *err);
 
@@ -624,9 +666,9 @@ SLOT_API slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slo
  * the number of the first of them.
  *
  * Returns SLOT_OK; SLOT_E_LIMIT beyond SLOT_RECORDS_MAX; SLOT_E_NO_SPACE; SLOT_E_CORRUPT when the
- * partial last block is damaged; SLOT_E_NO_MEMORY; SLOT_E_IO. After a write that failed, here or
- * when a later call writes the buffer, the transaction can only be aborted: all calls that write
- * return the same status again, and so does slot_commit, which then aborts.
+ * partial last block is damaged; SLOT_E_NO_MEMORY; SLOT_E_IO. After most of them the transaction
+ * can only be ended: see the table at slot_commit. When a later call writes the buffer and fails,
+ * the records stay in the buffer, and the next call tries again.
  * Cost: a copy into a buffer of about 1 MiB, written when it is full.
  */
 SLOT_API slot_status slot_append(slot_txn *txn, const void *records, uint64_t count,

@@ -19,6 +19,7 @@
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
+#include "db/outcome.h"
 #include "format/sums.h"
 
 #define WRITEBACK_BYTES (UINT64_C(8) << 20)
@@ -110,10 +111,8 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
             status = slot__error_os(err, result.status, result.code, FILE_RECORDS, append->start,
                                     "records cannot be appended");
     }
-    if (status != SLOT_OK) {
-        txn->doomed = status;
+    if (status != SLOT_OK)
         return status;
-    }
     db->records.size += append->fill;
     append->fill = 0;
     start_writeback(txn);
@@ -199,6 +198,7 @@ static void start_direct(slot_txn *txn)
 /*
  * In transactional access: whole blocks beside the log when there are many of them, because their
  * two flushes then cost less than writing them twice; the rest, and the last block, into frames.
+ * When it fails, what was not written is in the buffer still, and the next flush tries again.
  */
 static slot_status flush_new_blocks(slot_txn *txn, slot_error *err)
 {
@@ -214,16 +214,17 @@ static slot_status flush_new_blocks(slot_txn *txn, slot_error *err)
                                  (unsigned)UINT32_MAX);
     if (status == SLOT_OK && whole > 0)
         status = write_blocks(txn, whole, err);
-    if (status == SLOT_OK)
-        status = write_frames(txn, append->start + whole, append->bytes + whole,
-                              append->fill - whole, err);
-    if (status == SLOT_OK) {
-        append->fill = 0;
-        start_direct(txn);
-    } else {
-        txn->doomed = status;
-    }
-    return status;
+    if (status != SLOT_OK)
+        return status;
+    append->start += whole;
+    append->fill -= whole;
+    memmove(append->bytes, append->bytes + whole, (size_t)append->fill);
+    status = write_frames(txn, append->start, append->bytes, append->fill, err);
+    if (status != SLOT_OK)
+        return status;
+    append->fill = 0;
+    start_direct(txn);
+    return SLOT_OK;
 }
 
 slot_status slot__db_append_flush(slot_txn *txn, slot_error *err)
@@ -285,17 +286,13 @@ static slot_status fill_last_block(slot_txn *txn, const uint8_t *from, uint64_t 
 {
     uint64_t block_bytes = txn->db->block_bytes;
     uint64_t end = txn->records * txn->record_size;
-    slot_status status;
 
     *n = min_u64(left, block_bytes - end % block_bytes);
-    status = write_frames(txn, end, from, *n, err);
-    if (status != SLOT_OK && txn->changed)
-        txn->doomed = status;
-    return status;
+    return write_frames(txn, end, from, *n, err);
 }
 
-slot_status slot_append(slot_txn *txn, const void *records, uint64_t count, uint64_t *first,
-                        slot_error *err)
+static slot_status append(slot_txn *txn, const void *records, uint64_t count, uint64_t *first,
+                          slot_error *err)
 {
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
     const uint8_t *from = records;
@@ -322,6 +319,12 @@ slot_status slot_append(slot_txn *txn, const void *records, uint64_t count, uint
     if (first != NULL)
         *first = before;
     return SLOT_OK;
+}
+
+slot_status slot_append(slot_txn *txn, const void *records, uint64_t count, uint64_t *first,
+                        slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_APPEND, append(txn, records, count, first, err));
 }
 
 /* Zeros over what an abort or a crash has left in [from, to) of a file, which may end before. */
@@ -376,10 +379,8 @@ static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
         status =
             clear_range(db, db->files.sums, FILE_SUMS, first * SUM_BYTES, blocks * SUM_BYTES, err);
     slot__sums_forget(&db->sums);
-    if (status != SLOT_OK) {
-        txn->doomed = status;
+    if (status != SLOT_OK)
         return status;
-    }
     txn->direct_end = end;
     txn->direct_blocks += (uint32_t)(blocks - first);
     txn->changed = true;
@@ -407,7 +408,7 @@ static slot_status extend_in_place(slot_txn *txn, uint64_t count, slot_error *er
     return SLOT_OK;
 }
 
-slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_error *err)
+static slot_status extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_error *err)
 {
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
     uint64_t before = txn->records;
@@ -425,4 +426,9 @@ slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_err
     if (first != NULL)
         *first = before;
     return SLOT_OK;
+}
+
+slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_APPEND, extend(txn, count, first, err));
 }

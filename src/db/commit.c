@@ -51,6 +51,7 @@ static void start(slot_txn *txn)
     txn->writing = true;
     txn->changed = false;
     txn->doomed = SLOT_OK;
+    txn->doom_told = false;
     txn->direct_blocks = 0;
     txn->direct_end = 0;
     memset(&txn->append, 0, sizeof txn->append);

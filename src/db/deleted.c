@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
+#include "db/outcome.h"
 
 #define PIECE_BYTES 512u /* read at once when looking for a mark */
 
@@ -165,7 +166,7 @@ static slot_status store_zeros(slot_txn *txn, const struct marked *marked, slot_
     return status;
 }
 
-slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
+static slot_status delete_record(slot_txn *txn, uint64_t recno, slot_error *err)
 {
     struct marked marked;
     slot_status status = may_delete(txn, err);
@@ -183,6 +184,11 @@ slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
     if (status == SLOT_OK)
         txn->db->writer.insert_from = min_u64(txn->db->writer.insert_from, recno);
     return status;
+}
+
+slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_WRITE, delete_record(txn, recno, err));
 }
 
 /* Zeros over the records of [from, to) that are marked; `bytes` are those of `from`. The marks are
@@ -266,7 +272,8 @@ static slot_status find_lowest(slot_txn *txn, uint64_t *recno, slot_error *err)
                            (unsigned long long)txn->deleted);
 }
 
-slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot_error *err)
+static slot_status insert_record(slot_txn *txn, const void *record, uint64_t *recno,
+                                 slot_error *err)
 {
     struct marked marked;
     uint64_t found = 0;
@@ -294,4 +301,9 @@ slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot
     if (recno != NULL)
         *recno = found;
     return SLOT_OK;
+}
+
+slot_status slot_insert(slot_txn *txn, const void *record, uint64_t *recno, slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_APPEND, insert_record(txn, record, recno, err));
 }

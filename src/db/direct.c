@@ -104,6 +104,7 @@ slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot
     begun->in_file = begun->records;
     begun->changed = false;
     begun->doomed = SLOT_OK;
+    begun->doom_told = false;
     memset(&begun->append, 0, sizeof begun->append);
     begun->leases.cache = begun->marks.leases.cache = NULL;
     begun->live_known = false; /* there is no log */

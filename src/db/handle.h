@@ -171,6 +171,7 @@ struct slot_txn {
     struct append_buffer append;
     bool changed;       /* something that a commit has to make durable */
     slot_status doomed; /* SLOT_OK, or why this transaction can only be aborted */
+    bool doom_told;     /* the caller knows: outcome.h */
 
     /* Transactional access */
     uint32_t slot;        /* the reader slot, ours from the first use to close */

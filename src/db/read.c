@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
+#include "db/outcome.h"
 
 #define BULK_BYTES_MIN   UINT64_C(65536) /* from here on a range is read as a scan reads */
 #define BULK_PIECE_BYTES AHEAD_PIECE_BYTES
@@ -128,8 +129,7 @@ static inline bool may_be_deleted(const slot_txn *txn, const uint8_t *record, ui
  * A record whose view this transaction does not have at hand, that may have a version in the log or
  * be deleted, or that is not there.
  */
-static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *record,
-                                        slot_error *err)
+static slot_status look_up(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
 {
     uint64_t n = txn->record_size;
     slot_status status;
@@ -142,6 +142,12 @@ static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *rec
     if (status == SLOT_OK && may_be_deleted(txn, record, n))
         status = slot__marks_check(txn, recno, err);
     return status;
+}
+
+static SLOT_COLD slot_status get_slowly(slot_txn *txn, uint64_t recno, void *record,
+                                        slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_READ, look_up(txn, recno, record, err));
 }
 
 /* While some records are deleted: the first bytes of a copy mostly tell that it is not. */
@@ -191,10 +197,12 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (at - pin->offset), (size_t)size);
     if (!os_ok(result) && address == LOG_NO_ADDRESS)
-        return read_instead(txn, at, record, size, result, err);
+        return outcome(txn, OUTCOME_OF_READ, read_instead(txn, at, record, size, result, err));
     if (!os_ok(result))
-        return lost(SLOT_NO_OFFSET, result, err);
-    return may_be_deleted(txn, record, size) ? slot__marks_check(txn, recno, err) : SLOT_OK;
+        return outcome(txn, OUTCOME_OF_READ, lost(SLOT_NO_OFFSET, result, err));
+    return may_be_deleted(txn, record, size)
+               ? outcome(txn, OUTCOME_OF_READ, slot__marks_check(txn, recno, err))
+               : SLOT_OK;
 }
 
 /* The hot path keeps little across the copy: every saved register is a store more for each record.
@@ -212,12 +220,14 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
         return get_slowly(txn, recno, record, err);
     result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
                            (size_t)txn->record_size);
-    return os_ok(result) ? SLOT_OK
-                         : read_instead(txn, offset, record, txn->record_size, result, err);
+    return os_ok(result)
+               ? SLOT_OK
+               : outcome(txn, OUTCOME_OF_READ,
+                         read_instead(txn, offset, record, txn->record_size, result, err));
 }
 
-slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, void *buf,
-                      slot_error *err)
+static slot_status read_part(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, void *buf,
+                             slot_error *err)
 {
     uint64_t record_size = txn->record_size;
     slot_status status;
@@ -233,6 +243,12 @@ slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n
     if (status == SLOT_OK && (n == 0 || may_be_deleted(txn, buf, n)))
         status = deleted_check(txn, recno, err);
     return status;
+}
+
+slot_status slot_read(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, void *buf,
+                      slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_READ, read_part(txn, recno, offset, n, buf, err));
 }
 
 /*
@@ -266,8 +282,8 @@ static slot_status copy_piece(slot_txn *txn, uint64_t offset, uint8_t *to, uint6
     return os_ok(result) ? SLOT_OK : read_instead(txn, offset, to, *n, result, err);
 }
 
-slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *records,
-                           slot_error *err)
+static slot_status get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *records,
+                             slot_error *err)
 {
     slot_db *db = txn->db;
     uint64_t offset = recno * db->record_size;
@@ -282,6 +298,12 @@ slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *
     for (; left > 0 && status == SLOT_OK; offset += n, to += n, left -= n)
         status = copy_piece(txn, offset, to, left, &n, err);
     return status;
+}
+
+slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *records,
+                           slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_READ, get_range(txn, recno, count, records, err));
 }
 
 /* Lend n bytes (at most a block) of the records from `offset`, wherever their version is. */
@@ -341,12 +363,12 @@ slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_er
     const struct pin *pin = pins_entry(&txn->pins, offset);
 
     if (recno >= txn->in_file || !pins_hit(pin, offset) || !pins_is_lent(&txn->pins, pin))
-        return ref_slowly(txn, recno, record, err);
+        return outcome(txn, OUTCOME_OF_READ, ref_slowly(txn, recno, record, err));
     if (txn->deleted > 0) {
         slot_status status = slot__marks_check(txn, recno, err);
 
         if (status != SLOT_OK)
-            return status;
+            return outcome(txn, OUTCOME_OF_READ, status);
     }
     *record = pin->base + (offset - pin->offset);
     return SLOT_OK;

@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
+#include "db/outcome.h"
 
 #define RUN_BYTES       AHEAD_PIECE_BYTES
 #define RUN_BYTES_FIRST (UINT64_C(256) << 10)
@@ -169,7 +170,7 @@ static slot_status run_backward(slot_txn *txn, uint64_t low, uint64_t recno, uin
     return SLOT_OK;
 }
 
-slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run, slot_error *err)
+static slot_status scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run, slot_error *err)
 {
     slot_status status;
 
@@ -181,6 +182,11 @@ slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run
     if (status == SLOT_OK)
         txn->lent = true;
     return status;
+}
+
+slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run, slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_READ, scan(txn, recno, end, run, err));
 }
 
 /* ---- cursors ---- */
@@ -252,7 +258,7 @@ static slot_status next_backward(slot_cursor *cursor, uint64_t stride, slot_run 
     return SLOT_OK;
 }
 
-slot_status slot_cursor_next(slot_cursor *cursor, slot_run *run, slot_error *err)
+static slot_status cursor_next(slot_cursor *cursor, slot_run *run, slot_error *err)
 {
     uint64_t stride = (uint64_t)(cursor->step < 0 ? -cursor->step : cursor->step);
     slot_status status;
@@ -270,4 +276,9 @@ slot_status slot_cursor_next(slot_cursor *cursor, slot_run *run, slot_error *err
         cursor->next = cursor->step < 0 ? cursor->next - run->count * stride
                                         : cursor->next + run->count * stride;
     return SLOT_OK;
+}
+
+slot_status slot_cursor_next(slot_cursor *cursor, slot_run *run, slot_error *err)
+{
+    return outcome(cursor->txn, OUTCOME_OF_READ, cursor_next(cursor, run, err));
 }

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "db/handle.h"
+#include "db/outcome.h"
 
 slot_status slot__db_poison(slot_db *db, slot_status status)
 {
@@ -57,6 +58,7 @@ static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
     begun->writing = false;
     begun->changed = false;
     begun->doomed = SLOT_OK;
+    begun->doom_told = false;
     begun->records = begun->seen.records;
     begun->deleted = begun->seen.deleted;
     begun->in_file = begun->c >= begun->seen.lsn ? begun->records : 0;
@@ -108,11 +110,15 @@ static bool is_ours(slot_txn *txn)
 
 slot_status slot_commit(slot_txn *txn, slot_error *err)
 {
+    bool transactional = txn->db->access == SLOT_TRANSACTIONAL;
+    slot_status status;
+
     assert(txn->writing);
     if (!is_ours(txn))
-        return slot__db_check_process(txn->db, err);
-    return txn->db->access == SLOT_TRANSACTIONAL ? slot__commit_now(txn, err)
-                                                 : slot__direct_commit(txn, err);
+        status = slot__db_check_process(txn->db, err);
+    else
+        status = transactional ? slot__commit_now(txn, err) : slot__direct_commit(txn, err);
+    return slot__outcome_of_commit(transactional, status);
 }
 
 void slot_abort(slot_txn *txn)

@@ -5,6 +5,7 @@
  */
 #include "base/status.h"
 #include "db/handle.h"
+#include "db/outcome.h"
 
 /* The address of record `recno`, its block ready for the store, in direct access. */
 static slot_status address_direct(slot_txn *txn, uint64_t recno, struct pin **pin,
@@ -88,8 +89,8 @@ static slot_status check_record(slot_txn *txn, uint64_t recno, slot_error *err)
     return status;
 }
 
-slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, const void *buf,
-                       slot_error *err)
+static slot_status write_record(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n,
+                                const void *buf, slot_error *err)
 {
     slot_status status;
 
@@ -101,6 +102,12 @@ slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t 
         return status;
     return txn->db->access == SLOT_TRANSACTIONAL ? write_in_log(txn, recno, offset, n, buf, err)
                                                  : write_direct(txn, recno, offset, n, buf, err);
+}
+
+slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, const void *buf,
+                       slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_WRITE, write_record(txn, recno, offset, n, buf, err));
 }
 
 slot_status slot_put(slot_txn *txn, uint64_t recno, const void *record, slot_error *err)
@@ -136,7 +143,7 @@ static slot_status edit_in_log(slot_txn *txn, uint64_t recno, void **record, slo
     return status;
 }
 
-slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *err)
+static slot_status edit(slot_txn *txn, uint64_t recno, void **record, slot_error *err)
 {
     slot_status status = check_record(txn, recno, err);
 
@@ -144,4 +151,9 @@ slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *
         return status;
     return txn->db->access == SLOT_TRANSACTIONAL ? edit_in_log(txn, recno, record, err)
                                                  : edit_direct(txn, recno, record, err);
+}
+
+slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_WRITE, edit(txn, recno, record, err));
 }

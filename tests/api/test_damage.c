@@ -539,6 +539,9 @@ static void test_damage__cut_while_open(void **state)
     assert_status(f, slot_read(txn, 998, 1, 2, record, &f->err), SLOT_E_LOST);
     assert_status(f, slot_get_range(txn, 900, 50, range, &f->err), SLOT_E_LOST);
     assert_status(f, slot_put(txn, 999, record, &f->err), SLOT_E_LOST);
+    assert_status(f, slot_put(txn, 0, record, &f->err), SLOT_E_LOST); /* doomed */
+    slot_abort(txn);
+    txn = fixture_begin(f, SLOT_WRITE);
     assert_ok(f, slot_get(txn, 0, record, &f->err));
     assert_ok(f, slot_put(txn, 0, record, &f->err));
     assert_status(f, slot_commit(txn, &f->err), SLOT_E_TRUNCATED);
