@@ -274,16 +274,23 @@ static slot_status copy_blocks(struct copy *copy, slot_error *err)
 
 /* ---- step 2 ---- */
 
-/* Add to the root what is in the file for blocks [from, to). */
+/*
+ * Add to the root what is in the file for blocks [from, to), of which nothing is changed in memory
+ * alone. Records that slot_extend has made are a hole here too: nobody walks it.
+ */
 static slot_status add_to_root(struct sums_file *sums, uint64_t from, uint64_t to, slot_error *err)
 {
     slot_status status = SLOT_OK;
+    uint64_t next;
 
-    for (uint64_t block = from; block < to && status == SLOT_OK; block++) {
-        uint64_t sum = 0;
+    for (uint64_t block = from; block < to && status == SLOT_OK; block = next) {
+        uint64_t sum = 0, at = block * SUM_BYTES;
 
         status = slot__sums_get(sums, block, &sum, err);
         sums->root += slot__sums_root_term(block, sum);
+        next = block + 1;
+        if (sum == 0 && (block == from || at % SUMS_PAGE_BYTES == 0)) /* once in a page */
+            next = max_u64(next, sums->os->next_data(sums->os, sums->file, at) / SUM_BYTES);
     }
     return status;
 }
@@ -323,12 +330,12 @@ static slot_status copy_sums(struct copy *copy, uint64_t old_blocks, bool whole_
         if (!key_is_deleted(entry->key) && entry->key < new_blocks)
             status = slot__sums_set(&copy->sums, entry->key, entry->previous, err);
     }
+    if (status == SLOT_OK)
+        status = slot__sums_write(&copy->sums, err);
     if (status == SLOT_OK && whole_root) {
         copy->sums.root = 0;
         status = add_to_root(&copy->sums, 0, new_blocks, err);
     }
-    if (status == SLOT_OK)
-        status = slot__sums_write(&copy->sums, err);
     if (status == SLOT_OK)
         status = reach_last(&copy->sums, new_blocks, err);
     if (status == SLOT_OK)
