@@ -53,6 +53,7 @@ void bench_threads(struct bench *bench);
 void bench_normal(struct bench *bench);
 void bench_update(struct bench *bench);
 void bench_logget(struct bench *bench);
+void bench_tail(struct bench *bench);
 void bench_deleted(struct bench *bench);
 void bench_recovery(struct bench *bench);
 

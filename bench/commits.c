@@ -11,6 +11,7 @@
 #include "raw_pages.h"
 
 #define NORMAL_COMMITS 100000u
+#define TWENTY         20u
 #define COMMITS        16384u /* with a million records: as many as there are between checkpoints */
 
 struct commits {
@@ -135,6 +136,28 @@ static void put_each(struct commits *commits, const struct way *way)
 static void each_pass(void *state, const struct way *way)
 {
     put_each(state, way);
+}
+
+/* In transactions of twenty. */
+static void twenty_and_close_pass(void *state, const struct way *way)
+{
+    struct commits *commits = state;
+    const struct peer *peer = way->peer();
+    uint64_t random = commits->bench->round, all = way_share(way, commits->puts);
+    uint8_t record[RECORD_SIZE];
+
+    for (uint64_t i = 0; i < all; i++) {
+        uint64_t recno =
+            random_put(&random, commits->bench->records, commits->bench->round, record);
+
+        if (i % TWENTY == 0)
+            peer->begin(commits->db);
+        peer->put(commits->db, recno, record);
+        if (i % TWENTY == TWENTY - 1 || i + 1 == all)
+            peer->commit(commits->db);
+    }
+    peer->checkpoint(commits->db);
+    peer->close(commits->db);
 }
 
 static void each_and_close_pass(void *state, const struct way *way)
@@ -275,14 +298,25 @@ static const struct goal commit_goals[] = {
     {NO_CHECKPOINTS, DEVICE_BYTES, false, 2 * PAGE_BYTES},
 };
 
-#define NORMAL(number, whose)                                                                      \
-    .setting = (number), .peer = (whose), .ready = normal_ready, .pass = each_and_close_pass,      \
-    .done = normal_done
+#define NORMAL(number, whose, does)                                                                \
+    .setting = (number), .peer = (whose), .ready = normal_ready, .pass = (does), .done = normal_done
 
 static const struct way normal_ways[] = {
-    {.name = SLOTFILE, NORMAL(0, peer_slotfile)},
-    {.name = QUARTER(SQLITE), .part = 4, .against = SLOTFILE, NORMAL(1, peer_sqlite)},
-    {.name = QUARTER(BDB), .part = 4, .against = SLOTFILE, NORMAL(2, peer_bdb)},
+    {.name = SLOTFILE, NORMAL(0, peer_slotfile, each_and_close_pass)},
+    {.name = QUARTER(SQLITE),
+     .part = 4,
+     .against = SLOTFILE,
+     NORMAL(1, peer_sqlite, each_and_close_pass)},
+    {.name = QUARTER(BDB),
+     .part = 4,
+     .against = SLOTFILE,
+     NORMAL(2, peer_bdb, each_and_close_pass)},
+};
+
+static const struct way normal20_ways[] = {
+    {.name = SLOTFILE, NORMAL(0, peer_slotfile, twenty_and_close_pass)},
+    {.name = SQLITE, .against = SLOTFILE, NORMAL(1, peer_sqlite, twenty_and_close_pass)},
+    {.name = BDB, .against = SLOTFILE, NORMAL(2, peer_bdb, twenty_and_close_pass)},
 };
 
 static const struct goal normal_goals[] = {
@@ -355,6 +389,16 @@ void bench_normal(struct bench *bench)
         .state = &commits,
     };
 
+    run(&commits, &contest);
+    memset(commits.made, 0, sizeof commits.made);
+    commits.name = "normal20-";
+    contest.name = "normal20";
+    contest.what = "twenty random records changed in each of such transactions; as before";
+    contest.unit = "update";
+    contest.writes_each = false;
+    contest.ways = normal20_ways;
+    contest.ways_count = COUNT_OF(normal20_ways);
+    contest.goals_count = 0;
     run(&commits, &contest);
 }
 

@@ -43,9 +43,10 @@ static const char help[] =
     "                     put       in direct access\n"
     "                     commit    durable transactions of one record\n"
     "                     threads   the same by threads that share a handle\n"
-    "                     normal    the same without waiting for the disk\n"
+    "                     normal    the same without waiting for the disk, of 1 and 20 records\n"
     "                     update    many records in one transaction\n"
     "                     logget    get with everything in the log\n"
+    "                     tail      how long the slowest of a million commits take\n"
     "                     deleted   every read and write where 1 % is deleted\n"
     "                     recovery  opening after a kill, and after a clean close\n"
     "  --dir DIR        where the files go; the working directory\n"
@@ -63,15 +64,15 @@ struct group {
 };
 
 static const struct group groups[] = {
-    {"scan", bench_scan, ROUNDS_SHORT},         {"get", bench_get, ROUNDS_USUAL},
-    {"get16", bench_get16, ROUNDS_USUAL},       {"budget", bench_budget, ROUNDS_USUAL},
-    {"readers", bench_readers, ROUNDS_SHORT},   {"processes", bench_processes, ROUNDS_USUAL},
-    {"cold", bench_cold, ROUNDS_LONG},          {"put", bench_put, ROUNDS_USUAL},
-    {"append", bench_append, ROUNDS_LONG},      {"csv", bench_csv, ROUNDS_LONG},
-    {"commit", bench_commits, ROUNDS_LONG},     {"threads", bench_threads, ROUNDS_LONG},
-    {"normal", bench_normal, ROUNDS_LONG},      {"update", bench_update, ROUNDS_LONG},
-    {"logget", bench_logget, ROUNDS_USUAL},     {"deleted", bench_deleted, ROUNDS_USUAL},
-    {"recovery", bench_recovery, ROUNDS_USUAL},
+    {"scan", bench_scan, ROUNDS_SHORT},       {"get", bench_get, ROUNDS_USUAL},
+    {"get16", bench_get16, ROUNDS_USUAL},     {"budget", bench_budget, ROUNDS_USUAL},
+    {"readers", bench_readers, ROUNDS_SHORT}, {"processes", bench_processes, ROUNDS_USUAL},
+    {"cold", bench_cold, ROUNDS_LONG},        {"put", bench_put, ROUNDS_USUAL},
+    {"append", bench_append, ROUNDS_LONG},    {"csv", bench_csv, ROUNDS_LONG},
+    {"commit", bench_commits, ROUNDS_LONG},   {"threads", bench_threads, ROUNDS_LONG},
+    {"normal", bench_normal, ROUNDS_LONG},    {"update", bench_update, ROUNDS_LONG},
+    {"logget", bench_logget, ROUNDS_USUAL},   {"deleted", bench_deleted, ROUNDS_USUAL},
+    {"tail", bench_tail, ROUNDS_LONG},        {"recovery", bench_recovery, ROUNDS_USUAL},
 };
 
 struct arguments {
