@@ -19,6 +19,8 @@ int group_run(const char *name, const char *const *arguments, struct report *rep
         report_add(report, results);
     fclose(output);
     code = system_finish(process);
+    if (system_interrupted())
+        return 1; /* the program ends by that signal, when it has cleaned up */
     if (code < 0)
         return bench_complain("the process of %s was killed, so the run ends here", name);
     if (code > 0)

@@ -6,6 +6,7 @@
 #ifndef SLOT_BENCH_SYSTEM_H
 #define SLOT_BENCH_SYSTEM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,6 +18,17 @@ void system_self(const char *fallback, char *path, size_t room);
 
 /* Bytes go through stdout as they are. */
 void system_binary_stdout(void);
+
+/* From now on what would end this program (SIGINT, SIGTERM, SIGHUP, SIGQUIT; Ctrl-C and Ctrl-Break)
+ * ends the program that it has started, if there is one, and is noted, so that this one can clean
+ * up. */
+void system_hold_interrupts(void);
+
+/* Whether one was noted. */
+bool system_interrupted(void);
+
+/* As before; the program ends by what was noted. */
+void system_release_interrupts(void);
 
 struct system_process; /* made by start, gone after finish */
 

@@ -34,6 +34,52 @@ void system_binary_stdout(void)
 {
 }
 
+/* ---- interruptions ---- */
+
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+#define ENDING (sizeof ending / sizeof ending[0])
+
+static struct sigaction before[ENDING]; /* what each did before it was held */
+static volatile sig_atomic_t is_held;
+static volatile sig_atomic_t noted; /* the signal that came, or 0 */
+static volatile sig_atomic_t child; /* the process that was started, or 0 */
+
+static void on_interrupt(int number)
+{
+    int error = errno;
+
+    noted = number;
+    if (child > 0)
+        kill((pid_t)child, number);
+    errno = error;
+}
+
+void system_hold_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+
+    is_held = 1;
+    for (size_t i = 0; i < ENDING; i++) {
+        if (sigaction(ending[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
+            sigaction(ending[i], &action, NULL);
+    }
+}
+
+bool system_interrupted(void)
+{
+    return noted != 0;
+}
+
+void system_release_interrupts(void)
+{
+    for (size_t i = 0; i < ENDING; i++)
+        sigaction(ending[i], &before[i], NULL);
+    is_held = 0;
+    if (noted != 0)
+        raise((int)noted);
+}
+
 /* ---- processes ---- */
 
 struct system_process {
@@ -70,12 +116,17 @@ static void ignore(struct system_process *process)
 {
     struct sigaction action = {.sa_handler = SIG_IGN};
 
+    if (is_held)
+        return;
     sigaction(SIGINT, &action, &process->interrupt);
     sigaction(SIGQUIT, &action, &process->quit);
 }
 
 static void restore(const struct system_process *process)
 {
+    child = 0;
+    if (is_held)
+        return;
     sigaction(SIGINT, &process->interrupt, NULL);
     sigaction(SIGQUIT, &process->quit, NULL);
 }
@@ -96,8 +147,12 @@ struct system_process *system_start(const char *const *arguments, FILE **output)
         goto out;
     ignore(process);
     done = spawn(process, arguments, ends);
-    if (!done)
+    if (done)
+        child = (sig_atomic_t)process->id;
+    else
         restore(process);
+    if (done && noted != 0) /* it came while there was no process to pass it on to */
+        kill(process->id, (int)noted);
 out:
     if (ends[1] >= 0)
         close(ends[1]);

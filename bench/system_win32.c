@@ -44,10 +44,34 @@ struct system_process {
     HANDLE handle;
 };
 
+#define ENDED_BY_CTRL_C 0xC000013Au /* STATUS_CONTROL_C_EXIT */
+
+static volatile LONG noted;
+
 /* The user's interrupt goes to all programs of a console; this one has to clean up. */
 static BOOL WINAPI on_interrupt(DWORD type)
 {
-    return type == CTRL_C_EVENT || type == CTRL_BREAK_EVENT;
+    if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT)
+        return FALSE;
+    InterlockedExchange(&noted, 1);
+    return TRUE;
+}
+
+void system_hold_interrupts(void)
+{
+    SetConsoleCtrlHandler(on_interrupt, TRUE);
+}
+
+bool system_interrupted(void)
+{
+    return noted != 0;
+}
+
+void system_release_interrupts(void)
+{
+    SetConsoleCtrlHandler(on_interrupt, FALSE);
+    if (noted != 0)
+        ExitProcess(ENDED_BY_CTRL_C);
 }
 
 static char *repeat(char *to, char c, size_t count)

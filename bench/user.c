@@ -83,8 +83,10 @@ struct bench_run *bench_begin_run(const struct bench_wish *wish)
     run->wish = wish;
     set_up(&run->bench, wish);
     system_self("slotfile", run->bench.self, sizeof run->bench.self);
-    if (wish->database == NULL)
+    if (wish->database == NULL) {
+        system_hold_interrupts();
         bench_make_dir(&run->bench, wish->dir);
+    }
     machine_read(&run->bench.machine, wish->database != NULL ? wish->database : wish->dir);
     report_machine(&run->report, &run->bench.machine);
     state_facts(&run->report, wish);
@@ -128,6 +130,8 @@ int bench_measure(struct bench_run *run, FILE *table)
     for (unsigned i = 0; i < COUNT_OF(entries) && code == 0; i++) {
         if (!is_wanted(wish, &entries[i]))
             continue;
+        if (system_interrupted())
+            return wish->exit_code;
         code = run_entry(run, entries[i].name);
         for (; shown < run->report.cases_count && table != NULL; shown++)
             table_case(run->report.cases[shown], table);
@@ -148,8 +152,10 @@ void bench_write_html(const struct bench_run *run, FILE *file)
 void bench_end_run(struct bench_run *run)
 {
     report_release(&run->report);
-    if (run->wish->database == NULL)
+    if (run->wish->database == NULL) {
         bench_remove_tree(&run->bench, run->bench.dir);
+        system_release_interrupts();
+    }
     free(run);
 }
 

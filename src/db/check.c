@@ -1,6 +1,6 @@
 /*
- * Reading with a look at the checksums: what verify does with a whole database, here with the blocks
- * in which some records lie. The log checks its frames itself, so only blocks that come from
+ * Reading with a look at the checksums: what verify does with a whole database, here with the
+ * blocks in which some records lie. The log checks its frames itself, so only blocks that come from
  * `records` are summed up. A checkpoint beside us changes no block that we find there, and its
  * checksum is there before the block counts as brought home.
  */

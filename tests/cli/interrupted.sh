@@ -98,6 +98,28 @@ for signal in $signals; do
         absent new.slots
     done
 done
+# The temporary databases of bench, and its report.
+mkdir there
+for signal in $signals; do
+    last="bench --dir there --html report.html ($signal)"
+    $default $SLOTFILE bench --dir there --html report.html --records 500000 >out 2>err &
+    file=$(part)
+    tries=0
+    set -- there/*/*
+    while [ ! -e "$1" ] && [ $tries -lt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+        set -- there/*/*
+    done
+    present "$1"
+    ended "$signal"
+    [ "$(echo there/*)" = 'there/*' ]
+    passed $? "left behind: $(echo there/*)"
+    absent "$file"
+    absent report.html
+    err_empty
+done
+
 # What was committed stays.
 last='import new.slots - --batch 2 (TERM)'
 $SLOTFILE import new.slots - --schema id:u64 --batch 2 <first >out 2>err &
