@@ -1,7 +1,8 @@
 /*
  * Creating and destroying databases. A new one is made under a temporary name beside its place,
  * every file synced, the directory synced, renamed into place, and the parent synced: after a crash
- * there is a whole database or none (a directory *.tmp-<hex> may be left, which nobody opens).
+ * there is a whole database or none (a directory *.tmp-<hex> may be left, which nobody opens, and
+ * which the next creation of that name removes).
  *
  * The parent is opened first, and all names are looked up in it: whoever moves it, or changes the
  * working directory, cannot turn a removal to another database.
@@ -13,9 +14,10 @@
 #include "base/checksum.h"
 #include "base/status.h"
 #include "db/handle.h"
+#include "db/leftover.h"
 #include "log/log.h"
 
-#define TEMPORARY_SUFFIX_BYTES 22u /* ".tmp-", 16 hexadecimal digits, NUL */
+#define CREATE_TRIES 100 /* each costs another creation of the same name that begins meanwhile */
 
 /* ---- the place ---- */
 
@@ -61,26 +63,6 @@ static slot_status find_place(const struct os *os, const char *path, struct plac
 }
 
 /* ---- creating ---- */
-
-/* "name.tmp-0123456789abcdef", in fresh memory. */
-static slot_status temporary_name(const struct os *os, const char *name, char **temporary,
-                                  slot_error *err)
-{
-    size_t n = strlen(name) + TEMPORARY_SUFFIX_BYTES;
-    unsigned long long number = 0;
-    os_result result = os->random(os, &number, sizeof number);
-    char *made;
-
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                              "the system gives no random numbers");
-    made = malloc(n);
-    if (made == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    snprintf(made, n, "%s.tmp-%016llx", name, number);
-    *temporary = made;
-    return SLOT_OK;
-}
 
 /* Write one new file, synced. n may be 0. */
 static slot_status write_file(const struct os *os, struct os_dir *dir, const char *name,
@@ -269,14 +251,27 @@ static slot_status make_files(const struct os *os, const struct place *place, co
     return status;
 }
 
+static slot_status try_to_create(const struct os *os, const struct place *place,
+                                 const slot_schema *schema, slot_error *err)
+{
+    uint8_t file_id[sizeof((struct meta *)0)->file_id];
+    char *temporary = NULL;
+    slot_status status = slot__leftover_name(os, place->name, &temporary, err);
+
+    if (status == SLOT_OK)
+        status = make_files(os, place, temporary, schema, file_id, err);
+    if (status == SLOT_OK)
+        status = publish(os, place, temporary, file_id, err);
+    free(temporary);
+    return status;
+}
+
 static slot_status create_at(const struct os *os, const struct place *place,
                              const slot_schema *schema, slot_error *err)
 {
-    uint8_t file_id[sizeof((struct meta *)0)->file_id];
     os_kind kind = OS_KIND_NONE;
     os_result result = os->kind(os, place->parent, place->name, &kind);
-    char *temporary = NULL;
-    slot_status status;
+    slot_status status = SLOT_E_NO_FILE;
 
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
@@ -284,12 +279,10 @@ static slot_status create_at(const struct os *os, const struct place *place,
     if (kind != OS_KIND_NONE)
         return slot__error_set(err, SLOT_E_EXISTS, "", SLOT_NO_OFFSET,
                                "there is something of that name already");
-    status = temporary_name(os, place->name, &temporary, err);
-    if (status == SLOT_OK)
-        status = make_files(os, place, temporary, schema, file_id, err);
-    if (status == SLOT_OK)
-        status = publish(os, place, temporary, file_id, err);
-    free(temporary);
+    slot__leftover_remove(os, place->parent, place->name);
+    /* Whoever begins meanwhile takes our directory for one that was left, see leftover.c. */
+    for (int i = 0; i < CREATE_TRIES && status == SLOT_E_NO_FILE; i++)
+        status = try_to_create(os, place, schema, err);
     return status;
 }
 

@@ -64,4 +64,64 @@ run 3 create x.slots --schema-file missing.txt
 err_has 'slotfile: missing.txt: cannot open the file: '
 run 3 create no/such/x.slots --record-size 1
 absent x.slots
+# What killed creations of that name have left is removed by the next one, and nothing else is.
+mkdir parent
+run 0 create parent/like.slots --schema id:u32
+left=parent/d.slots.tmp-0123456789abcde
+mkdir "${left}0" "${left}1"
+: >"${left}1/lock"
+cp -r parent/like.slots "${left}2"
+rm -rf "${left}2/log" "${left}2/shared"
+cp -r "${left}2" "${left}3"
+rm "${left}3/meta"
+head -c 10 "${left}2/schema" >"${left}3/schema"
+cp -r "${left}2" parent/other.slots.tmp-0123456789abcdef
+cp -r "${left}2" parent/d.slots.tmp-0123456789abcdeg
+cp -r "${left}2" "${left}45"
+cp -r "${left}2" "${left}6"
+printf abcd >"${left}6/records"
+cp -r "${left}2" "${left}7"
+echo letter >"${left}7/letter.txt"
+mkdir "${left}8" "${left}8/log"
+echo file >"${left}9"
+mkdir parent/elsewhere
+: >parent/elsewhere/lock
+[ "${SLOTFILE#*wine}" != "$SLOTFILE" ] || ln -s elsewhere "${left}a"
+run 0 create parent/d.slots --schema id:u32
+for i in 0 1 2 3; do
+    absent "$left$i"
+done
+for i in 45 6/records 7/letter.txt 8/log 9; do
+    present "$left$i"
+done
+present parent/other.slots.tmp-0123456789abcdef/meta
+present parent/d.slots.tmp-0123456789abcdeg/meta
+present parent/elsewhere/lock
+run 0 verify parent/d.slots
+
+# Of some at once one makes it, and it is whole, though each takes the others for killed ones.
+for round in 1 2 3 4 5 6; do
+    for i in 1 2 3 4 5 6; do
+        ($SLOTFILE create "at-once$round" --schema id:u32 2>/dev/null; echo $? >"code$i") &
+    done
+    wait
+    last="create at-once$round, six times"
+    made=$(cat code? | grep -c '^0$')
+    refused=$(cat code? | grep -c '^2$')
+    [ "$made" = 1 ] && [ "$refused" = 5 ]
+    passed $? "$made have made it and $refused were refused"
+    run 0 append "at-once$round" id=1
+    run 0 verify "at-once$round"
+done
+for i in 1 2 3 4 5 6 7 8 9; do
+    $SLOTFILE create killed.slots --schema id:u32 2>/dev/null &
+    [ "$i" = 1 ] || sleep 0.00$i
+    kill -KILL $! 2>/dev/null
+    wait $! 2>/dev/null
+    rm -rf killed.slots
+done
+run 0 create killed.slots --schema id:u32
+run 0 verify killed.slots
+set -- *.tmp-*
+absent "$1"
 finish
