@@ -261,27 +261,34 @@ static void begin_anew(slot_txn *txn)
     txn->live_known = false;
 }
 
+/* Our own snapshot keeps the log from before it: take one of now. Nothing was lent from the old. */
+static void raise_own(slot_txn *txn)
+{
+    slot_db *db = txn->db;
+    struct snapshot published;
+
+    if (txn->log_pins.cache != NULL)
+        slot__pins_unlend(&txn->log_pins);
+    slot__marks_release(txn);
+    txn->c = shared_slot_raise(&db->shared, txn->slot, &published);
+    txn->live_known = false;
+    slot__sums_forget(&db->sums); /* blocks that were in the log are in `records` now */
+    db->writer.sums_c = txn->c;
+}
+
 slot_status slot__commit_make_room(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
-    slot_status status;
-
+    bool may_end = txn->batch.begun_n + 1 < slot__db_log_limit(db);
     /* What waits for its flush is in the log, too, and no checkpoint can bring it home. */
-    status = slot__writer_settle(db, err);
-    if (status == SLOT_OK && txn->batch.begun_n + 1 < slot__db_log_limit(db))
+    slot_status status = slot__writer_settle(db, err);
+
+    if (status == SLOT_OK && !txn->lent)
+        raise_own(txn); /* so that the checkpoint goes up to what was published until now */
+    if (status == SLOT_OK && may_end)
         status = slot__checkpoint_now(db, db->wait_ms, err);
     if (status == SLOT_OK && !txn->lent) {
-        /* Our own snapshot keeps the log from before the checkpoint: take a newer one. What was
-         * lent from it would have to stay. */
-        struct snapshot published;
-
-        if (txn->log_pins.cache != NULL)
-            slot__pins_unlend(&txn->log_pins);
-        slot__marks_release(txn);
-        txn->c = shared_slot_raise(&db->shared, txn->slot, &published);
-        txn->live_known = false;
-        slot__sums_forget(&db->sums); /* blocks that were in the log are in `records` now */
-        db->writer.sums_c = txn->c;
+        raise_own(txn); /* and what is home can be freed */
         status = slot__checkpoint_now(db, db->wait_ms, err);
         if (status == SLOT_OK)
             begin_anew(txn);

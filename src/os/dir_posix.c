@@ -41,11 +41,13 @@ os_result slot__os_dir_open(const struct os *os, struct os_dir *parent, const ch
     int at = parent != NULL ? parent->fd : AT_FDCWD;
     struct os_dir *opened = malloc(sizeof *opened);
     os_result result = os_success();
+    int held;
 
     (void)os;
     assert(parent == NULL || is_one_name(path));
     if (opened == NULL)
         return slot__os_posix_result(ENOMEM);
+    held = slot__os_posix_hold();
     opened->closed_to_us = false;
     opened->fd = openat(at, path, how | O_RDONLY);
 #if defined(O_PATH)
@@ -55,6 +57,7 @@ os_result slot__os_dir_open(const struct os *os, struct os_dir *parent, const ch
         opened->fd = openat(at, path, how | O_PATH);
     }
 #endif
+    slot__os_posix_let(held);
     if (opened->fd < 0) {
         result = open_result(at, path, parent == NULL, errno);
         free(opened);
@@ -104,8 +107,11 @@ os_result slot__os_dir_split_path(const struct os *os, const char *path, char **
 
 void slot__os_dir_close(const struct os *os, struct os_dir *dir)
 {
+    int held = slot__os_posix_hold();
+
     (void)os;
     close(dir->fd);
+    slot__os_posix_let(held);
     free(dir);
 }
 
@@ -162,14 +168,15 @@ os_result slot__os_dir_rename_new(const struct os *os, struct os_dir *dir, const
 os_result slot__os_dir_sync(const struct os *os, struct os_dir *dir)
 {
     os_result result = os_success();
+    int held = slot__os_posix_hold();
     int fd = dir->fd;
 
     (void)os;
     if (dir->closed_to_us)
         fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return slot__os_posix_result(errno);
-    while (fsync(fd) != 0) {
+        result = slot__os_posix_result(errno);
+    while (fd >= 0 && fsync(fd) != 0) {
         if (errno == EINTR)
             continue;
         /* EINVAL: this file system cannot sync directories, and has no need to. */
@@ -177,8 +184,9 @@ os_result slot__os_dir_sync(const struct os *os, struct os_dir *dir)
             result = slot__os_posix_result(errno);
         break;
     }
-    if (fd != dir->fd)
+    if (fd >= 0 && fd != dir->fd)
         close(fd);
+    slot__os_posix_let(held);
     return result;
 }
 
@@ -186,6 +194,7 @@ os_result slot__os_dir_list(const struct os *os, struct os_dir *dir, os_name_fn 
 {
     os_result result = os_success();
     struct dirent *entry;
+    int held = slot__os_posix_hold();
     /* Another opening: how far it has been read is kept with it. */
     int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
@@ -195,9 +204,8 @@ os_result slot__os_dir_list(const struct os *os, struct os_dir *dir, os_name_fn 
         result = slot__os_posix_result(errno);
         if (fd >= 0)
             close(fd);
-        return result;
     }
-    for (;;) {
+    while (stream != NULL) {
         errno = 0;
         entry = readdir(stream);
         if (entry == NULL) {
@@ -210,7 +218,9 @@ os_result slot__os_dir_list(const struct os *os, struct os_dir *dir, os_name_fn 
         if (!fn(context, entry->d_name))
             break;
     }
-    closedir(stream);
+    if (stream != NULL)
+        closedir(stream);
+    slot__os_posix_let(held);
     return result;
 }
 

@@ -58,12 +58,22 @@ os_result slot__os_posix_result(int code)
     return result;
 }
 
+static void close_file(int fd)
+{
+    int held = slot__os_posix_hold();
+
+    close(fd);
+    slot__os_posix_let(held);
+}
+
 static os_result open_regular(struct os_dir *dir, const char *name, int how, int *fd,
                               struct stat *st)
 {
     os_result result = os_success();
+    int held = slot__os_posix_hold();
 
     *fd = openat(dir->fd, name, how, 0666);
+    slot__os_posix_let(held);
     if (*fd < 0)
         return slot__os_posix_result(errno);
     if (fstat(*fd, st) != 0)
@@ -71,7 +81,7 @@ static os_result open_regular(struct os_dir *dir, const char *name, int how, int
     else if (!S_ISREG(st->st_mode))
         result = slot__os_posix_result(EOPNOTSUPP);
     if (!os_ok(result))
-        close(*fd);
+        close_file(*fd);
     return result;
 }
 
@@ -87,7 +97,7 @@ static os_result open_for_locks(struct os_dir *dir, const char *name, int how,
             (void)unlinkat(dir->fd, name, 0);
     } else if (st.st_dev != opened->st_dev || st.st_ino != opened->st_ino) {
         /* The name has come to mean another file: the one that was opened is no longer there. */
-        close(file->lock_fd);
+        close_file(file->lock_fd);
         result = slot__os_posix_result(ENOENT);
     } else {
         slot__os_fork_keep(file);
@@ -120,7 +130,7 @@ os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char
     if (os_ok(result) && locks) {
         result = open_for_locks(dir, name, how, &st, opened);
         if (!os_ok(result))
-            close(opened->fd);
+            close_file(opened->fd);
     }
     if (locks)
         slot__os_fork_unblock();
@@ -140,11 +150,11 @@ void slot__os_file_close(const struct os *os, struct os_file *file)
         slot__os_fork_block();
         /* Not left to close: a child that has yet to exec may keep the opening alive. */
         slot__os_posix_unlock_all(file->lock_fd);
-        close(file->lock_fd);
+        close_file(file->lock_fd);
         slot__os_fork_forget(file);
     }
     if (file->fd >= 0)
-        close(file->fd);
+        close_file(file->fd);
     if (locks)
         slot__os_fork_unblock();
     free(file);
@@ -176,11 +186,13 @@ os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64
 #if defined(__linux__)
 static int allocate(int fd, int mode, uint64_t offset, uint64_t n)
 {
+    int held = slot__os_posix_hold();
     int code;
 
     do
         code = fallocate(fd, mode, (off_t)offset, (off_t)n) == 0 ? 0 : errno;
     while (code == EINTR);
+    slot__os_posix_let(held);
     return code;
 }
 #endif
@@ -226,8 +238,10 @@ os_result slot__os_file_read_at(const struct os *os, struct os_file *file, uint6
 
     (void)os;
     while (n > 0) {
+        int held = slot__os_posix_hold();
         ssize_t got = pread(file->fd, to, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
 
+        slot__os_posix_let(held);
         if (got == 0)
             return (os_result){SLOT_E_TRUNCATED, 0};
         if (got < 0 && errno != EINTR)
@@ -248,8 +262,10 @@ os_result slot__os_file_write_at(const struct os *os, struct os_file *file, uint
 
     (void)os;
     while (n > 0) {
+        int held = slot__os_posix_hold();
         ssize_t put = pwrite(file->fd, from, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
 
+        slot__os_posix_let(held);
         if (put < 0 && errno != EINTR)
             return slot__os_posix_result(errno);
         if (put > 0) {
@@ -263,6 +279,7 @@ os_result slot__os_file_write_at(const struct os *os, struct os_file *file, uint
 
 os_result slot__os_file_sync(const struct os *os, struct os_file *file)
 {
+    int held = slot__os_posix_hold();
     int failed;
 
     (void)os;
@@ -278,6 +295,7 @@ os_result slot__os_file_sync(const struct os *os, struct os_file *file)
         failed = fsync(file->fd);
 #endif
     } while (failed != 0 && errno == EINTR);
+    slot__os_posix_let(held);
     return failed == 0 ? os_success() : slot__os_posix_result(errno);
 }
 
@@ -286,7 +304,10 @@ void slot__os_file_start_writeback(const struct os *os, struct os_file *file, ui
 {
     (void)os;
 #if defined(__linux__)
+    int held = slot__os_posix_hold();
+
     (void)sync_file_range(file->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
+    slot__os_posix_let(held);
 #else
     (void)file, (void)offset, (void)n;
 #endif

@@ -69,15 +69,19 @@ static void *page_range(void *address, size_t *n)
 os_result slot__os_map_flush(const struct os *os, void *address, size_t n)
 {
     void *start = page_range(address, &n);
+    int held = slot__os_posix_hold();
+    int failed;
 
     (void)os;
 #if defined(__linux__)
     /* Linux has one page cache: the dirty pages are the file's already, and the fdatasync that
      * must follow writes them. MS_SYNC here would wait for the disk a second time. */
-    return msync(start, n, MS_ASYNC) == 0 ? os_success() : slot__os_posix_result(errno);
+    failed = msync(start, n, MS_ASYNC);
 #else
-    return msync(start, n, MS_SYNC) == 0 ? os_success() : slot__os_posix_result(errno);
+    failed = msync(start, n, MS_SYNC);
 #endif
+    slot__os_posix_let(held);
+    return failed == 0 ? os_success() : slot__os_posix_result(errno);
 }
 
 /* One page cache for views and files is what Linux has; POSIX does not promise it. */

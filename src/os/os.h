@@ -16,7 +16,8 @@
  *
  * Every function that can fail returns an os_result: a slot_status to act on, and the system's own
  * code to show. All functions may be called by any thread; those on one file by several at once.
- * Interrupted calls (EINTR) and short counts are carried on inside.
+ * Interrupted calls (EINTR) and short counts are carried on inside. No function ends a thread that
+ * was asked to end (pthread_cancel): whoever has locked something also unlocks it.
  */
 #ifndef SLOT_OS_OS_H
 #define SLOT_OS_OS_H

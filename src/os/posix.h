@@ -4,6 +4,7 @@
 #ifndef SLOT_OS_POSIX_H
 #define SLOT_OS_POSIX_H
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "os/twin.h"
@@ -23,6 +24,30 @@ struct os_dir {
     int fd;
     bool closed_to_us; /* its names cannot be listed, only used */
 };
+
+/*
+ * A thread that another one has asked to end (pthread_cancel) ends in the next call of the system
+ * that may wait, and leaves locked what it had locked. No function of the table is such a place:
+ * calls that are stand between hold and let. errno stays.
+ */
+static inline int slot__os_posix_hold(void)
+{
+    int before = 0;
+
+#if !defined(__ANDROID__) /* has no such requests */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+#endif
+    return before;
+}
+
+static inline void slot__os_posix_let(int before)
+{
+#if !defined(__ANDROID__)
+    (void)pthread_setcancelstate(before, NULL);
+#else
+    (void)before;
+#endif
+}
 
 /* What errno value `code` means for the caller. */
 os_result slot__os_posix_result(int code);

@@ -37,12 +37,14 @@ uint64_t slot__os_seam_clock_ms(const struct os *os)
 void slot__os_seam_sleep_us(const struct os *os, uint32_t us)
 {
     struct timespec wait = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+    int held = slot__os_posix_hold();
 
     (void)os;
     if (us == 0)
         (void)sched_yield(); /* nanosleep would round up to the timer's slack: 50 us on Linux */
     else
         (void)nanosleep(&wait, NULL);
+    slot__os_posix_let(held);
 }
 
 #if defined(__linux__)
@@ -118,6 +120,7 @@ uint64_t slot__os_seam_boot_id(const struct os *os)
     char text[64];
     uint64_t id = 0;
     ssize_t n = -1;
+    int held = slot__os_posix_hold();
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
     (void)os;
@@ -125,6 +128,7 @@ uint64_t slot__os_seam_boot_id(const struct os *os)
         n = read(fd, text, sizeof text);
         close(fd);
     }
+    slot__os_posix_let(held);
     for (ssize_t i = 0; i < n; i++) {
         unsigned letter = (unsigned char)text[i] | 0x20u;
 
@@ -150,11 +154,12 @@ os_result slot__os_seam_random(const struct os *os, void *bytes, size_t n)
 {
     os_result result = os_success();
     uint8_t *to = bytes;
+    int held = slot__os_posix_hold();
     int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 
     (void)os;
     if (fd < 0)
-        return slot__os_posix_result(errno);
+        result = slot__os_posix_result(errno);
     while (n > 0 && os_ok(result)) {
         ssize_t got = read(fd, to, n);
 
@@ -165,6 +170,8 @@ os_result slot__os_seam_random(const struct os *os, void *bytes, size_t n)
             result = slot__os_posix_result(got == 0 ? EIO : errno);
         }
     }
-    close(fd);
+    if (fd >= 0)
+        close(fd);
+    slot__os_posix_let(held);
     return result;
 }
