@@ -159,17 +159,77 @@ os_result slot__os_file_size(const struct os *os, struct os_file *file, uint64_t
     return os_success();
 }
 
-os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
+static os_result set_end(struct os_file *file, uint64_t size)
 {
     FILE_END_OF_FILE_INFO end;
 
-    (void)os;
     if (size > INT64_MAX)
         return slot__os_win32_result(ERROR_FILE_TOO_LARGE);
     end.EndOfFile.QuadPart = (LONGLONG)size;
     if (!SetFileInformationByHandle(file->handle, FileEndOfFileInfo, &end, sizeof end))
         return slot__os_win32_last();
     return os_success();
+}
+
+os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
+{
+    uint64_t before = 0;
+    DWORD unused = 0;
+
+    /* Only what is sparse has holes. Where that cannot be, the bytes take their space. */
+    if (os_ok(slot__os_file_size(os, file, &before)) && size > before)
+        (void)DeviceIoControl(file->handle, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &unused, NULL);
+    return set_end(file, size);
+}
+
+/* Write zeros: to a sparse file that gives them clusters. */
+static os_result write_zeros(const struct os *os, struct os_file *file, uint64_t from, uint64_t to)
+{
+    static const uint8_t zeros[65536];
+    os_result result = os_success();
+
+    for (uint64_t at = from, n; at < to && os_ok(result); at += n) {
+        n = min_u64(sizeof zeros, to - at);
+        result = slot__os_file_write_at(os, file, at, zeros, (size_t)n);
+    }
+    return result;
+}
+
+/* The first range at or behind `from` that has clusters; [to, to) when there is none before it. */
+static os_result next_range(struct os_file *file, uint64_t from, uint64_t to, uint64_t *start,
+                            uint64_t *end)
+{
+    FILE_ALLOCATED_RANGE_BUFFER asked, found;
+    DWORD bytes = 0;
+
+    *start = *end = to;
+    asked.FileOffset.QuadPart = (LONGLONG)from;
+    asked.Length.QuadPart = (LONGLONG)(to - from);
+    if (!DeviceIoControl(file->handle, FSCTL_QUERY_ALLOCATED_RANGES, &asked, sizeof asked, &found,
+                         sizeof found, &bytes, NULL) &&
+        GetLastError() != ERROR_MORE_DATA)
+        return slot__os_win32_result(ERROR_NOT_SUPPORTED);
+    if (bytes >= sizeof found) {
+        *start = max_u64(from, (uint64_t)found.FileOffset.QuadPart);
+        *end = min_u64(to, (uint64_t)(found.FileOffset.QuadPart + found.Length.QuadPart));
+    }
+    return os_success();
+}
+
+/* Clusters for what is a hole in [from, to) of a sparse file, which nobody stores to meanwhile. */
+static os_result fill_holes(const struct os *os, struct os_file *file, uint64_t from, uint64_t to)
+{
+    os_result result = os_success();
+
+    while (from < to && os_ok(result)) {
+        uint64_t start = to, end = to;
+
+        result = next_range(file, from, to, &start, &end);
+        if (os_ok(result))
+            result = write_zeros(os, file, from, start);
+        from = max_u64(end, start);
+    }
+    return result;
 }
 
 /*
@@ -179,7 +239,6 @@ os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64
 os_result slot__os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset,
                                  uint64_t n)
 {
-    const DWORD holes = FILE_ATTRIBUTE_SPARSE_FILE | FILE_ATTRIBUTE_COMPRESSED;
     FILE_BASIC_INFO info;
     uint64_t size = 0;
     os_result result;
@@ -188,12 +247,19 @@ os_result slot__os_file_allocate(const struct os *os, struct os_file *file, uint
         return slot__os_win32_result(ERROR_FILE_TOO_LARGE);
     if (!GetFileInformationByHandleEx(file->handle, FileBasicInfo, &info, sizeof info))
         return slot__os_win32_last();
-    if ((info.FileAttributes & holes) != 0)
+    if ((info.FileAttributes & FILE_ATTRIBUTE_COMPRESSED) != 0)
         return slot__os_win32_result(ERROR_NOT_SUPPORTED);
     result = slot__os_file_size(os, file, &size);
-    if (!os_ok(result) || n == 0 || offset + n <= size)
+    if (!os_ok(result) || n == 0)
         return result;
-    return slot__os_file_resize(os, file, offset + n);
+    if ((info.FileAttributes & FILE_ATTRIBUTE_SPARSE_FILE) == 0)
+        return offset + n <= size ? result : set_end(file, offset + n);
+    result = fill_holes(os, file, offset, min_u64(offset + n, size));
+    if (os_ok(result) && offset + n > size)
+        result = write_zeros(os, file, max_u64(offset, size), offset + n);
+    if (!os_ok(result) && offset + n > size)
+        (void)set_end(file, size);
+    return result;
 }
 
 os_result slot__os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset,
