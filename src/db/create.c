@@ -17,6 +17,7 @@
 #include "db/leftover.h"
 #include "log/log.h"
 
+#define RENAME_TRIES 50
 #define CREATE_TRIES 100 /* each costs another creation of the same name that begins meanwhile */
 
 /* ---- the place ---- */
@@ -203,11 +204,27 @@ static void take_back(const struct os *os, const struct place *place, const uint
         os->close_dir(os, dir);
 }
 
+/* Some systems rename no directory that somebody has open: who looks for leftovers has ours open
+ * for a moment. */
+static os_result rename_patiently(const struct os *os, const struct place *place,
+                                  const char *temporary)
+{
+    os_result result = os->rename_new(os, place->parent, temporary, place->name);
+
+    for (int i = 0;
+         i < RENAME_TRIES && (result.status == SLOT_E_BUSY || result.status == SLOT_E_PERMISSION);
+         i++) {
+        os->sleep_us(os, 2000);
+        result = os->rename_new(os, place->parent, temporary, place->name);
+    }
+    return result;
+}
+
 /* Put the finished directory into its place, for good. */
 static slot_status publish(const struct os *os, const struct place *place, const char *temporary,
                            const uint8_t *file_id, slot_error *err)
 {
-    os_result result = os->rename_new(os, place->parent, temporary, place->name);
+    os_result result = rename_patiently(os, place, temporary);
     struct os_dir *dir = NULL;
 
     if (!os_ok(result)) {
@@ -270,16 +287,17 @@ static slot_status create_at(const struct os *os, const struct place *place,
                              const slot_schema *schema, slot_error *err)
 {
     os_kind kind = OS_KIND_NONE;
-    os_result result = os->kind(os, place->parent, place->name, &kind);
     slot_status status = SLOT_E_NO_FILE;
+    os_result result;
 
+    slot__leftover_remove(os, place->parent, place->name);
+    result = os->kind(os, place->parent, place->name, &kind);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
                               "the name of the database cannot be used");
     if (kind != OS_KIND_NONE)
         return slot__error_set(err, SLOT_E_EXISTS, "", SLOT_NO_OFFSET,
                                "there is something of that name already");
-    slot__leftover_remove(os, place->parent, place->name);
     /* Whoever begins meanwhile takes our directory for one that was left, see leftover.c. */
     for (int i = 0; i < CREATE_TRIES && status == SLOT_E_NO_FILE; i++)
         status = try_to_create(os, place, schema, err);
