@@ -252,9 +252,7 @@ static void check(struct damage *damage, struct sim_world *world)
     sim_process_exit(process);
 }
 
-/* Whether a checkpoint was bringing the log home when all processes ended. Then a damaged tail of
- * it is missed more than any other. */
-static bool was_settling(const struct run *run)
+bool damage_is_settling(const struct run *run)
 {
     uint64_t size = 0;
     const void *bytes = sim_cache_bytes(run->world, RUN_PATH "/shared", &size);
@@ -266,15 +264,13 @@ static bool was_settling(const struct run *run)
 
 void damage_each(struct run *run)
 {
-    bool settling = was_settling(run);
-
     for (int kind = 0; kind < KINDS && run->wrong[0] == '\0'; kind++) {
         struct damage damage = {.run = run, .kind = (enum kind)kind, .floor = run->model.durable};
         struct sim_world *world = sim_fork_crashed(run->world, SIM_CRASH_ALL, run->states);
 
         if (kind == LOG) { /* the tail */
             damage.floor -= damage.floor < 2 ? damage.floor : 2;
-            damage.under_way = settling;
+            damage.under_way = run->settling;
         }
         if (inflict(&damage, world))
             check(&damage, world);

@@ -13,9 +13,13 @@
 
 #include "crash/workload.h"
 
+/* Whether a checkpoint is bringing the log home now: then a damaged tail of it is missed more than
+ * any other. */
+bool damage_is_settling(const struct run *run);
+
 /*
  * One damage in each kind of file that there is, each in a machine that comes up after a power cut
- * that has lost nothing. All processes of run->world have ended.
+ * that has lost nothing. All processes of run->world have ended; run->settling says how.
  */
 void damage_each(struct run *run);
 

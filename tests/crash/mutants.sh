@@ -6,8 +6,9 @@
 #   sh mutants.sh BUILD CC [NAME...]
 #
 # BUILD is a build of this tree with the program `crash`, CC its compiler. Lines of mutants/list:
-# name, kind of run, first seed, crash images. With SLOT_TEST_LONG=1 no seed is given away: the search
-# begins at seed 1 and has a minute for each mutant.
+# name, kind of run, first seed, crash images (of varied: steps of 1,000). For kind `systematic`: name,
+# kind, schedules of each story, and the story, _ for blanks. With SLOT_TEST_LONG=1 no seed is given
+# away: the search begins at seed 1 and has a minute for each mutant.
 set -u
 
 build=$1 cc=$2
@@ -51,16 +52,36 @@ first_seed() {
     if [ -n "${SLOT_TEST_LONG-}" ]; then echo 1; else echo "$1"; fi
 }
 
+# arguments KIND SEED IMAGES: what the program is to run.
+arguments() {
+    case $1 in
+    systematic) printf '%s\n' --systematic 2 --most "$2" --only "$(echo "$3" | tr _ ' ')" ;;
+    varied) printf '%s\n' --only varied --from "$(first_seed "$2")" --seeds "$seeds" --steps "$3" --unharmed ;;
+    *) printf '%s\n' --only "$1" --from "$(first_seed "$2")" --seeds "$seeds" --images "$3" ;;
+    esac
+}
+
+run_mutant() {
+    name=$1
+    shift
+    old_ifs=$IFS
+    IFS='
+'
+    # shellcheck disable=SC2046 # one argument a line
+    set -- $(arguments "$@")
+    IFS=$old_ifs
+    timeout "$seconds" "$work/$name/crash" "$@"
+}
+
 # one NAME KIND SEED IMAGES: says what came of it.
 one() {
     if ! build_mutant "$1" >"$work/$1.log" 2>&1; then
         echo "FAILED: $1 does not apply or build"
         sed 's/^/    /' "$work/$1.log" | head -n 5
-    elif timeout "$seconds" "$work/$1/crash" --only "$2" --from "$(first_seed "$3")" \
-        --seeds "$seeds" --images "$4" >"$work/$1.log" 2>&1 || [ $? -eq 124 ]; then
+    elif run_mutant "$@" >"$work/$1.log" 2>&1 || [ $? -eq 124 ]; then
         echo "FAILED: $1 was not caught"
     else
-        echo "caught $1: $(grep -a 'seed' "$work/$1.log" | head -n 1 | cut -c 1-120)"
+        echo "caught $1: $(grep -a 'seed\|FAILED' "$work/$1.log" | head -n 1 | cut -c 1-120)"
     fi
     rm -rf "${work:?}/$1"
 }

@@ -63,10 +63,11 @@
  * full disk, is a violation when config.holes says so. After a crash all pages are holes again, so
  * that nobody relies on what a life before has allocated. config.disk_pages is how many there are.
  *
- * Not modelled: permissions, symbolic links, read-only media, SIGBUS (a view behind the end of its file is a violation for stores and SLOT_E_LOST for load and
- * populate), stores by atomic operations into tracked files (re-dirty by os->store of the same
- * bytes), reordering by the processor, OS_MAP_PRIVATE pages that follow the file until first
- * touched (all are copied by map). Memory of killed processes: see sim_heap.h.
+ * Not modelled: permissions, symbolic links, read-only media, SIGBUS (a view behind the end of its
+ * file is a violation for stores and SLOT_E_LOST for load and populate), stores by atomic
+ * operations into tracked files (re-dirty by os->store of the same bytes), reordering by the
+ * processor, pages of OS_MAP_PRIVATE that follow the file until first touched (all are copied by
+ * map). Memory of killed processes: see sim_heap.h.
  */
 #ifndef SLOT_TESTS_CRASH_SIM_H
 #define SLOT_TESTS_CRASH_SIM_H

@@ -480,7 +480,8 @@ static bool is_enough(struct search *search, const struct story *story)
         missing = "kills that somebody has survived";
     if (!story->kill && count->preempted[1] == 0)
         missing = "schedules with an effective preemption";
-    if (!story->kill && search->settings->preemptions > 1 && count->preempted[2] == 0)
+    if (!story->kill && search->settings->preemptions > 1 && count->schedules > 2000 &&
+        count->preempted[2] == 0)
         missing = "schedules with two effective preemptions";
     if (missing != NULL)
         (void)snprintf(search->result->wrong, sizeof search->result->wrong, "%s: too few %s",

@@ -68,15 +68,24 @@ static uint32_t draw_size(uint64_t seed, tally_set *items)
     return sizes[i].bytes;
 }
 
-/* Segments of 64 or of 128 KiB, few of them. */
+static uint64_t segment_bytes(const struct run *run, uint64_t limit)
+{
+    uint32_t records = slot__meta_block_records(run->model.record_size);
+
+    return slot__log_segment_bytes(limit, records * run->model.record_size);
+}
+
+/* A few of the smallest segments, or more that are larger. */
 static uint64_t draw_limit(struct run *run)
 {
+    uint64_t smallest = segment_bytes(run, 1);
+
     if (chance(run, 50)) {
         run_met(run, TALLY_LARGE_LOG);
-        return UINT64_C(17) << 16;
+        return 17 * smallest;
     }
     run_met(run, TALLY_SMALL_LOG);
-    return (3 + run_random(run, 3)) << 16;
+    return (3 + run_random(run, 3)) * smallest;
 }
 
 static uint64_t draw_checkpoint(struct run *run)
@@ -107,6 +116,19 @@ static void count_commits(struct actor *actor, uint64_t before)
         actor->commits++;
 }
 
+/* A call of the next transaction, or an allocation in it. */
+static void fail_soon(struct run *run, struct sim_process *process)
+{
+#ifdef CRASH_HAS_HEAP
+    if (chance(run, 20)) {
+        sim_heap_fail(process, 1 + run_random(run, 12), SIM_ONCE);
+        return;
+    }
+#endif
+    sim_fail(process, NULL, 1 + run_random(run, 80), chance(run, 50) ? SIM_HALF : SIM_ONCE,
+             chance(run, 50) ? SLOT_E_IO : SLOT_E_NO_SPACE, 5);
+}
+
 /* One transaction, or now and then something else that a writer may want. */
 static bool write_or_look(struct actor *actor, slot_db *db)
 {
@@ -123,14 +145,12 @@ static bool write_or_look(struct actor *actor, slot_db *db)
     }
     if (chance(run, actor->threads > 0 ? 15 : 6)) {
         status = slot_checkpoint(db, &err);
-        if (status != SLOT_OK && !run_tolerates(run, status))
+        if (status != SLOT_OK && !run_tolerates_of(run, db, status))
             run_wrong(run, "checkpoint: %s: %s (%s)", err.file, err.what, slot_status_text(status));
         return status == SLOT_OK;
     }
-    if (actor->clumsy && chance(run, 25))
-        sim_fail(actor->process, NULL, 1 + run_random(run, 80),
-                 chance(run, 50) ? SIM_HALF : SIM_ONCE,
-                 chance(run, 50) ? SLOT_E_IO : SLOT_E_NO_SPACE, 5);
+    if (actor->clumsy && chance(run, 50))
+        fail_soon(run, actor->process);
     well = run_write_once(run, actor->process, db);
     if (actor->clumsy)
         sim_mend_calls(actor->process);
@@ -216,7 +236,7 @@ static void checkpoint_main(struct sim_process *process, void *argument)
         for (uint64_t n = 1 + run_random(run, 9); db != NULL && n > 0 && goes_on(run); n--) {
             slot_status status = slot_checkpoint(db, &err);
 
-            if (status != SLOT_OK && !run_tolerates(run, status))
+            if (status != SLOT_OK && !run_tolerates_of(run, db, status))
                 run_wrong(run, "checkpoint: %s: %s (%s)", err.file, err.what,
                           slot_status_text(status));
             process->os.sleep_us(&process->os, (uint32_t)run_random(run, 400));
@@ -255,7 +275,7 @@ static struct actor *new_actor(struct varied *varied, sim_main main)
         actor->options.log_limit_bytes = draw_limit(run);
     draw_sync(run, &actor->options);
     actor->patient = chance(run, 60);
-    actor->clumsy = varied->theme == FREELY && chance(run, 30);
+    actor->clumsy = varied->theme != MIXED_SYNCS && chance(run, 50);
     actor->other_syncs = chance(run, 40);
     actor->process = sim_process_start(run->world, main, actor);
     return actor;
@@ -337,12 +357,13 @@ static void break_something(struct varied *varied)
     slot_status status = chance(run, 50) ? SLOT_E_IO : SLOT_E_NO_SPACE;
 
     if (lost || chance(run, 35)) {
-        sim_fail_sync(process, 1 + run_random(run, 30), varied->loss, run_random(run, 1000));
+        sim_fail_sync(process, 1 + run_random(run, lost ? 15 : 30), varied->loss,
+                      run_random(run, 1000));
         return;
     }
 #ifdef CRASH_HAS_HEAP
-    if (chance(run, 20)) {
-        sim_heap_fail(process, 1 + run_random(run, 120), SIM_ONCE);
+    if (chance(run, 30)) {
+        sim_heap_fail(process, 1 + run_random(run, 80), SIM_ONCE);
         return;
     }
 #endif
@@ -368,12 +389,12 @@ static void begin_life(struct varied *varied, uint32_t life)
 
     if (life > 0 && chance(run, 60)) {
         run->options.log_limit_bytes = draw_limit(run);
-        if (slot__log_segment_bytes(limit, 4096) !=
-            slot__log_segment_bytes(run->options.log_limit_bytes, 4096))
+        if (segment_bytes(run, limit) != segment_bytes(run, run->options.log_limit_bytes))
             run_met(run, TALLY_OTHER_LIMIT);
     }
     varied->theme = (enum theme)(chance(run, 65) ? FREELY : 1 + run_random(run, THEMES - 1));
     run->transactions = 8 + (uint32_t)run_random(run, 24);
+    run->changes = varied->theme == MIXED_SYNCS ? 16 : 5;
     if (varied->theme == MIXED_SYNCS)
         run->transactions += 30;
     start_actors(varied);
@@ -384,7 +405,8 @@ static void begin_life(struct varied *varied, uint32_t life)
     if (varied->theme != MIXED_SYNCS && chance(run, 40))
         sim_process_kill_at(any_actor(varied)->process, 50 + run_random(run, 5000));
     varied->from = sim_steps(run->world);
-    varied->stop_at = varied->theme == FREELY && chance(run, 60) ? 20 + run_random(run, 1200) : 0;
+    varied->stop_at =
+        varied->theme != MIXED_SYNCS && chance(run, 55) ? 20 + run_random(run, 1200) : 0;
     varied->early = life > 0 && chance(run, 15) ? 80 : 0;
 }
 
@@ -461,6 +483,7 @@ static void end_life(struct varied *varied, sim_end end)
     bool cut = chance(run, end == SIM_END_STOPPED ? 60 : 35);
 
     varied->cut = cut;
+    run->settling = damage_is_settling(run);
     note_failures(varied);
     note_actors(varied);
     run_tell(run, "the life ends: %s, %s", end == SIM_END_STOPPED ? "stopped" : "all have ended",

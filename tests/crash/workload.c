@@ -82,6 +82,7 @@ void run_init_sized(struct run *run, uint64_t seed, const struct sim_config *con
     memset(run, 0, sizeof *run);
     run->seed = seed;
     run->random = seed;
+    run->changes = 5;
     run->world = sim_world_make(config);
     model_init(&run->model, record_size);
     slot_options_init(&run->options);
@@ -167,6 +168,12 @@ bool run_tolerates(const struct run *run, slot_status status)
     default:
         return false;
     }
+}
+
+bool run_tolerates_of(const struct run *run, const slot_db *db, slot_status status)
+{
+    return run_tolerates(run, status) || (status == SLOT_E_CORRUPT && run->varied &&
+                                          is_reverted(run) && db->session == run->session);
 }
 
 /* ---- looking ---- */
@@ -378,7 +385,7 @@ static slot_status make_changes(struct change *change, uint32_t number)
 {
     struct run *run = change->run;
     slot_status status = number_state(change, number);
-    uint64_t n = 1 + run_random(run, 5);
+    uint64_t n = 1 + run_random(run, run->changes);
 
     if (goes_on(change, "numbering the state", status) && change->failed)
         status = number_state(change, number); /* once more: without it there is no state */
@@ -442,8 +449,7 @@ static void finish(struct change *change, uint32_t number, slot_status status)
     uint64_t ticket;
 
     sim_unlend(change->process);
-    if (status != SLOT_OK && !is_answer(run, status) &&
-        !(status == SLOT_E_CORRUPT && is_reverted(run)))
+    if (status != SLOT_OK && !is_answer(run, status) && !run_tolerates_of(run, change->db, status))
         run_wrong(run, "change: %s: %s (%s)", change->err.file, change->err.what,
                   slot_status_text(status));
     if (status != SLOT_OK || run_random(run, 7) == 0 || !sees_itself(change)) {

@@ -27,6 +27,7 @@ struct run {
     uint32_t transactions; /* that each writer still makes */
     bool disturbed;        /* syncs are (flushes.h) */
     bool lossy;            /* and one of them may fail */
+    uint32_t changes;      /* of a transaction, at most */
     uint32_t lenient;      /* faults are injected: errors are expected, wrong answers are not */
     slot_db *shared;       /* of run_shared_*: opened by one thread, used by all */
     uint32_t users;        /* threads that still do */
@@ -41,6 +42,7 @@ struct run {
     struct tally *tally;   /* NULL: nobody counts */
     tally_set items;       /* what this run has had so far */
     bool quiet;            /* do not print what is wrong */
+    bool settling;         /* a checkpoint was under way when the last life ended */
     bool unharmed;         /* no damage between lives */
     bool told;             /* print what processes do, and what they are told */
     char wrong[400];
@@ -77,6 +79,9 @@ void run_count_state(struct run *run);
 
 /* Whether a call may return that, with all that was made to fail so far. */
 bool run_tolerates(const struct run *run, slot_status status);
+
+/* The same for a call about an open handle, from under which a failed sync may have taken bytes. */
+bool run_tolerates_of(const struct run *run, const slot_db *db, slot_status status);
 
 /* The parts of what follows: open and close a handle, one write or read transaction with all
  * checks. NULL and false: it cannot go on, which need not be wrong. */
