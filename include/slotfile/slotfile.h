@@ -272,7 +272,12 @@ typedef enum slot_access {
      * take back what slot_put and slot_edit have changed (it does take back appended records).
      */
     SLOT_DIRECT = 1,
-    /* Any number of processes read; needs read permission only; writes nothing anywhere. */
+    /*
+     * Any number of processes read; needs read permission only; writes nothing anywhere. A database
+     * that was not closed cleanly is read as a recovery would leave it: the log stays where it is,
+     * and open reads it once and keeps 16 bytes for each block in it. While a handle is open so,
+     * nobody can open for writing, and the other way round.
+     */
     SLOT_READ_ONLY = 2
 } slot_access;
 
@@ -326,8 +331,8 @@ SLOT_API slot_status slot_create(const char *path, const slot_schema *schema,
  *
  * Returns SLOT_OK; SLOT_E_NO_FILE; SLOT_E_NOT_SLOTFILE; SLOT_E_VERSION, SLOT_E_CORRUPT or
  * SLOT_E_TRUNCATED with the file and the offset in it; SLOT_E_BUSY when others had it for wait_ms;
- * SLOT_E_NEEDS_RECOVERY (read-only access); SLOT_E_BUDGET with the number of bytes needed;
- * SLOT_E_PERMISSION; SLOT_E_NO_SPACE; SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * SLOT_E_BUDGET with the number of bytes needed; SLOT_E_PERMISSION; SLOT_E_NO_SPACE;
+ * SLOT_E_NO_MEMORY; SLOT_E_IO.
  * Cost: independent of the size of the database; recovery reads the log, and writes what is in it.
  */
 SLOT_API slot_status slot_open(const char *path, const slot_options *options, slot_db **db,
@@ -431,10 +436,9 @@ typedef enum slot_mode { SLOT_READ = 0, SLOT_WRITE = 1 } slot_mode;
  * other up to wait_ms.
  *
  * Returns SLOT_OK; SLOT_E_ARG: there is no such mode; SLOT_E_BUSY; SLOT_E_READ_ONLY;
- * SLOT_E_POISONED; SLOT_E_READERS_FULL; SLOT_E_FORKED; SLOT_E_NEEDS_RECOVERY (read-only access);
- * SLOT_E_NO_MEMORY; and for the first write transaction, which marks the database as not clean (5
- * syncs), or takes over from a writer that was killed, SLOT_E_IO, SLOT_E_NO_SPACE and
- * SLOT_E_CORRUPT.
+ * SLOT_E_POISONED; SLOT_E_READERS_FULL; SLOT_E_FORKED; SLOT_E_NO_MEMORY; and for the first write
+ * transaction, which marks the database as not clean (5 syncs), or takes over from a writer that
+ * was killed, SLOT_E_IO, SLOT_E_NO_SPACE and SLOT_E_CORRUPT.
  */
 SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
 

@@ -28,6 +28,8 @@ static slot_status cut_tails(slot_db *db, slot_error *err)
     if (os_ok(result) && size > db->records.size) {
         slot__view_drop_all(&db->cache, &db->records); /* a file that is mapped cannot be cut */
         result = db->os->resize(db->os, db->files.records, db->records.size);
+        if (os_ok(result)) /* its length is what a torn slot of meta is measured by */
+            result = db->os->sync(db->os, db->files.records);
     }
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
@@ -107,7 +109,11 @@ slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot
     begun->doom_told = false;
     memset(&begun->append, 0, sizeof begun->append);
     begun->leases.cache = begun->marks.leases.cache = NULL;
-    begun->live_known = false; /* there is no log */
+    begun->live_known = false; /* there is no log, or it is not shared */
+    begun->log_pins.cache = NULL;
+    begun->lent = false;
+    if (db->overlay.in_use)
+        slot__overlay_begin(begun);
     slot__db_read_init(begun);
     *txn = begun;
     return SLOT_OK;
@@ -121,6 +127,8 @@ static void finish(slot_txn *txn)
     bool writing = txn->writing;
 
     slot__pins_release(&txn->pins);
+    if (txn->log_pins.cache != NULL)
+        slot__pins_release(&txn->log_pins);
     slot__leases_release(&txn->leases);
     slot__marks_release(txn);
     slot__leases_release(&txn->marks.leases);

@@ -83,6 +83,18 @@ struct writer {
     uint64_t records_space, marks_from, marks_to;
 };
 
+/* What the log holds of a database that is only read and was not closed cleanly: overlay.c. */
+struct overlay_entry {
+    uint64_t key, lsn; /* a block, and its newest version */
+};
+struct overlay {
+    bool in_use;
+    struct overlay_entry *entries; /* by key */
+    size_t n;
+    struct snapshot end;  /* the state that they make */
+    struct log_live live; /* the segments that they are in */
+};
+
 struct slot_db {
     const struct os *os;
     slot_access access;
@@ -119,6 +131,7 @@ struct slot_db {
     uint64_t checkpoint_bytes;
     struct shared_map shared;
     uint64_t session; /* that this handle has joined */
+    struct overlay overlay;
     struct log log;
     struct flush flush;
     struct writer writer;
@@ -307,6 +320,12 @@ struct oldest_reader {
     uint32_t readers;
 };
 struct oldest_reader slot__reader_oldest(slot_db *db, uint32_t except);
+
+/* Whether blocks may have versions in the log. */
+static inline bool db_has_log(const slot_db *db)
+{
+    return db->access == SLOT_TRANSACTIONAL || db->overlay.in_use;
+}
 
 /* ---- version.c: where the bytes of a block are ---- */
 
@@ -604,6 +623,27 @@ slot_status slot__db_none_left(slot_error *err);
 
 /* SLOT_DELETED for `recno`. */
 slot_status slot__db_is_deleted(const slot_txn *txn, uint64_t recno, slot_error *err);
+
+/*
+ * The log as recovery sees it: *scan stands at its end, *end is the state of the last whole commit.
+ * What lies behind is a torn write and nothing else. db->log is initialised, and *scan to be
+ * released, whatever is returned. SLOT_E_CORRUPT; SLOT_E_TRUNCATED.
+ */
+slot_status slot__recover_scan(slot_db *db, struct log_scan *scan, struct snapshot *end,
+                               slot_error *err);
+
+/* ---- overlay.c: reading what was not closed cleanly, without writing ---- */
+
+/* For read-only access: the log overlays `records` from now on. As slot__recover_scan. */
+slot_status slot__overlay_load(slot_db *db, slot_error *err);
+void slot__overlay_release(slot_db *db);
+
+/* What a transaction sees that begins now. */
+void slot__overlay_begin(slot_txn *txn);
+
+/* Where the newest version of a block is in the log; nothing is changed when there is none. */
+slot_status slot__overlay_find(const slot_db *db, uint64_t key, uint64_t *address, uint64_t *lsn,
+                               slot_error *err);
 
 /* ---- errors that many places report ---- */
 

@@ -211,7 +211,7 @@ static slot_status find(slot_txn *txn, uint64_t block, struct marks_place **foun
     *found = place;
     if (place->block == block)
         return SLOT_OK;
-    if (txn->db->access == SLOT_TRANSACTIONAL && !slot__version_none(txn))
+    if (db_has_log(txn->db) && !slot__version_none(txn))
         status = slot__version_find(txn, key_of_deleted(block), &address, NULL, err);
     if (status != SLOT_OK)
         return status;

@@ -7,8 +7,8 @@
  *   --------   ----------------------------------------------------------------------------------
  *   clean      no segment of this database begins at or beyond its position: a transaction that
  *              was acknowledged since would have begun one
- *   direct     what can be read in the other slot is the state before or the one after, and
- *              `records` is exactly as long as that says
+ *   direct     nothing was appended since; or the other slot seems to be older, or to say the same.
+ *              Else what was appended counts, as long as `records` is in whole records
  *   trans-     the log passes through its chain value, so that it holds everything from its
  *   actional   position on; or no log was begun, and the other slot seems to say the same state
  *
@@ -71,14 +71,15 @@ static slot_status believe_clean(slot_db *db, slot_error *err)
 }
 
 /*
- * Each commit that changes the number of records makes them durable first. So a torn slot is never
- * ahead of `records`; and when the newest slot has rotted, `records` is longer than the other says.
+ * A commit that changes the number of records makes them durable before it writes its slot, and who
+ * writes a slot with the number as it was has cut the file to it. So the length of `records` tells:
+ * a torn slot is never ahead of it, and when the newest slot has rotted it is longer than the other
+ * says. Any field of a torn slot may be old or new.
  */
 static slot_status believe_direct(slot_db *db, slot_error *err)
 {
     const struct meta *said = &db->doubt.said;
-    struct meta as_now = *said;
-    uint64_t size = 0;
+    uint64_t size = 0, now = db->meta.records, record_size = db->meta.record_size;
     bool began = false;
     slot_status status = log_began(db, &began, err);
     os_result result = db->os->size(db->os, db->files.records, &size);
@@ -90,19 +91,15 @@ static slot_status believe_direct(slot_db *db, slot_error *err)
                               "the size of the file cannot be had");
     if (began)
         return refuse(db, "it says that there is no log, and there is one", err);
-    if (said->generation + 1 == db->meta.generation && said->records <= db->meta.records)
-        return SLOT_OK;
-    as_now.records = db->meta.records;
-    as_now.sums_root = db->meta.sums_root;
-    if (said->generation != db->meta.generation + 1 || !same_state(&as_now, &db->meta) ||
-        said->records < db->meta.records || said->records > SLOT_RECORDS_MAX ||
-        (said->access == META_ACCESS_DIRECT && said->records * db->meta.record_size != size) ||
-        (said->access != META_ACCESS_DIRECT && said->records != db->meta.records))
+    if (size <= now * record_size)
+        return SLOT_OK; /* nothing was appended since */
+    if (said->records <= now &&
+        (said->generation + 1 == db->meta.generation || said->sums_root == db->meta.sums_root))
+        return SLOT_OK; /* older, or the same: what lies behind was never committed */
+    if (size % record_size != 0 || size / record_size > SLOT_RECORDS_MAX)
         return refuse(db, "records may have been appended since", err);
-    if (said->access == META_ACCESS_DIRECT) {
-        db->meta.records = said->records;
-        db->meta.generation = said->generation;
-    }
+    db->meta.records = size / record_size;
+    db->meta.generation++; /* that of the damaged slot */
     return SLOT_OK;
 }
 
@@ -138,9 +135,10 @@ slot_status slot__meta_believe_log(slot_db *db, struct log_scan *scan, const str
         return status;
     if (!passes && (began || !same_state(said, &db->meta)))
         return refuse(db, "the log does not go on where it says", err);
-    /* A checkpoint makes the log durable before it writes its slot. */
-    if (said->access == META_ACCESS_TRANSACTIONAL && said->generation > db->meta.generation &&
-        said->checkpoint_lsn > end->lsn)
+    /* A checkpoint makes the log durable before it writes its slot. (The position that a recovery
+     * or a close writes lies behind all segments.) */
+    if (said->generation > db->meta.generation && said->checkpoint_lsn > end->lsn &&
+        slot__scan_within(scan, said->checkpoint_lsn))
         return refuse(db, "the log ends before the last checkpoint", err);
     return SLOT_OK;
 }

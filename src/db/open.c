@@ -156,8 +156,6 @@ static slot_status read_meta(slot_db *db, slot_error *err)
     if (db->meta.attached || db->meta.data_offset != 0)
         return slot__error_set(err, SLOT_E_UNSUPPORTED, FILE_META, SLOT_NO_OFFSET,
                                "the database is attached to a file, which this version cannot do");
-    if (db->meta.access == META_ACCESS_TRANSACTIONAL && db->access == SLOT_READ_ONLY)
-        return slot__error_set(err, SLOT_E_NEEDS_RECOVERY, FILE_META, SLOT_NO_OFFSET, NULL);
     db->record_size = db->meta.record_size;
     db->block_records = slot__meta_block_records(db->record_size);
     db->block_bytes = (uint64_t)db->block_records * db->record_size;
@@ -275,11 +273,12 @@ static slot_status check_sizes(slot_db *db, slot_error *err)
 
 static slot_status init_cache(slot_db *db, uint64_t budget, slot_error *err)
 {
-    bool in_log = db->access == SLOT_TRANSACTIONAL;
+    bool shared = db->access == SLOT_TRANSACTIONAL;
+    bool in_log = shared || db->meta.access == META_ACCESS_TRANSACTIONAL;
     uint64_t frame = slot__frame_length((uint32_t)max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
 
     return slot__view_cache_init(&db->cache, db->os, budget != 0 ? budget : default_budget(),
-                                 in_log ? frame : db->block_bytes, in_log ? SHARED_BYTES : 0,
+                                 in_log ? frame : db->block_bytes, shared ? SHARED_BYTES : 0,
                                  in_log ? 3 : 2, err);
 }
 
@@ -338,7 +337,10 @@ static slot_status open_all(slot_db *db, const char *path, uint64_t budget, slot
     db->sums_stale = slot__db_sums_stale(db, &db->meta);
     describe_log(db);
     status = check_sizes(db, err);
-    if (status == SLOT_OK && first && db->meta.access == META_ACCESS_TRANSACTIONAL) {
+    if (status == SLOT_OK && db->access == SLOT_READ_ONLY &&
+        db->meta.access == META_ACCESS_TRANSACTIONAL) {
+        status = slot__overlay_load(db, err);
+    } else if (status == SLOT_OK && first && db->meta.access == META_ACCESS_TRANSACTIONAL) {
         status = slot__recover(db, err);
         if (status == SLOT_OK)
             status = check_sizes(db, err);
@@ -378,6 +380,7 @@ static slot_db *new_handle(const struct os *os, const slot_options *used)
 static void free_handle(slot_db *db)
 {
     slot__reader_release_all(db);
+    slot__overlay_release(db);
     slot__log_release(&db->log);
     if (db->opened_cache)
         slot__view_cache_release(&db->cache);
@@ -535,6 +538,10 @@ slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
     info->block_records = db->block_records;
     info->clean = meta.access == META_ACCESS_CLEAN;
     memcpy(info->file_id, meta.file_id, sizeof info->file_id);
+    if (db->overlay.in_use) {
+        info->records = db->overlay.end.records;
+        info->deleted = db->overlay.end.deleted;
+    }
     stat_views(db, info);
     if (db->access == SLOT_TRANSACTIONAL)
         stat_log(db, info);

@@ -100,7 +100,7 @@ static slot_status copy_version(slot_txn *txn, uint64_t offset, void *to, uint64
     uint64_t address = LOG_NO_ADDRESS;
     slot_status status = SLOT_OK;
 
-    if (db->access == SLOT_TRANSACTIONAL && offset >= txn->in_file * txn->record_size)
+    if (db_has_log(db) && offset >= txn->in_file * txn->record_size)
         status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
     if (status != SLOT_OK)
         return status;
@@ -318,7 +318,7 @@ static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void *
     slot_status status = SLOT_OK;
     struct pin *pin = NULL;
 
-    if (db->access == SLOT_TRANSACTIONAL && offset >= txn->in_file * txn->record_size)
+    if (db_has_log(db) && offset >= txn->in_file * txn->record_size)
         status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
     if (status != SLOT_OK)
         return status;
@@ -408,7 +408,7 @@ void slot_prefetch(slot_txn *txn, const uint64_t *recnos, size_t n)
 
         if (recnos[i] >= txn->records)
             continue;
-        if (recnos[i] >= txn->in_file && txn->db->access == SLOT_TRANSACTIONAL &&
+        if (recnos[i] >= txn->in_file && db_has_log(txn->db) &&
             slot__version_find(txn, key_of_records(offset / txn->db->block_bytes), &address, NULL,
                                NULL) != SLOT_OK)
             continue;

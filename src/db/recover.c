@@ -67,7 +67,7 @@ static slot_status read_again(slot_db *db, slot_error *err)
     return slot__meta_believe(db, err);
 }
 
-/* The last whole commit, with nothing but a torn write behind it. */
+/* Step 2: the last whole commit, with nothing but a torn write behind it. */
 static slot_status find_end(slot_db *db, struct log_scan *scan, struct snapshot *end,
                             slot_error *err)
 {
@@ -75,9 +75,9 @@ static slot_status find_end(slot_db *db, struct log_scan *scan, struct snapshot 
     slot_status status = slot__scan_find_end(scan, end, err);
 
     if (status == SLOT_OK)
-        status = slot__meta_believe_log(db, scan, end, err);
-    if (status == SLOT_OK)
         status = slot__scan_is_torn(scan, err);
+    if (status == SLOT_OK)
+        status = slot__meta_believe_log(db, scan, end, err);
     if (status == SLOT_OK)
         status = slot__session_reached(db, &reached, err);
     if (status == SLOT_OK && end->lsn < reached)
@@ -89,13 +89,13 @@ static slot_status find_end(slot_db *db, struct log_scan *scan, struct snapshot 
     return status;
 }
 
-/* Steps 2 and 3. */
-static slot_status find_log(slot_db *db, struct log_scan *scan, struct snapshot *end,
-                            slot_error *err)
+/* Step 3. */
+static slot_status store_again(slot_db *db, const struct log_scan *scan, const struct snapshot *end,
+                               slot_error *err)
 {
-    slot_status status = find_end(db, scan, end, err);
+    slot_status status = SLOT_OK;
 
-    if (status == SLOT_OK && end->lsn > db->meta.checkpoint_lsn)
+    if (end->lsn > db->meta.checkpoint_lsn)
         status = slot__flush_recovered(db, &scan->visited, db->meta.checkpoint_lsn, end->lsn, err);
     return status;
 }
@@ -128,26 +128,37 @@ static slot_status bring_home(slot_db *db, const struct log_scan *found, const s
     return status;
 }
 
-static slot_status recover_log(slot_db *db, slot_error *err)
+slot_status slot__recover_scan(slot_db *db, struct log_scan *scan, struct snapshot *end,
+                               slot_error *err)
 {
-    struct snapshot end = {db->meta.checkpoint_lsn, db->meta.records, db->meta.deleted,
-                           db->meta.checkpoint_chain};
     uint64_t segment_bytes = 0;
     struct log_census census;
-    struct log_scan scan;
     slot_status status = slot__log_census(db->os, db->files.dir, db->meta.file_id, &census, err);
 
+    *end = (struct snapshot){db->meta.checkpoint_lsn, db->meta.records, db->meta.deleted,
+                             db->meta.checkpoint_chain};
     if (status == SLOT_OK)
-        status = slot__log_choose_size(&census, end.lsn, &db->log, &segment_bytes, err);
+        status = slot__log_choose_size(&census, end->lsn, &db->log, &segment_bytes, err);
     if (status != SLOT_OK)
         return status;
     if (segment_bytes == 0) /* no segment was ever begun */
         segment_bytes = slot__log_segment_bytes(db->log_limit_bytes, (uint32_t)db->block_bytes);
     db->log.recovering = true;
     slot__log_init(&db->log, db->os, &db->shared, &db->cache, db->files.dir, segment_bytes);
-    status = slot__scan_init(&scan, &db->log, NULL, end.lsn, end.chain, err);
+    status = slot__scan_init(scan, &db->log, NULL, end->lsn, end->chain, err);
     if (status == SLOT_OK)
-        status = find_log(db, &scan, &end, err);
+        status = find_end(db, scan, end, err);
+    return status;
+}
+
+static slot_status recover_log(slot_db *db, slot_error *err)
+{
+    struct log_scan scan = {.ahead = NULL};
+    struct snapshot end;
+    slot_status status = slot__recover_scan(db, &scan, &end, err);
+
+    if (status == SLOT_OK)
+        status = store_again(db, &scan, &end, err);
     if (status == SLOT_OK)
         status = bring_home(db, &scan, &end, err);
     slot__scan_release(&scan);

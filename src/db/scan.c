@@ -32,7 +32,7 @@ static slot_status lend_records(slot_txn *txn, uint64_t offset, uint64_t n, cons
     struct view *view = NULL;
     slot_status status;
 
-    if (txn->db->access == SLOT_TRANSACTIONAL && txn->log_pins.cache != NULL)
+    if (db_has_log(txn->db) && txn->log_pins.cache != NULL)
         slot__pins_end_run(&txn->log_pins, PINS_SCAN);
     status = slot__pins_run(&txn->pins, PINS_SCAN, offset, offset + txn->record_size, &view, err);
     if (status != SLOT_OK)
@@ -126,7 +126,7 @@ static slot_status plain_back(slot_txn *txn, uint64_t from, uint64_t low, uint64
     slot_status status = SLOT_OK;
     uint64_t address = LOG_NO_ADDRESS;
 
-    if (txn->db->access != SLOT_TRANSACTIONAL || slot__version_none(txn)) {
+    if (!db_has_log(txn->db) || slot__version_none(txn)) {
         *start = low;
         return SLOT_OK;
     }

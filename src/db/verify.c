@@ -147,7 +147,7 @@ bool slot__verify_in_log(slot_txn *txn, uint64_t block)
 {
     uint64_t address = LOG_NO_ADDRESS;
 
-    return txn->db->access == SLOT_TRANSACTIONAL && !slot__version_none(txn) &&
+    return db_has_log(txn->db) && !slot__version_none(txn) &&
            slot__version_find(txn, key_of_records(block), &address, NULL, NULL) == SLOT_OK &&
            address != LOG_NO_ADDRESS;
 }
@@ -274,7 +274,8 @@ static slot_status verify_still(struct verify *verify, bool stale, slot_error *e
         status = verify_size(verify, db->files.sums, FILE_SUMS,
                              slot__db_blocks_of(db, verify->meta.records) * SUM_BYTES, err);
     /* A killed checkpointer leaves checksums of which some are renewed: the next one settles it. */
-    if (db->access == SLOT_TRANSACTIONAL && shared_settling(&db->shared) != 0)
+    if (db->overlay.in_use ||
+        (db->access == SLOT_TRANSACTIONAL && shared_settling(&db->shared) != 0))
         stale = true;
     if (status == SLOT_OK && !verify->stopped && !stale)
         status = verify_root(verify, err);
@@ -317,7 +318,7 @@ static slot_status verify_all(struct verify *verify, slot_error *err)
     }
     if (!verify->stopped)
         status = verify_blocks(verify, err);
-    if (status == SLOT_OK && !verify->stopped && verify->txn->db->access == SLOT_TRANSACTIONAL)
+    if (status == SLOT_OK && !verify->stopped && db_has_log(verify->txn->db))
         status = slot__verify_log(verify, err);
     if (status == SLOT_OK && !verify->stopped)
         status = slot__verify_deleted(verify, err);
@@ -399,7 +400,11 @@ static slot_status rebuild(slot_txn *txn, slot_error *err)
     uint64_t blocks = slot__db_blocks_of(db, txn->records);
     struct meta next = db->meta;
     slot_status status = SLOT_OK;
+    os_result result = db->os->sync(db->os, db->files.records); /* and what an abort has cut */
 
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
+                              "records cannot be made durable");
     /* From the first byte on and until the last, meta says that they cannot be trusted. */
     next.sums_stale = true;
     if (!db->meta.sums_stale)

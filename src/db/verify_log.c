@@ -21,7 +21,10 @@ slot_status slot__verify_log(struct verify *verify, slot_error *err)
 
     if (verify->meta.checkpoint_lsn >= txn->seen.lsn)
         return SLOT_OK;
-    slot__log_live(log, verify->meta.checkpoint_lsn, txn->seen.lsn, &live);
+    if (txn->db->overlay.in_use)
+        live = txn->db->overlay.live;
+    else
+        slot__log_live(log, verify->meta.checkpoint_lsn, txn->seen.lsn, &live);
     status = slot__scan_init(&scan, log, &live, verify->meta.checkpoint_lsn,
                              verify->meta.checkpoint_chain, err);
     while (status == SLOT_OK && scan.lsn < txn->seen.lsn)

@@ -165,6 +165,8 @@ slot_status slot__version_find(slot_txn *txn, uint64_t key, uint64_t *address, u
     } else if (txn->writing && slot__writer_find_pending(txn->db, key, &entry)) {
         found = entry.address;
         version = entry.lsn;
+    } else if (txn->db->overlay.in_use) {
+        status = slot__overlay_find(txn->db, key, &found, &version, err);
     } else if (txn->c < txn->seen.lsn) {
         live = live_of(txn);
         for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
@@ -209,7 +211,7 @@ slot_status slot__version_plain(slot_txn *txn, uint64_t offset, uint64_t n, uint
     slot_status status = SLOT_OK;
     uint64_t at = 0;
 
-    if (db->access != SLOT_TRANSACTIONAL || slot__version_none(txn))
+    if (!db_has_log(db) || slot__version_none(txn))
         at = n;
     while (at < n && status == SLOT_OK) {
         uint64_t address = LOG_NO_ADDRESS;

@@ -262,10 +262,11 @@ static void note_flushes(struct log *log, uint32_t i)
 
 static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
 {
+    int flags = log->read_only ? OS_READ : OS_READ | OS_WRITE;
     slot_status status = enter_locked(log, err);
 
     if (status == SLOT_OK)
-        status = open_file(log, i, FRAMES, OS_READ | OS_WRITE, &log->files[i], err);
+        status = open_file(log, i, FRAMES, flags, &log->files[i], err);
     if (status == SLOT_OK && !log->recovering)
         status = open_file(log, i, INDEX, OS_READ | OS_WRITE, &log->index_files[i], err);
     if (status == SLOT_OK)

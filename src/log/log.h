@@ -54,6 +54,7 @@ struct log {
     uint32_t index_first; /* in use at first: a page; tests make it smaller */
     uint64_t first_bytes; /* of a segment that have space at least: 128 KiB; likewise */
     uint32_t frame_least; /* the shortest frame with a body */
+    bool read_only;       /* its files are opened for reading */
     bool recovering;      /* indexes mean nothing, and segments may be half made */
     bool passed_over
         [LOG_SEGMENTS];    /* by recovery: not there, or of a life before and of another size */

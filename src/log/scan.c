@@ -243,7 +243,7 @@ static slot_status choose_branch(struct log_scan *scan, const struct scan_segmen
 {
     const struct scan_segment *in = before;
     struct log_live visited = scan->visited;
-    uint64_t lsn = scan->lsn, chain = scan->chain;
+    uint64_t lsn = scan->lsn, chain = scan->chain, frames = scan->frames;
     bool whole = false;
     slot_status status = SLOT_OK;
 
@@ -256,6 +256,7 @@ static slot_status choose_branch(struct log_scan *scan, const struct scan_segmen
     scan->lsn = lsn;
     scan->chain = chain;
     scan->visited = visited;
+    scan->frames = frames;
     if (status != SLOT_OK && status != SLOT_NOT_FOUND)
         return status;
     return whole ? try_here(scan, found, err) : SLOT_NOT_FOUND;
@@ -278,6 +279,7 @@ slot_status slot__scan_next(struct log_scan *scan, struct scan_frame *found, slo
             slot__live_insert(&scan->visited, file, scan->in->header.start);
         scan->lsn = found->frame.lsn + found->frame.length;
         scan->chain = found->frame.chain;
+        scan->frames += (found->frame.flags & FRAME_BODY) != 0;
     }
     return status;
 }
@@ -293,6 +295,7 @@ slot_status slot__scan_find_end(struct log_scan *scan, struct snapshot *end, slo
                                            scan->chain};
 
             *end = state;
+            scan->frames_to_end = scan->frames;
         }
     }
     return status == SLOT_NOT_FOUND ? SLOT_OK : status;
@@ -378,4 +381,15 @@ slot_status slot__scan_passes(struct log_scan *scan, uint64_t lsn, uint64_t chai
             status = frame_ends(scan, segment, lsn, chain, passes, err);
     }
     return status;
+}
+
+bool slot__scan_within(const struct log_scan *scan, uint64_t lsn)
+{
+    for (uint32_t i = 0; i < scan->segments; i++) {
+        uint64_t start = scan->segment[i].header.start;
+
+        if (!scan->segment[i].damaged && start < lsn && lsn - start < scan->log->segment_bytes)
+            return true;
+    }
+    return false;
 }

@@ -24,6 +24,8 @@ struct log_scan {
     uint64_t chain; /* its chain value */
     uint32_t segments;
     struct scan_segment segment[LOG_SEGMENTS];
+    uint64_t frames;               /* of those that were read: how many have a body */
+    uint64_t frames_to_end;        /* the same, up to the last commit (slot__scan_find_end) */
     bool looking;                  /* ahead: choose_branch */
     const struct scan_segment *in; /* the one that lsn is in; NULL: none yet */
     struct log_live visited;       /* those that frames were found in */
@@ -70,5 +72,8 @@ slot_status slot__scan_is_torn(struct log_scan *scan, slot_error *err);
  * begins. Nothing has to follow. */
 slot_status slot__scan_passes(struct log_scan *scan, uint64_t lsn, uint64_t chain, bool *passes,
                               slot_error *err);
+
+/* Whether that place lies within a segment, by the headers. */
+bool slot__scan_within(const struct log_scan *scan, uint64_t lsn);
 
 #endif
