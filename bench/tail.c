@@ -10,7 +10,7 @@
 
 #define NAME        "tail.slots"
 #define COMMITS     1000000u
-#define SLOW_NS     50000u /* no checkpoint is faster: only then it is asked whether there was one */
+#define SLOW_NS     50000u /* no checkpoint is faster: the slower ones are looked at */
 #define CHECKPOINTS 6u     /* way->setting of the two that are no quantile */
 #define MEAN        5u
 

@@ -582,7 +582,9 @@ typedef struct slot_run {
  *
  * Lifetime   until the next slot_scan of this transaction, its end, or slot_unpin. (slot_get and
  *            all others may be called in between.)
- * Returns    as slot_ref; SLOT_NOT_FOUND when no record is left.
+ * Returns    as slot_get; SLOT_NOT_FOUND when no record is left. Never SLOT_E_BUDGET: when pointers
+ *            into all views are lent, the run is read into memory of the transaction, 256 KiB or
+ *            one record at a time.
  */
 SLOT_API slot_status slot_scan(slot_txn *txn, uint64_t recno, uint64_t end, slot_run *run,
                                slot_error *err);

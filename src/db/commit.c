@@ -89,6 +89,7 @@ slot_status slot__commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
 static void give_back(slot_txn *txn)
 {
     slot__pins_release(&txn->pins);
+    slot__run_release(txn);
     slot__marks_release(txn);
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);

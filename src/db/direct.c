@@ -130,6 +130,7 @@ static void finish(slot_txn *txn)
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);
     slot__leases_release(&txn->leases);
+    slot__run_release(txn);
     slot__marks_release(txn);
     slot__leases_release(&txn->marks.leases);
     free(txn->append.bytes);

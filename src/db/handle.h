@@ -203,6 +203,8 @@ struct slot_txn {
     slot_txn *next_idle;
     slot_txn *next_of_all;
 
+    uint8_t *run; /* of a scan, where no view could be had for it: NULL until then */
+    uint64_t run_bytes;
     struct marks marks;
     struct view_leases leases; /* in use when `records` is more than may be mapped; to the end */
 };
@@ -384,6 +386,11 @@ slot_status slot__db_make_readable(slot_txn *txn, uint64_t end, slot_error *err)
 /* Copy n bytes (at most a block) of `records` from `offset`, whatever the log says. */
 slot_status slot__db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t n,
                               slot_error *err);
+
+/* ---- scan.c ---- */
+
+/* The last run that was lent may not be used any more: at the end, and by slot_unpin. */
+void slot__run_release(slot_txn *txn);
 
 /* ---- write.c ---- */
 

@@ -21,6 +21,8 @@ void slot__db_read_init(slot_txn *txn)
     slot__pins_init(&txn->pins, &db->cache, &db->records, bytes, db->record_size);
     txn->plain = txn->deleted == 0 ? txn->in_file : 0;
     txn->marks.known = false;
+    txn->run = NULL;
+    txn->run_bytes = 0;
     memset(&txn->ahead_scan, 0, sizeof txn->ahead_scan);
     memset(&txn->ahead_bulk, 0, sizeof txn->ahead_bulk);
     if (txn->leases.cache == NULL && slot__leases_wanted(&db->cache, bytes))

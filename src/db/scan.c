@@ -5,6 +5,7 @@
  * A run has RUN_BYTES at most, be the view larger, and the first of a scan less: with each step the
  * next pieces are announced, and who takes one run only should not have more read.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -19,11 +20,67 @@
  */
 static uint64_t longest_run(const slot_txn *txn, uint64_t at)
 {
-    return max_u64(ahead_goes_on(&txn->ahead_scan, at) ? RUN_BYTES : RUN_BYTES_FIRST,
-                   txn->record_size);
+    bool long_ones = txn->run == NULL && ahead_goes_on(&txn->ahead_scan, at);
+
+    return max_u64(long_ones ? RUN_BYTES : RUN_BYTES_FIRST, txn->record_size);
 }
 
 /* ---- lending a piece ---- */
+
+void slot__run_release(slot_txn *txn)
+{
+    free(txn->run);
+    txn->run = NULL;
+    txn->run_bytes = 0;
+}
+
+/* Memory of the transaction for a run of n bytes, in the place of the last one. */
+static slot_status make_run(slot_txn *txn, uint64_t n, slot_error *err)
+{
+    if (txn->run_bytes >= n)
+        return SLOT_OK;
+    slot__run_release(txn);
+    txn->run = malloc((size_t)n);
+    if (txn->run == NULL)
+        return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
+    txn->run_bytes = n;
+    return SLOT_OK;
+}
+
+/* When others have lent all of the budget: a run is read into memory. */
+static bool may_do_without(slot_status status)
+{
+    return status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY;
+}
+
+static slot_status read_records(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
+                                slot_error *err)
+{
+    const struct os *os = txn->os;
+    slot_status status = make_run(txn, n, err);
+    os_result result;
+
+    if (status != SLOT_OK)
+        return status;
+    result = os->read_at(os, txn->db->files.records, offset, txn->run, (size_t)n);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, FILE_RECORDS, offset,
+                              "records cannot be read: was the file truncated?");
+    *bytes = txn->run;
+    return SLOT_OK;
+}
+
+static slot_status read_version(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
+                                const void **bytes, slot_error *err)
+{
+    slot_status status = make_run(txn, n, err);
+
+    if (status == SLOT_OK)
+        status = slot__version_copy(txn, address, offset, n, txn->run, err);
+    if (status == SLOT_OK)
+        *bytes = txn->run;
+    return status;
+}
 
 /* A run of at most `n` bytes that are in `records`; *got gets how many. */
 static slot_status lend_records(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
@@ -35,6 +92,10 @@ static slot_status lend_records(slot_txn *txn, uint64_t offset, uint64_t n, cons
     if (db_has_log(txn->db) && txn->log_pins.cache != NULL)
         slot__pins_end_run(&txn->log_pins, PINS_SCAN);
     status = slot__pins_run(&txn->pins, PINS_SCAN, offset, offset + txn->record_size, &view, err);
+    if (may_do_without(status)) {
+        *got = n;
+        return read_records(txn, offset, n, bytes, err);
+    }
     if (status != SLOT_OK)
         return status;
     *bytes = view->base + (offset - view->offset);
@@ -52,7 +113,7 @@ static slot_status lend_block(slot_txn *txn, uint64_t offset, uint64_t n, const 
 {
     slot_db *db = txn->db;
     uint64_t block = offset / db->block_bytes;
-    uint64_t address = LOG_NO_ADDRESS, at;
+    uint64_t address = LOG_NO_ADDRESS, at, within = offset - block * db->block_bytes;
     struct view *view = NULL;
     slot_status status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
 
@@ -63,13 +124,16 @@ static slot_status lend_block(slot_txn *txn, uint64_t offset, uint64_t n, const 
     slot__pins_end_run(&txn->pins, PINS_SCAN);
     *got = n;
     if (version_is_private(address)) {
-        *bytes = slot__version_private(txn, address) + (offset - block * db->block_bytes);
+        *bytes = slot__version_private(txn, address) + within;
         return SLOT_OK;
     }
     status = slot__version_pins(txn, address, err);
-    at = address + FRAME_HEADER_BYTES + (offset - block * db->block_bytes);
-    if (status == SLOT_OK)
-        status = slot__pins_run(&txn->log_pins, PINS_SCAN, at, at + n, &view, err);
+    if (status != SLOT_OK)
+        return status;
+    at = address + FRAME_HEADER_BYTES + within;
+    status = slot__pins_run(&txn->log_pins, PINS_SCAN, at, at + n, &view, err);
+    if (may_do_without(status))
+        return read_version(txn, address, within, n, bytes, err);
     if (status != SLOT_OK)
         return status;
     *bytes = view->base + (log_offset_of(&db->log, at) - view->offset);

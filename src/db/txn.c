@@ -70,6 +70,7 @@ static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
 static void read_end(slot_txn *txn)
 {
     slot__pins_release(&txn->pins);
+    slot__run_release(txn);
     slot__marks_release(txn);
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);
@@ -152,6 +153,7 @@ void slot_unpin(slot_txn *txn)
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
 
     slot__pins_unlend(&txn->pins);
+    slot__run_release(txn);
     slot__marks_release(txn);
     if (in_log && txn->log_pins.cache != NULL)
         slot__pins_unlend(&txn->log_pins);
