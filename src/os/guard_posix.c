@@ -9,25 +9,27 @@
  * On x86-64 Linux the copy is a leaf in assembler that touches neither the stack nor any lasting
  * register. A fault between its first and its last instruction continues at its failure exit, and a
  * copy that succeeds pays nothing for it: that is half the time of reading a record. Elsewhere
- * there is a sigsetjmp before each copy, and `landing` of the thread says where to go on.
+ * there is a sigsetjmp before each copy, and `landing` of the thread says where to go on, and for
+ * which addresses: a signal handler may interrupt a copy, and copy or fault itself.
+ *
+ * Only a fault is ours. A SIGBUS that somebody has sent is passed on wherever it comes.
  */
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "os/posix.h"
 
-#if defined(__linux__) && defined(__x86_64__) && defined(__GNUC__)
+/* SLOT_GUARD_JUMPS: the other way, for its test. */
+#if defined(__linux__) && defined(__x86_64__) && defined(__GNUC__) && !defined(SLOT_GUARD_JUMPS)
 #define COPY_IS_LEAF 1
 #else
 #define COPY_IS_LEAF 0
 #endif
 
 #if COPY_IS_LEAF
-
-#include <ucontext.h>
 
 /*
  * slot__os_guard_load and slot__os_guard_store (os, to, from, n) in one: the os_result is {0, 0},
@@ -39,8 +41,9 @@
  */
 __asm__(".text\n"
         ".p2align 5\n"
-        ".globl slot__os_guard_load, slot__os_guard_store\n"
-        ".hidden slot__os_guard_load, slot__os_guard_store\n"
+        ".globl slot__os_guard_load, slot__os_guard_store, slot__os_posix_touch\n"
+        ".hidden slot__os_guard_load, slot__os_guard_store, slot__os_posix_touch\n"
+        ".type slot__os_posix_touch, @function\n"
         ".type slot__os_guard_load, @function\n"
         ".type slot__os_guard_store, @function\n"
         "guard_copy_begin:\n"
@@ -120,12 +123,17 @@ __asm__(".text\n"
         "    rep movsb\n"
         "    xor %eax, %eax\n"
         "    ret\n"
+        ".size slot__os_guard_load, . - slot__os_guard_load\n"
+        ".size slot__os_guard_store, . - slot__os_guard_store\n"
+        "slot__os_posix_touch:\n"
+        "    lock orl $0, (%rdi)\n"
+        "    xor %eax, %eax\n"
+        "    ret\n"
         "guard_copy_failed:\n"
         "    mov $47, %eax\n"
         "    ret\n"
         "    .cfi_endproc\n"
-        ".size slot__os_guard_load, . - slot__os_guard_load\n"
-        ".size slot__os_guard_store, . - slot__os_guard_store\n");
+        ".size slot__os_posix_touch, . - slot__os_posix_touch\n");
 
 _Static_assert(SLOT_E_LOST == 47, "guard_copy_failed returns it");
 _Static_assert(sizeof(os_result) == 8, "it is returned in one register");
@@ -143,11 +151,12 @@ static void prepare_copy(void)
 }
 
 /* Whether the fault was in the copy; then the thread goes on at its failure exit. */
-static bool leave_copy(void *context)
+static bool leave_copy(const siginfo_t *info, void *context)
 {
     ucontext_t *thread = context;
     uintptr_t at = (uintptr_t)thread->uc_mcontext.gregs[REG_RIP];
 
+    (void)info;
     if (at < (uintptr_t)guard_copy_begin || at >= (uintptr_t)guard_copy_failed)
         return false;
     thread->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)guard_copy_failed;
@@ -156,36 +165,87 @@ static bool leave_copy(void *context)
 
 #else
 
-static _Thread_local sigjmp_buf *volatile landing;
+/* A copy that is under way, and the one that it has interrupted. */
+struct landing {
+    sigjmp_buf here;
+    uintptr_t to, from;
+    size_t n;
+    struct landing *outer;
+};
 
-static bool leave_copy(void *context)
+static _Thread_local struct landing *volatile landing;
+
+/* Whether a page of the range is meant: some processors tell no more of the address. */
+static bool is_in(uintptr_t at, uintptr_t start, size_t n)
 {
-    sigjmp_buf *target = landing;
+    const uintptr_t page = OS_PAGE_SIZE;
+
+    return at / page >= start / page && at / page <= (start + n - 1) / page;
+}
+
+static bool leave_copy(const siginfo_t *info, void *context)
+{
+    struct landing *target = landing;
+    uintptr_t at = (uintptr_t)info->si_addr;
 
     (void)context;
-    if (target != NULL) {
-        landing = NULL;
-        siglongjmp(*target, 1);
-    }
-    return false;
+    /* Not that of a handler that has come in between. */
+    if (target == NULL ||
+        (!is_in(at, target->from, target->n) && !is_in(at, target->to, target->n)))
+        return false;
+    siglongjmp(target->here, 1);
 }
 
 static void prepare_copy(void)
 {
 }
 
+/* Whoever interrupts the copy puts `landing` back. */
+static void land_at(struct landing *copy, void *to, const void *from, size_t n)
+{
+    copy->to = (uintptr_t)to;
+    copy->from = (uintptr_t)from;
+    copy->n = n;
+    copy->outer = landing;
+    atomic_signal_fence(memory_order_seq_cst);
+    landing = copy;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void land_no_more(struct landing *copy)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    landing = copy->outer;
+}
+
 static os_result guarded_copy(void *to, const void *from, size_t n)
 {
-    sigjmp_buf here;
+    struct landing copy;
+    os_result result = os_success();
 
-    if (sigsetjmp(here, 0) != 0)
-        return (os_result){SLOT_E_LOST, 0};
-    landing = &here;
-    atomic_signal_fence(memory_order_seq_cst);
-    memcpy(to, from, n);
-    atomic_signal_fence(memory_order_seq_cst);
-    landing = NULL;
-    return os_success();
+    if (n == 0)
+        return result;
+    land_at(&copy, to, from, n);
+    if (sigsetjmp(copy.here, 0) == 0)
+        memcpy(to, from, n);
+    else
+        result.status = SLOT_E_LOST;
+    land_no_more(&copy);
+    return result;
+}
+
+os_result slot__os_posix_touch(void *address)
+{
+    struct landing touch;
+    os_result result = os_success();
+
+    land_at(&touch, address, address, sizeof(uint32_t));
+    if (sigsetjmp(touch.here, 0) == 0)
+        atomic_fetch_or((_Atomic uint32_t *)address, 0);
+    else
+        result.status = SLOT_E_LOST;
+    land_no_more(&touch);
+    return result;
 }
 
 os_result slot__os_guard_load(const struct os *os, void *to, const void *view, size_t n)
@@ -202,41 +262,55 @@ os_result slot__os_guard_store(const struct os *os, void *view, const void *from
 
 #endif
 
-static _Thread_local volatile sig_atomic_t passing_on; /* a fault that is not ours */
-
-static pthread_mutex_t install_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
 
-static void pass_on(int number, siginfo_t *info, void *context)
+/* Put into the context of a fault that is passed on. The system makes a new context for each
+ * signal, with no link, so it also goes when the handler leaves by siglongjmp. */
+static ucontext_t passed_on;
+
+static void end_by_default(int number, bool fault)
 {
-    if (passing_on) {
+    signal(number, SIG_DFL);
+    /* A faulting access is repeated after the return, and then ends the process as without us. */
+    if (!fault)
+        (void)raise(number);
+}
+
+static void pass_on(int number, siginfo_t *info, void *context, bool fault)
+{
+    ucontext_t *thread = context;
+
+    if (thread->uc_link == &passed_on) {
         /* The handler before ours was installed after ours and calls us back: end it here. */
-        signal(number, SIG_DFL);
+        end_by_default(number, fault);
         return;
     }
-    passing_on = 1;
+    thread->uc_link = &passed_on;
     if ((previous.sa_flags & SA_SIGINFO) != 0)
         previous.sa_sigaction(number, info, context);
-    else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN)
+    else if (previous.sa_handler == SIG_DFL || (previous.sa_handler == SIG_IGN && fault))
+        end_by_default(number, fault);
+    else if (previous.sa_handler != SIG_IGN)
         previous.sa_handler(number);
-    else
-        /* The access is repeated after the return and then ends the process, as without us. */
-        signal(number, SIG_DFL);
-    passing_on = 0;
+    thread->uc_link = NULL;
 }
 
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
-    if (!leave_copy(context))
-        pass_on(number, info, context);
+    bool fault = info->si_code > 0; /* else somebody has sent it */
+
+    if (!fault || !leave_copy(info, context))
+        pass_on(number, info, context, fault);
 }
 
-/* Whoever has installed a handler since the last call is called for what is not ours. */
+/* Whoever has installed a handler since the last call is called for what is not ours. No child is
+ * made meanwhile: it would have the mutex, and nobody to let go of it. */
 void slot__os_guard_install(void)
 {
     struct sigaction action, now;
 
-    pthread_mutex_lock(&install_mutex);
+    slot__os_fork_install();
+    slot__os_fork_block();
     prepare_copy();
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_bus_error;
@@ -249,5 +323,5 @@ void slot__os_guard_install(void)
         previous = now;
         (void)sigaction(SIGBUS, &action, NULL);
     }
-    pthread_mutex_unlock(&install_mutex);
+    slot__os_fork_unblock();
 }

@@ -1,7 +1,7 @@
 /*
- * Byte-range locks and mutexes on POSIX systems. Locks are open-file-description locks where the
- * system has them: classic POSIX locks vanish as soon as the process closes any descriptor of the
- * file, and two openings in one process do not exclude each other.
+ * Byte-range locks and mutexes on POSIX systems. Locks are open-file-description locks: classic
+ * POSIX locks vanish as soon as the process closes any descriptor of the file, and two openings in
+ * one process do not exclude each other.
  */
 #include <assert.h>
 #include <errno.h>
@@ -15,8 +15,7 @@
 #define SET_LOCK F_OFD_SETLK
 #define GET_LOCK F_OFD_GETLK
 #else
-#define SET_LOCK F_SETLK
-#define GET_LOCK F_GETLK
+#error "no open-file-description locks here: with the classic ones two handles would destroy data"
 #endif
 
 /* `n` 0: all bytes from `byte` on. */

@@ -95,6 +95,17 @@ bool slot__os_map_apart(const struct os *os)
 #endif
 }
 
+#if defined(__linux__) && !defined(MADV_POPULATE_READ) /* of Linux 5.14, newer than some headers */
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#if defined(MADV_POPULATE_READ)
+atomic_bool slot__os_posix_populates = true;
+#else
+atomic_bool slot__os_posix_populates = false;
+#endif
+
 /* Touch every page under the guard: for systems whose madvise cannot do it. */
 static os_result touch_pages(const struct os *os, void *start, size_t n, bool for_write)
 {
@@ -102,12 +113,12 @@ static os_result touch_pages(const struct os *os, void *start, size_t n, bool fo
     os_result result = os_success();
 
     for (size_t at = 0; at < n && os_ok(result); at += page) {
+        uint8_t *there = (uint8_t *)start + at;
         uint8_t byte;
 
-        result = slot__os_guard_load(os, &byte, (uint8_t *)start + at, 1);
-        /* The page is there. An atomic add of nothing dirties it without racing with anybody. */
-        if (os_ok(result) && for_write)
-            atomic_fetch_or((_Atomic uint8_t *)start + at, 0);
+        /* Dirtied by an atomic change of nothing, which races with nobody. Under the guard: a page
+         * that could be read may go, or have no space behind it. */
+        result = for_write ? slot__os_posix_touch(there) : slot__os_guard_load(os, &byte, there, 1);
     }
     return result;
 }
@@ -116,9 +127,11 @@ os_result slot__os_map_populate(const struct os *os, void *address, size_t n, bo
 {
     void *start = page_range(address, &n);
 
-#if defined(MADV_POPULATE_READ) && defined(MADV_POPULATE_WRITE)
+#if defined(MADV_POPULATE_READ)
     int failed;
 
+    if (!atomic_load_explicit(&slot__os_posix_populates, memory_order_relaxed))
+        return touch_pages(os, start, n, for_write);
     do
         failed = madvise(start, n, for_write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
     while (failed != 0 && errno == EINTR);
@@ -128,6 +141,8 @@ os_result slot__os_map_populate(const struct os *os, void *address, size_t n, bo
         return (os_result){SLOT_E_LOST, errno};
     if (errno == ENOMEM)
         return slot__os_posix_result(ENOMEM);
+    if (errno == EINVAL) /* a system before 5.14, or one that only looks like Linux */
+        atomic_store_explicit(&slot__os_posix_populates, false, memory_order_relaxed);
 #endif
     return touch_pages(os, start, n, for_write);
 }

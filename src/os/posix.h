@@ -5,6 +5,7 @@
 #define SLOT_OS_POSIX_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "os/twin.h"
@@ -51,6 +52,15 @@ static inline void slot__os_posix_let(int before)
 
 /* What errno value `code` means for the caller. */
 os_result slot__os_posix_result(int code);
+
+/*
+ * guard_posix.c: make the page of `address`, a multiple of 4, present for writing by an atomic
+ * change of nothing. SLOT_E_LOST.
+ */
+os_result slot__os_posix_touch(void *address) __attribute__((visibility("hidden")));
+
+/* map_posix.c: whether madvise makes pages present; learned, and for a test to switch off. */
+extern atomic_bool slot__os_posix_populates;
 
 /* lock_posix.c: let go of all locks of an opening. */
 void slot__os_posix_unlock_all(int fd);
