@@ -62,7 +62,7 @@ static uint32_t draw_size(uint64_t seed, tally_set *items)
     } sizes[] = {{64, TALLY_SIZE_64},    {124, TALLY_SIZE_124},   {500, TALLY_SIZE_500},
                  {700, TALLY_SIZE_700},  {1365, TALLY_SIZE_1365}, {4096, TALLY_SIZE_4096},
                  {5000, TALLY_SIZE_5000}};
-    size_t i = seed % (sizeof sizes / sizeof sizes[0]);
+    size_t i = (size_t)(seed % (sizeof sizes / sizeof sizes[0]));
 
     *items |= tally_bit(sizes[i].item);
     return sizes[i].bytes;
