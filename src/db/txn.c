@@ -43,7 +43,9 @@ slot_status slot__db_may_write(const slot_txn *txn, slot_error *err)
     if (txn->doomed != SLOT_OK)
         return slot__error_set(err, txn->doomed, "", SLOT_NO_OFFSET,
                                "an earlier write of this transaction failed: abort it");
-    return slot__db_check_process(txn->db, err);
+    /* Asked here, and not by another call: appending a small record costs little more than this. */
+    return txn->os->process(txn->os) == txn->db->process ? SLOT_OK
+                                                         : slot__db_check_process(txn->db, err);
 }
 
 /* A read transaction in transactional access. */
