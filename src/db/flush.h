@@ -1,5 +1,5 @@
 /*
- * Making files durable: who syncs what, and who is told how it ended (docs/protocol.md 6.8 to 6.11).
+ * Making files durable: who syncs what, and who is told how it ended (protocol.md 6.8 to 6.11).
  *
  * One owner of a sync.  A system reports bytes that did not get to the disk once for each opening
  * of the file. Of two threads that sync one opening, one is told, and the other gets OK about the

@@ -272,12 +272,11 @@ slot_status slot__meta_believe_log(slot_db *db, struct log_scan *scan, const str
 slot_status slot__session_join(slot_db *db, bool *first, slot_error *err);
 
 /*
- * What the log of this database reached in its last session, if `shared` can tell: *lsn is the end
- * of the newest transaction that was published or durable then, and 0 when nobody knows: the
- * machine was started again since, or `shared` is of another database or version, or missing. Then
- * recovery that finds less has lost something (PROTOCOL.md 7.7). meta was read, byte 0 is ours
- * exclusively, and slot__session_ready was not called yet. Any access. SLOT_E_IO; SLOT_E_NO_MEMORY;
- * SLOT_E_PERMISSION.
+ * How far the log of this database was durable in its last session, if `shared` can tell; *lsn is 0
+ * when nobody knows: the machine was started again since, or `shared` is of another database or
+ * version, damaged, or missing. Recovery that finds less has lost something (protocol.md 7.7). meta
+ * was read, byte 0 is ours exclusively, and slot__session_ready was not called yet. Any access.
+ * SLOT_E_IO; SLOT_E_NO_MEMORY; SLOT_E_PERMISSION.
  */
 slot_status slot__session_reached(slot_db *db, uint64_t *lsn, slot_error *err);
 

@@ -172,6 +172,7 @@ static void rebuild(slot_db *db, const struct snapshot *state)
     shared_set_flushing(map, SHARED_CHECKPOINTER, 0);
     shared_set_writing(map, 0);
     shared_store(map, &words->durable.word, state->lsn, memory_order_relaxed);
+    shared_complete_durable(map);
     shared_set_target(map, 0);
     shared_set_checkpoint(map, state->lsn);
     shared_set_recycled(map, state->lsn);
@@ -201,30 +202,20 @@ static uint64_t word_at(const uint8_t *bytes, size_t offset)
 
 #define WORDS_BYTES offsetof(struct shared, segment)
 
+/* Only `durable` counts: what was published with sync=normal is not promised to outlive the loss of
+ * a device that came back without a start of the machine. */
 static uint64_t reached_by(const slot_db *db, const uint8_t *bytes)
 {
     uint64_t boot = db->os->boot_id(db->os);
-    uint64_t durable = word_at(bytes, offsetof(struct shared, durable));
-    uint64_t q = word_at(bytes, offsetof(struct shared, published));
-    size_t newest =
-        offsetof(struct shared, ring) + (size_t)(q % SHARED_RING) * sizeof(struct shared_ring);
-    bool told = word_at(bytes, offsetof(struct shared, poison)) == 0;
+    uint64_t durable = word_at(bytes, offsetof(struct shared, durable.word));
 
     if (word_at(bytes, offsetof(struct shared, magic)) != SHARED_MAGIC || boot == 0 ||
         word_at(bytes, offsetof(struct shared, boot_id)) != boot ||
         word_at(bytes, offsetof(struct shared, file_id)) != get_u64(db->meta.file_id) ||
-        word_at(bytes, offsetof(struct shared, file_id) + 8) != get_u64(db->meta.file_id + 8))
+        word_at(bytes, offsetof(struct shared, file_id) + 8) != get_u64(db->meta.file_id + 8) ||
+        word_at(bytes, offsetof(struct shared, durable.complement)) != ~durable)
         return 0;
-    /* When a flush has failed, or nobody has told, what was published and is not durable may be
-     * gone. */
-    for (size_t role = 0; role < SHARED_ROLES; role++)
-        told = told && word_at(bytes, offsetof(struct shared, flushing) +
-                                          role * sizeof(struct shared_line)) %
-                               2 ==
-                           0;
-    if (!told)
-        return durable;
-    return max_u64(durable, word_at(bytes, newest + offsetof(struct shared_ring, lsn)));
+    return durable;
 }
 
 slot_status slot__session_reached(slot_db *db, uint64_t *lsn, slot_error *err)

@@ -63,7 +63,7 @@
 #include "os/os.h"
 
 #define SHARED_BYTES    65536u
-#define SHARED_MAGIC    UINT64_C(0x324445524148534c) /* "LSHARED2" */
+#define SHARED_MAGIC    UINT64_C(0x334445524148534c) /* "LSHARED3" */
 #define SHARED_SEGMENTS 64u
 #define SHARED_RING     4u
 #define SHARED_ROLES    2u /* that flush the log: enum shared_role */
@@ -78,6 +78,13 @@ _Static_assert(sizeof(shared_word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2,
 
 struct shared_line {
     _Alignas(64) shared_word word;
+};
+
+/* Evidence for a next session is believed only with its complement beside it: damage to this file
+ * must not make a database unreadable. */
+struct shared_evidence {
+    _Alignas(64) shared_word word;
+    shared_word complement;
 };
 
 struct shared_ring {
@@ -100,7 +107,8 @@ struct shared {
     struct shared_line ready, poison, writing, published;
     struct shared_ring ring[SHARED_RING];
     struct shared_line flushing[SHARED_ROLES];
-    struct shared_line durable, target, checkpoint, recycled, settling, marked, wanted, slots_used;
+    struct shared_evidence durable;
+    struct shared_line target, checkpoint, recycled, settling, marked, wanted, slots_used;
     _Alignas(64) shared_word segment[SHARED_SEGMENTS];
     struct shared_slot slot[SHARED_SLOTS];
 };
@@ -165,6 +173,18 @@ static inline uint64_t shared_durable(const struct shared_map *map)
     return shared_load(map, &map->words->durable.word, memory_order_acquire);
 }
 
+/* The complement of the durable LSN, again until nobody has raised it meanwhile: the last to store
+ * it stores that of the last LSN. */
+static inline void shared_complete_durable(const struct shared_map *map)
+{
+    uint64_t now;
+
+    do {
+        now = shared_durable(map);
+        shared_store(map, &map->words->durable.complement, ~now, memory_order_seq_cst);
+    } while (shared_load(map, &map->words->durable.word, memory_order_seq_cst) != now);
+}
+
 /* Raise the durable LSN to `lsn`, which was chosen before the flush; never lower it. */
 static inline void shared_raise_durable(const struct shared_map *map, uint64_t lsn)
 {
@@ -172,8 +192,10 @@ static inline void shared_raise_durable(const struct shared_map *map, uint64_t l
 
     while (now < lsn &&
            !atomic_compare_exchange_weak_explicit(&map->words->durable.word, &now, lsn,
-                                                  memory_order_acq_rel, memory_order_acquire))
+                                                  memory_order_seq_cst, memory_order_acquire))
         ;
+    if (now < lsn)
+        shared_complete_durable(map);
 }
 
 /* ---- flushes of the log ---- */
