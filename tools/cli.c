@@ -131,10 +131,13 @@ int cli_error(const char *path, const slot_error *err)
 {
     const char *file = err->file != NULL ? err->file : "";
     char offset[40] = "";
+    /* A missing file is said in the system's own words already. */
+    bool said =
+        err->status == SLOT_E_NO_FILE && strcmp(err->what, slot_status_text(SLOT_E_NO_FILE)) == 0;
 
     if (err->offset != SLOT_NO_OFFSET)
         snprintf(offset, sizeof offset, ": offset %" PRIu64, err->offset);
-    if (err->os_code != 0)
+    if (err->os_code != 0 && !said)
         cli_say("%s%s%s%s: %s (%s)", path, file[0] != '\0' ? "/" : "", file, offset, err->what,
                 host_text(err->os_code));
     else
