@@ -109,7 +109,7 @@ os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char
     const DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
     DWORD access = (flags & OS_WRITE) != 0 ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ;
     DWORD how = (flags & OS_CREATE_NEW) != 0 ? CREATE_NEW : OPEN_EXISTING;
-    struct os_file *opened = malloc(sizeof *opened);
+    struct os_file *opened = calloc(1, sizeof *opened);
     wchar_t *wide = slot__os_win32_in(dir, name);
     os_result result = os_success();
 
@@ -143,7 +143,11 @@ done:
 
 void slot__os_file_close(const struct os *os, struct os_file *file)
 {
-    (void)os;
+    /* The system lets go of the locks of a closed handle when it finds the time. */
+    for (uint32_t byte = 0; byte < WIN32_LOCK_BYTES; byte++) {
+        if ((file->locked[byte / 32] >> byte % 32 & 1) != 0)
+            slot__os_lock_release(os, file, byte);
+    }
     CloseHandle(file->handle);
     free(file);
 }

@@ -89,7 +89,12 @@ static LONG CALLBACK on_exception(EXCEPTION_POINTERS *exception)
 
 static BOOL CALLBACK install(INIT_ONCE *once, void *unused, void **context)
 {
+    HMODULE self;
+
     (void)once, (void)unused, (void)context;
+    /* The handler stays when the program unloads the library: so must its code. */
+    (void)GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                             (LPCWSTR)(const void *)copy_at, &self);
     return AddVectoredExceptionHandler(1, on_exception) != NULL;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "os/win32.h"
 
+#define ASK_TRIES 20 /* a millisecond each, or what the timer makes of it */
+
 os_result slot__os_lock_try(const struct os *os, struct os_file *file, uint64_t byte,
                             bool exclusive)
 {
@@ -12,8 +14,11 @@ os_result slot__os_lock_try(const struct os *os, struct os_file *file, uint64_t 
     OVERLAPPED at = slot__os_win32_at(byte);
 
     (void)os;
-    if (LockFileEx(file->handle, how, 0, 1, 0, &at))
+    if (LockFileEx(file->handle, how, 0, 1, 0, &at)) {
+        if (byte < WIN32_LOCK_BYTES)
+            (void)InterlockedOr(&file->locked[byte / 32], (LONG)(1u << byte % 32));
         return os_success();
+    }
     if (GetLastError() == ERROR_IO_PENDING)
         return (os_result){SLOT_E_BUSY, ERROR_IO_PENDING};
     return slot__os_win32_last(); /* ERROR_LOCK_VIOLATION is SLOT_E_BUSY */
@@ -24,14 +29,21 @@ void slot__os_lock_release(const struct os *os, struct os_file *file, uint64_t b
     OVERLAPPED at = slot__os_win32_at(byte);
 
     (void)os;
+    if (byte < WIN32_LOCK_BYTES)
+        (void)InterlockedAnd(&file->locked[byte / 32], (LONG) ~(1u << byte % 32));
     (void)UnlockFileEx(file->handle, 0, 1, 0, &at);
 }
 
-/* There is no question to ask: try it, and let go at once. */
+/* There is no question to ask: try it, and let go at once. Another one who asks has the byte for
+ * that moment, so who finds it taken looks again, for longer than any question takes. */
 os_result slot__os_lock_held(const struct os *os, struct os_file *file, uint64_t byte, bool *held)
 {
     os_result result = slot__os_lock_try(os, file, byte, true);
 
+    for (int i = 0; i < ASK_TRIES && result.status == SLOT_E_BUSY; i++) {
+        Sleep(1);
+        result = slot__os_lock_try(os, file, byte, true);
+    }
     if (os_ok(result))
         slot__os_lock_release(os, file, byte);
     else if (result.status != SLOT_E_BUSY)

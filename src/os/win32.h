@@ -19,8 +19,12 @@
 #define ERROR_DISK_QUOTA_EXCEEDED 1295L
 #endif
 
+/* Of a file, those that Slotfile locks. */
+#define WIN32_LOCK_BYTES 1024u
+
 struct os_file {
     HANDLE handle;
+    volatile LONG locked[WIN32_LOCK_BYTES / 32]; /* a bit for each byte: to be let go of at close */
 };
 
 /* While the handle is open, nobody can rename or remove the directory, nor one that it is in. */
