@@ -33,7 +33,7 @@ static uint8_t bit_of(uint64_t recno)
 
 slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *err)
 {
-    int flags = db->access == SLOT_READ_ONLY ? OS_READ : OS_READ | OS_WRITE;
+    int flags = OS_BRIEF | (db->access == SLOT_READ_ONLY ? OS_READ : OS_READ | OS_WRITE);
     os_result result = os_success();
 
     slot__os_mutex_lock(&db->stat_mutex);
@@ -49,7 +49,7 @@ slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *e
 
 slot_status slot__deleted_make(slot_db *db, slot_error *err)
 {
-    const int flags = OS_READ | OS_WRITE;
+    const int flags = OS_READ | OS_WRITE | OS_BRIEF;
     struct os_dir *dir = db->files.dir;
     struct os_file *file = NULL;
     slot_status status = slot__deleted_open(db, &file, err);

@@ -86,7 +86,27 @@ static slot_status open_parts(struct log *log, const struct log_live *live, uint
     for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
         if (part_of(log, live, i, from, to, &offset, &end))
             status = slot__log_open_segment(log, live->file[i], err);
+        if (status == SLOT_OK && part_of(log, live, i, from, to, &offset, &end))
+            status = slot__log_wake(log, live->file[i], err);
     }
+    return status;
+}
+
+/* One segment. The next one of `live` has begun behind all that it will ever hold. */
+static slot_status sync_part(slot_db *db, const struct log_live *live, uint32_t i, uint64_t to,
+                             slot_error *err)
+{
+    uint32_t file = live->file[i];
+    uint64_t wakes = i > 0 ? slot__log_wakes(&db->log, file) : 0;
+    slot_status status =
+        slot__flush_file(db, (enum flush_file)(FLUSH_SEGMENT + file),
+                         "the log cannot be made durable: it is unknown what is on disk", err);
+
+    if (status == SLOT_OK)
+        atomic_store_explicit(&db->log.synced[file], i > 0 ? live->start[i - 1] : to,
+                              memory_order_relaxed);
+    if (status == SLOT_OK && i > 0)
+        slot__log_rest(&db->log, file, wakes);
     return status;
 }
 
@@ -102,9 +122,7 @@ static slot_status sync_parts(slot_db *db, const struct log_live *live, uint64_t
         uint64_t offset, end;
 
         if (part_of(&db->log, live, i, from, to, &offset, &end))
-            status = slot__flush_file(
-                db, (enum flush_file)(FLUSH_SEGMENT + live->file[i]),
-                "the log cannot be made durable: it is unknown what is on disk", err);
+            status = sync_part(db, live, i, to, err);
     }
     return status;
 }

@@ -61,8 +61,11 @@ static os_result write_slot(slot_db *db, const struct meta *meta)
 
 slot_status slot__db_meta_write(slot_db *db, struct meta *next, slot_error *err)
 {
-    os_result result = os_success();
+    os_result result = db->os->keep(db->os, db->files.meta, true);
 
+    if (!os_ok(result)) /* nothing was written */
+        return slot__error_os(err, result.status, result.code, FILE_META, SLOT_NO_OFFSET,
+                              "the file cannot be opened");
     /* The slot in force may be in the cache only: whoever wrote it was killed, or its sync has
      * failed. It has to be on the disk before the other one is touched. */
     if (db->meta.generation != db->meta_durable)
@@ -70,6 +73,7 @@ slot_status slot__db_meta_write(slot_db *db, struct meta *next, slot_error *err)
     next->generation = db->meta.generation + 1;
     if (os_ok(result))
         result = write_slot(db, next);
+    (void)db->os->keep(db->os, db->files.meta, false);
     if (!os_ok(result))
         return slot__db_poison(db,
                                slot__error_os(err, result.status, result.code, FILE_META,

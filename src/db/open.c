@@ -138,7 +138,8 @@ static slot_status open_files(slot_db *db, bool *first, slot_error *err)
     else if (status == SLOT_OK)
         status = slot__session_join(db, first, err);
     if (status == SLOT_OK)
-        status = slot__db_file_open(os, db->files.dir, FILE_META, flags, &db->files.meta, err);
+        status = slot__db_file_open(os, db->files.dir, FILE_META, flags | OS_BRIEF, &db->files.meta,
+                                    err);
     if (status == SLOT_OK)
         status =
             slot__db_file_open(os, db->files.dir, FILE_RECORDS, flags, &db->files.records, err);

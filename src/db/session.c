@@ -64,7 +64,7 @@ static slot_status map_shared(slot_db *db, slot_error *err)
 {
     const struct os *os = db->os;
     void *base = NULL;
-    slot_status status = db->files.shared == NULL ? open_shared(db, err) : SLOT_OK;
+    slot_status status = db->shared.words == NULL ? open_shared(db, err) : SLOT_OK;
     os_result result;
 
     if (status != SLOT_OK || db->shared.words != NULL)
@@ -72,6 +72,10 @@ static slot_status map_shared(slot_db *db, slot_error *err)
     result = give_space(db);
     if (os_ok(result))
         result = os->map(os, db->files.shared, 0, SHARED_BYTES, OS_MAP_WORDS, &base);
+    os->close(os, db->files.shared); /* the mapping keeps it */
+    db->files.shared = NULL;
+    if (result.status == SLOT_E_NO_SPACE)
+        return shared_error(err, result, "64 KiB cannot be had for it: free some space");
     if (!os_ok(result))
         return shared_error(err, result, "the shared file cannot be mapped");
     db->shared.os = os;

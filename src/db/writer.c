@@ -102,6 +102,8 @@ static slot_status load_head(slot_db *db, slot_error *err)
         return SLOT_OK;
     status = slot__log_open_segment(&db->log, live.file[0], err);
     if (status == SLOT_OK)
+        status = slot__log_wake(&db->log, live.file[0], err);
+    if (status == SLOT_OK)
         status = slot__log_read_header(&db->log, live.file[0], &valid, &header, err);
     if (status == SLOT_OK && (!valid || header.start != live.start[0]))
         status = slot__error_set(err, SLOT_E_CORRUPT, slot__log_name(live.file[0]), 0,

@@ -203,6 +203,8 @@ static slot_status begin_segment(struct log *log, struct log_head *head, struct 
         status = find_free(log, n, limit_segments, &begun.file, err);
     if (status == SLOT_OK)
         status = slot__log_name_segment(log, begun.file, err);
+    if (status == SLOT_OK)
+        status = slot__log_wake(log, begun.file, err);
     if (status != SLOT_OK)
         return status;
     words = slot__index_words_for(log, log->space[begun.file]);
@@ -210,6 +212,10 @@ static slot_status begin_segment(struct log *log, struct log_head *head, struct 
     if (status != SLOT_OK)
         return status;
     shared_set_segment_words(log->shared, begun.file, begun.start, words);
+    /* The one before, when a sync has answered for all that it holds. */
+    if (head->file < LOG_SEGMENTS && head->file != begun.file && head->reserved == head->lsn &&
+        atomic_load_explicit(&log->synced[head->file], memory_order_relaxed) >= head->lsn)
+        slot__log_rest(log, head->file, slot__log_wakes(log, head->file));
     batch->begun[batch->begun_n++] = begun;
     head->file = begun.file;
     head->start = begun.start;

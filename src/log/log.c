@@ -165,13 +165,15 @@ static slot_status file_error(slot_error *err, os_result result, uint32_t i, con
                           what);
 }
 
-/* The directory of the log, from the first time that somebody needs it. The mutex is ours. */
+/* The directory of the log is open while somebody needs it. The mutex is ours. */
 static slot_status enter_locked(struct log *log, slot_error *err)
 {
     os_result result = os_success();
 
     if (log->dir == NULL)
         result = log->os->open_dir(log->os, log->database, LOG_DIR, &log->dir);
+    if (os_ok(result))
+        log->inside++;
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, LOG_DIR, SLOT_NO_OFFSET,
                               "the directory of the log cannot be opened");
@@ -186,6 +188,21 @@ static slot_status enter(struct log *log, slot_error *err)
     status = enter_locked(log, err);
     slot__os_mutex_unlock(&log->mutex);
     return status;
+}
+
+static void leave_locked(struct log *log)
+{
+    if (--log->inside > 0)
+        return;
+    log->os->close_dir(log->os, log->dir);
+    log->dir = NULL;
+}
+
+static void leave(struct log *log)
+{
+    slot__os_mutex_lock(&log->mutex);
+    leave_locked(log);
+    slot__os_mutex_unlock(&log->mutex);
 }
 
 static slot_status open_file(struct log *log, uint32_t i, const char *suffix, int flags,
@@ -260,15 +277,39 @@ static void note_flushes(struct log *log, uint32_t i)
                               memory_order_relaxed);
 }
 
-static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
+/* Both files of a segment. */
+static slot_status open_files(struct log *log, uint32_t i, slot_error *err)
 {
-    int flags = log->read_only ? OS_READ : OS_READ | OS_WRITE;
+    int flags = OS_BRIEF | (log->read_only ? OS_READ : OS_READ | OS_WRITE);
     slot_status status = enter_locked(log, err);
 
-    if (status == SLOT_OK)
-        status = open_file(log, i, FRAMES, flags, &log->files[i], err);
+    if (status != SLOT_OK)
+        return status;
+    status = open_file(log, i, FRAMES, flags, &log->files[i], err);
     if (status == SLOT_OK && !log->recovering)
-        status = open_file(log, i, INDEX, OS_READ | OS_WRITE, &log->index_files[i], err);
+        status = open_file(log, i, INDEX, flags, &log->index_files[i], err);
+    leave_locked(log);
+    return status;
+}
+
+/* Views keep what they map. Where views come and go, read calls take their place: then the files
+ * stay open, and so do those of recovery. */
+static os_result keep_files(struct log *log, uint32_t i)
+{
+    bool keep = log->index_views[i] == NULL;
+    os_result result = keep ? log->os->keep(log->os, log->files[i], true) : os_success();
+
+    if (os_ok(result) && keep && log->index_files[i] != NULL)
+        result = log->os->keep(log->os, log->index_files[i], true);
+    atomic_store_explicit(&log->awake[i], keep, memory_order_relaxed);
+    return result;
+}
+
+static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
+{
+    slot_status status = open_files(log, i, err);
+    os_result result;
+
     if (status == SLOT_OK)
         status = check_size(log, i, err);
     if (status != SLOT_OK) {
@@ -276,14 +317,56 @@ static slot_status open_locked(struct log *log, uint32_t i, slot_error *err)
         return status;
     }
     describe(log, i);
-    if (!log->recovering) {
-        note_flushes(log, i);
+    if (!log->recovering)
         keep_index(log, i);
+    result = keep_files(log, i);
+    if (!os_ok(result)) {
+        close_segment(log, i);
+        return file_error(err, result, i, "the segment cannot be opened");
     }
+    if (!log->recovering)
+        note_flushes(log, i);
     log->space[i] = 0;
     log->populated[i] = 0;
     atomic_store_explicit(&log->opened[i], true, memory_order_release);
     return SLOT_OK;
+}
+
+slot_status slot__log_wake(struct log *log, uint32_t i, slot_error *err)
+{
+    os_result result = os_success();
+
+    slot__os_mutex_lock(&log->mutex);
+    if (!atomic_load_explicit(&log->awake[i], memory_order_relaxed)) {
+        result = log->os->keep(log->os, log->files[i], true);
+        if (os_ok(result)) {
+            note_flushes(log, i);
+            atomic_store_explicit(&log->awake[i], true, memory_order_relaxed);
+        }
+    }
+    log->wakes[i]++;
+    slot__os_mutex_unlock(&log->mutex);
+    return os_ok(result) ? SLOT_OK : file_error(err, result, i, "the segment cannot be opened");
+}
+
+uint64_t slot__log_wakes(struct log *log, uint32_t i)
+{
+    uint64_t wakes;
+
+    slot__os_mutex_lock(&log->mutex);
+    wakes = log->wakes[i];
+    slot__os_mutex_unlock(&log->mutex);
+    return wakes;
+}
+
+void slot__log_rest(struct log *log, uint32_t i, uint64_t wakes)
+{
+    slot__os_mutex_lock(&log->mutex);
+    if (log->wakes[i] == wakes && log->index_views[i] != NULL) {
+        (void)log->os->keep(log->os, log->files[i], false);
+        atomic_store_explicit(&log->awake[i], false, memory_order_relaxed);
+    }
+    slot__os_mutex_unlock(&log->mutex);
 }
 
 slot_status slot__log_open_segment(struct log *log, uint32_t i, slot_error *err)
@@ -680,16 +763,19 @@ slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *er
         close_segment(log, i);
         remove_segment(os, log->dir, i, &ignored);
     }
+    leave(log);
     return status;
 }
 
 slot_status slot__log_name_segment(struct log *log, uint32_t i, slot_error *err)
 {
+    slot_status status = log->named[i] ? SLOT_OK : enter(log, err);
     os_result result;
 
-    if (log->named[i])
-        return SLOT_OK;
+    if (log->named[i] || status != SLOT_OK)
+        return status;
     result = log->os->sync_dir(log->os, log->dir);
+    leave(log);
     if (!os_ok(result))
         return file_error(err, result, i, "the name of a segment cannot be made durable");
     log->named[i] = true;
@@ -764,9 +850,16 @@ bool slot__log_is_empty(const struct os *os, struct os_dir *database)
     return status == SLOT_OK && (there.frames | there.index | there.unfinished) == 0;
 }
 
-os_result slot__log_sync_names(const struct log *log)
+os_result slot__log_sync_names(struct log *log)
 {
-    return log->os->sync_dir(log->os, log->dir);
+    slot_error err;
+    os_result result;
+
+    if (enter(log, &err) != SLOT_OK)
+        return (os_result){err.status, err.os_code};
+    result = log->os->sync_dir(log->os, log->dir);
+    leave(log);
+    return result;
 }
 
 slot_status slot__log_remove_segments(const struct os *os, struct os_dir *database, slot_error *err)
@@ -853,11 +946,10 @@ slot_status slot__log_keep_one(struct log *log, bool cut, slot_error *err)
         return SLOT_OK;
     if (status != SLOT_OK && err != NULL)
         *err = no_dir;
-    if (status == SLOT_OK)
-        status = list_names(log->os, log->dir, &there, err);
     if (status != SLOT_OK)
         return status;
-    for (uint32_t i = 0; i < LOG_SEGMENTS && !kept; i++) {
+    status = list_names(log->os, log->dir, &there, err);
+    for (uint32_t i = 0; i < LOG_SEGMENTS && !kept && status == SLOT_OK; i++) {
         uint64_t bit = UINT64_C(1) << i;
 
         kept = (there.frames & there.index & bit) != 0 && keep_segment(log, i, cut);
@@ -866,7 +958,10 @@ slot_status slot__log_keep_one(struct log *log, bool cut, slot_error *err)
             there.index &= ~bit;
         }
     }
-    return remove_names(log->os, log->dir, &there, err);
+    if (status == SLOT_OK)
+        status = remove_names(log->os, log->dir, &there, err);
+    leave(log);
+    return status;
 }
 
 /* ---- which segments hold what ---- */

@@ -44,7 +44,8 @@ struct log {
     struct view_cache *cache;
     struct os_dir *database; /* the directory of the database, which outlives the log; NULL: not
                                 initialised */
-    struct os_dir *dir;      /* of the segments; NULL until somebody needs one */
+    struct os_dir *dir;      /* of the segments; NULL while nobody needs it */
+    uint32_t inside;         /* who does */
     uint8_t file_id[FRAME_FILE_ID_BYTES];
     uint32_t record_size;
     uint32_t block_bytes; /* of records; those of `deleted` have BITMAP_BLOCK_BYTES */
@@ -62,6 +63,9 @@ struct log {
     uint64_t piece_bytes;  /* populated at a time: 1 MiB; tests make it smaller */
     struct os_mutex mutex; /* opening of segment files */
     _Atomic bool opened[LOG_SEGMENTS];
+    _Atomic bool awake[LOG_SEGMENTS];      /* its file keeps its descriptor */
+    uint64_t wakes[LOG_SEGMENTS];          /* how often somebody has wanted that; under the mutex */
+    _Atomic uint64_t synced[LOG_SEGMENTS]; /* this handle has synced what it holds up to there */
     bool named[LOG_SEGMENTS];     /* its name is durable, this handle has made sure; the writer's */
     uint64_t space[LOG_SEGMENTS]; /* bytes from its start that surely have their space, with what
                                      the index needs for them; 0: not known; the writer's */
@@ -110,6 +114,15 @@ uint32_t slot__log_frame_max(const struct log *log);
 
 /* Open segment file `i`, which exists, unless it is open. Any thread. */
 slot_status slot__log_open_segment(struct log *log, uint32_t i, slot_error *err);
+
+/*
+ * A segment file keeps its descriptor from the first store, or a sync that must be told of all
+ * errors, until a sync has answered that came after the last store: `wakes` is what slot__log_wakes
+ * said before that sync.
+ */
+slot_status slot__log_wake(struct log *log, uint32_t i, slot_error *err);
+uint64_t slot__log_wakes(struct log *log, uint32_t i);
+void slot__log_rest(struct log *log, uint32_t i, uint64_t wakes);
 
 /* Make segment file `i` and its index, with space for the first bytes; durable but for its name. */
 slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *err);
@@ -186,7 +199,7 @@ slot_status slot__log_keep_one(struct log *log, bool cut, slot_error *err);
 bool slot__log_is_empty(const struct os *os, struct os_dir *database);
 
 /* Make the names of segments durable, or that they have gone. The directory is open. */
-os_result slot__log_sync_names(const struct log *log);
+os_result slot__log_sync_names(struct log *log);
 
 /* Remove all segment files. None is open. */
 slot_status slot__log_remove_segments(const struct os *os, struct os_dir *database,

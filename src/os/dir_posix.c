@@ -49,6 +49,12 @@ os_result slot__os_dir_open(const struct os *os, struct os_dir *parent, const ch
         return slot__os_posix_result(ENOMEM);
     held = slot__os_posix_hold();
     opened->closed_to_us = false;
+    opened->parent = NULL;
+    opened->name[0] = '\0';
+    if (parent != NULL && strlen(path) < sizeof opened->name) {
+        opened->parent = parent;
+        memcpy(opened->name, path, strlen(path) + 1);
+    }
     opened->fd = openat(at, path, how | O_RDONLY);
 #if defined(O_PATH)
     if (opened->fd < 0 && errno == EACCES) {

@@ -85,30 +85,10 @@ static os_result open_regular(struct os_dir *dir, const char *name, int how, int
     return result;
 }
 
-/* Open the file of `file->fd`, which is `opened`, once more for its locks. */
-static os_result open_for_locks(struct os_dir *dir, const char *name, int how,
-                                const struct stat *opened, struct os_file *file)
-{
-    struct stat st;
-    os_result result = open_regular(dir, name, how & ~(O_CREAT | O_EXCL), &file->lock_fd, &st);
-
-    if (!os_ok(result)) {
-        if ((how & O_CREAT) != 0)
-            (void)unlinkat(dir->fd, name, 0);
-    } else if (st.st_dev != opened->st_dev || st.st_ino != opened->st_ino) {
-        /* The name has come to mean another file: the one that was opened is no longer there. */
-        close_file(file->lock_fd);
-        result = slot__os_posix_result(ENOENT);
-    } else {
-        slot__os_fork_keep(file);
-    }
-    return result;
-}
-
 os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                              struct os_file **file)
 {
-    struct os_file *opened = malloc(sizeof *opened);
+    struct os_file *opened = calloc(1, sizeof *opened);
     /* O_NONBLOCK: opening a FIFO that somebody put there must not hang. */
     int how = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     bool locks = (flags & OS_LOCKS) != 0;
@@ -127,13 +107,16 @@ os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char
         slot__os_fork_block();
     result = open_regular(dir, name, how, &opened->fd, &st);
     opened->lock_fd = opened->fd;
-    if (os_ok(result) && locks) {
-        result = open_for_locks(dir, name, how, &st, opened);
-        if (!os_ok(result))
-            close_file(opened->fd);
-    }
+    opened->locks = locks;
+    if (os_ok(result) && locks)
+        slot__os_fork_keep(opened);
     if (locks)
         slot__os_fork_unblock();
+    if (os_ok(result) && (flags & OS_BRIEF) != 0 &&
+        !slot__os_posix_make_brief(opened, dir, name, how, &st)) {
+        close_file(opened->fd);
+        result = slot__os_posix_result(ENOMEM);
+    }
     if (os_ok(result))
         *file = opened;
     else
@@ -143,44 +126,60 @@ os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char
 
 void slot__os_file_close(const struct os *os, struct os_file *file)
 {
-    bool locks = file->lock_fd != file->fd;
+    bool locks = file->locks;
 
     (void)os;
     if (locks) {
         slot__os_fork_block();
         /* Not left to close: a child that has yet to exec may keep the opening alive. */
         slot__os_posix_unlock_all(file->lock_fd);
-        close_file(file->lock_fd);
         slot__os_fork_forget(file);
     }
     if (file->fd >= 0)
         close_file(file->fd);
     if (locks)
         slot__os_fork_unblock();
+    slot__os_posix_end_brief(file);
     free(file);
 }
 
-os_result slot__os_file_size(const struct os *os, struct os_file *file, uint64_t *size)
+static os_result size_fd(const struct os *os, int fd, uint64_t *size)
 {
     struct stat st;
 
     (void)os;
-    if (fstat(file->fd, &st) != 0)
+    if (fstat(fd, &st) != 0)
         return slot__os_posix_result(errno);
     *size = (uint64_t)st.st_size;
     return os_success();
 }
 
-os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
+os_result slot__os_file_size(const struct os *os, struct os_file *file, uint64_t *size)
+{
+    os_result result = size_fd(os, slot__os_posix_use(file), size);
+
+    slot__os_posix_used(file, OS_USE_READ);
+    return result;
+}
+
+static os_result resize_fd(const struct os *os, int fd, uint64_t size)
 {
     (void)os;
     if (size > INT64_MAX)
         return slot__os_posix_result(EFBIG);
-    while (ftruncate(file->fd, (off_t)size) != 0) {
+    while (ftruncate(fd, (off_t)size) != 0) {
         if (errno != EINTR)
             return slot__os_posix_result(errno);
     }
     return os_success();
+}
+
+os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64_t size)
+{
+    os_result result = resize_fd(os, slot__os_posix_use(file), size);
+
+    slot__os_posix_used(file, OS_USE_READ);
+    return result;
 }
 
 #if defined(__linux__)
@@ -197,8 +196,7 @@ static int allocate(int fd, int mode, uint64_t offset, uint64_t n)
 }
 #endif
 
-os_result slot__os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset,
-                                 uint64_t n)
+static os_result allocate_fd(const struct os *os, int fd, uint64_t offset, uint64_t n)
 {
     os_result result = os_success();
     uint64_t before = 0;
@@ -206,40 +204,48 @@ os_result slot__os_file_allocate(const struct os *os, struct os_file *file, uint
 
     if (offset > INT64_MAX || n > INT64_MAX - offset)
         return slot__os_posix_result(EFBIG);
-    result = slot__os_file_size(os, file, &before);
+    result = size_fd(os, fd, &before);
     if (!os_ok(result) || n == 0)
         return result;
 #if defined(__linux__)
     /* Not posix_fallocate: where the file system cannot, glibc would write zeros block by block. */
     /* First without the size, then with it: a disk that is full never leaves the file longer, and
      * nothing has to be cut off, which might be what another process has just written there. */
-    code = allocate(file->fd, FALLOC_FL_KEEP_SIZE, offset, n);
+    code = allocate(fd, FALLOC_FL_KEEP_SIZE, offset, n);
     if (code == 0)
-        code = allocate(file->fd, 0, offset, n);
+        code = allocate(fd, 0, offset, n);
 #else
     do
-        code = posix_fallocate(file->fd, (off_t)offset, (off_t)n);
+        code = posix_fallocate(fd, (off_t)offset, (off_t)n);
     while (code == EINTR);
 #endif
     if (code != 0) {
         result = slot__os_posix_result(code == EINVAL || code == ENOSYS ? EOPNOTSUPP : code);
 #if !defined(__linux__)
         /* Some leave the file longer by what they could get before the disk was full. */
-        (void)slot__os_file_resize(os, file, before);
+        (void)resize_fd(os, fd, before);
 #endif
     }
     return result;
 }
 
-os_result slot__os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset,
-                                void *buf, size_t n)
+os_result slot__os_file_allocate(const struct os *os, struct os_file *file, uint64_t offset,
+                                 uint64_t n)
+{
+    os_result result = allocate_fd(os, slot__os_posix_use(file), offset, n);
+
+    slot__os_posix_used(file, OS_USE_READ);
+    return result;
+}
+
+static os_result read_at_fd(const struct os *os, int fd, uint64_t offset, void *buf, size_t n)
 {
     uint8_t *to = buf;
 
     (void)os;
     while (n > 0) {
         int held = slot__os_posix_hold();
-        ssize_t got = pread(file->fd, to, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
+        ssize_t got = pread(fd, to, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
 
         slot__os_posix_let(held);
         if (got == 0)
@@ -255,15 +261,24 @@ os_result slot__os_file_read_at(const struct os *os, struct os_file *file, uint6
     return os_success();
 }
 
-os_result slot__os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
-                                 const void *buf, size_t n)
+os_result slot__os_file_read_at(const struct os *os, struct os_file *file, uint64_t offset,
+                                void *buf, size_t n)
+{
+    os_result result = read_at_fd(os, slot__os_posix_use(file), offset, buf, n);
+
+    slot__os_posix_used(file, OS_USE_READ);
+    return result;
+}
+
+static os_result write_at_fd(const struct os *os, int fd, uint64_t offset, const void *buf,
+                             size_t n)
 {
     const uint8_t *from = buf;
 
     (void)os;
     while (n > 0) {
         int held = slot__os_posix_hold();
-        ssize_t put = pwrite(file->fd, from, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
+        ssize_t put = pwrite(fd, from, n < IO_BYTES_MAX ? n : IO_BYTES_MAX, (off_t)offset);
 
         slot__os_posix_let(held);
         if (put < 0 && errno != EINTR)
@@ -277,7 +292,16 @@ os_result slot__os_file_write_at(const struct os *os, struct os_file *file, uint
     return os_success();
 }
 
-os_result slot__os_file_sync(const struct os *os, struct os_file *file)
+os_result slot__os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
+                                 const void *buf, size_t n)
+{
+    os_result result = write_at_fd(os, slot__os_posix_use(file), offset, buf, n);
+
+    slot__os_posix_used(file, OS_USE_WRITE);
+    return result;
+}
+
+static os_result sync_fd(const struct os *os, int fd)
 {
     int held = slot__os_posix_hold();
     int failed;
@@ -286,35 +310,48 @@ os_result slot__os_file_sync(const struct os *os, struct os_file *file)
     do {
 #if defined(F_FULLFSYNC)
         /* macOS: fsync leaves the bytes in the drive's cache; not every file system can do more. */
-        failed = fcntl(file->fd, F_FULLFSYNC);
+        failed = fcntl(fd, F_FULLFSYNC);
         if (failed != 0 && (errno == ENOTSUP || errno == EINVAL))
-            failed = fsync(file->fd);
+            failed = fsync(fd);
 #elif defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
-        failed = fdatasync(file->fd);
+        failed = fdatasync(fd);
 #else
-        failed = fsync(file->fd);
+        failed = fsync(fd);
 #endif
     } while (failed != 0 && errno == EINTR);
     slot__os_posix_let(held);
     return failed == 0 ? os_success() : slot__os_posix_result(errno);
 }
 
-void slot__os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,
-                                   uint64_t n)
+os_result slot__os_file_sync(const struct os *os, struct os_file *file)
+{
+    os_result result = sync_fd(os, slot__os_posix_use(file));
+
+    slot__os_posix_used(file, os_ok(result) ? OS_USE_SYNC : OS_USE_WRITE);
+    return result;
+}
+
+static void start_writeback_fd(const struct os *os, int fd, uint64_t offset, uint64_t n)
 {
     (void)os;
 #if defined(__linux__)
     int held = slot__os_posix_hold();
 
-    (void)sync_file_range(file->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
+    (void)sync_file_range(fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
     slot__os_posix_let(held);
 #else
-    (void)file, (void)offset, (void)n;
+    (void)fd, (void)offset, (void)n;
 #endif
 }
 
-void slot__os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
-                          os_advice advice)
+void slot__os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,
+                                   uint64_t n)
+{
+    start_writeback_fd(os, slot__os_posix_use(file), offset, n);
+    slot__os_posix_used(file, OS_USE_READ);
+}
+
+static void advise_fd(const struct os *os, int fd, uint64_t offset, uint64_t n, os_advice advice)
 {
     (void)os;
 #if defined(POSIX_FADV_NORMAL)
@@ -323,28 +360,43 @@ void slot__os_file_advise(const struct os *os, struct os_file *file, uint64_t of
         [OS_ADVICE_RANDOM] = POSIX_FADV_RANDOM,   [OS_ADVICE_WILLNEED] = POSIX_FADV_WILLNEED,
         [OS_ADVICE_FORGET] = POSIX_FADV_DONTNEED,
     };
-    (void)posix_fadvise(file->fd, (off_t)offset, (off_t)n, words[advice]);
+    (void)posix_fadvise(fd, (off_t)offset, (off_t)n, words[advice]);
 #else
-    (void)file, (void)offset, (void)n, (void)advice;
+    (void)fd, (void)offset, (void)n, (void)advice;
 #endif
 }
 
-uint64_t slot__os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
+void slot__os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
+                          os_advice advice)
+{
+    advise_fd(os, slot__os_posix_use(file), offset, n, advice);
+    slot__os_posix_used(file, OS_USE_READ);
+}
+
+static uint64_t next_data_fd(const struct os *os, int fd, uint64_t offset)
 {
     uint64_t next = offset;
 
 #if defined(SEEK_DATA)
-    off_t data = lseek(file->fd, (off_t)offset, SEEK_DATA);
+    off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
 
     if (data >= 0)
         next = (uint64_t)data;
     else if (errno == ENXIO) /* nothing but a hole up to the end */
-        (void)slot__os_file_size(os, file, &next);
+        (void)size_fd(os, fd, &next);
 #else
-    (void)file;
+    (void)fd;
 #endif
     (void)os;
     return next;
+}
+
+uint64_t slot__os_file_next_data(const struct os *os, struct os_file *file, uint64_t offset)
+{
+    uint64_t result = next_data_fd(os, slot__os_posix_use(file), offset);
+
+    slot__os_posix_used(file, OS_USE_READ);
+    return result;
 }
 
 #if defined(__linux__)
@@ -367,9 +419,11 @@ bool slot__os_file_cached(const struct os *os, struct os_file *file, uint64_t of
     struct range_of_file range = {offset, n};
     struct pages_of_range pages = {0};
 
+    bool told = syscall(SYS_cachestat, slot__os_posix_use(file), &range, &pages, 0) == 0;
+
     (void)os;
-    return syscall(SYS_cachestat, file->fd, &range, &pages, 0) == 0 &&
-           pages.cached >= (offset + n - 1) / page - offset / page + 1;
+    slot__os_posix_used(file, OS_USE_READ);
+    return told && pages.cached >= (offset + n - 1) / page - offset / page + 1;
 }
 
 #else

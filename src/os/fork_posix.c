@@ -49,7 +49,6 @@ static void in_child(void)
 {
     slot__os_posix_pid = getpid();
     for (struct os_file *file = first; file != NULL; file = file->next) {
-        close(file->lock_fd);
         close(file->fd);
         file->lock_fd = file->fd = -1;
     }

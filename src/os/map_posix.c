@@ -38,9 +38,12 @@ os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t 
         return result;
     if (offset > size || n > size - offset)
         return (os_result){SLOT_E_TRUNCATED, 0};
-    mapped = mmap(NULL, n, protection, sharing, file->fd, (off_t)offset);
+    mapped = mmap(NULL, n, protection, sharing, slot__os_posix_use(file), (off_t)offset);
     if (mapped == MAP_FAILED)
-        return slot__os_posix_result(errno);
+        result = slot__os_posix_result(errno);
+    slot__os_posix_used(file, OS_USE_READ);
+    if (!os_ok(result))
+        return result;
     if (mode == OS_MAP_LENT && keep_from_children(mapped, n) != 0) {
         result = slot__os_posix_result(errno);
         (void)munmap(mapped, n);

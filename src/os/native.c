@@ -5,6 +5,7 @@
 
 static const struct os native = {
     .open = slot__os_file_open,
+    .keep = slot__os_file_keep,
     .close = slot__os_file_close,
     .size = slot__os_file_size,
     .resize = slot__os_file_resize,

@@ -45,8 +45,12 @@ enum {
     OS_READ = 1,
     OS_WRITE = 2,      /* implies reading */
     OS_CREATE_NEW = 4, /* must not exist yet; needs OS_WRITE */
-    OS_LOCKS = 8, /* will be used for locks: a child made by fork lets go of it at once, so that
-                     it cannot hold its parent's locks */
+    OS_LOCKS = 8,  /* will be used for locks: a child made by fork lets go of it at once, so that
+                     it cannot hold its parent's locks; no view is made of it, which would keep
+                     them as well */
+    OS_BRIEF = 16, /* takes no descriptor but while it is used, unless it is kept or something that
+                      was written is not synced; its directory, and the one that this was opened
+                      in, outlive the file. Where descriptors are plenty it has one all the time */
 };
 
 /* Protection of a mapping. */
@@ -89,6 +93,13 @@ struct os {
      */
     os_result (*open)(const struct os *os, struct os_dir *dir, const char *name, int flags,
                       struct os_file **file);
+
+    /*
+     * Of a file opened with OS_BRIEF: keep its descriptor from now on, or not any more, which
+     * cannot fail. Whoever stores into views of it keeps it until a sync that came after the last
+     * store has answered. SLOT_E_NO_FILE: its name means another file by now; SLOT_E_IO.
+     */
+    os_result (*keep)(const struct os *os, struct os_file *file, bool keep);
 
     /* Close; also lets go of all locks of this file. Cannot fail: what matters was synced. */
     void (*close)(const struct os *os, struct os_file *file);

@@ -8,22 +8,44 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+struct stat;
+
 #include "os/twin.h"
 
 /*
  * A view keeps the open file description that it was made of alive, after close and in every child
- * made by fork, and that keeps its locks. So a file opened with OS_LOCKS has a second opening for
- * them, of which no view is made.
+ * made by fork, and that keeps its locks. So of a file opened with OS_LOCKS no view is made.
  */
 struct os_file {
     int fd;                          /* -1 in a child that had to let go of it */
-    int lock_fd;                     /* with OS_LOCKS another one, else fd */
+    int lock_fd;                     /* the same */
+    bool locks;                      /* with OS_LOCKS */
     struct os_file *previous, *next; /* with OS_LOCKS, in the list of fork_posix.c */
+    struct os_brief *brief;          /* with OS_BRIEF, else NULL: brief_posix.c */
 };
+
+/* What opens a brief file again, and when its descriptor can go. */
+struct os_brief {
+    struct os_mutex mutex;
+    struct os_dir *dir; /* that `name` is in; outlives the file */
+    char *name;
+    int how;
+    dev_t device;
+    ino_t number;
+    uint32_t users; /* calls under way */
+    bool kept;
+    bool unsynced; /* something was written through the descriptor */
+};
+
+enum os_use { OS_USE_READ, OS_USE_WRITE, OS_USE_SYNC };
+
+#define OS_DIR_NAME_MAX 16 /* of a directory in another one, its NUL included */
 
 struct os_dir {
     int fd;
-    bool closed_to_us; /* its names cannot be listed, only used */
+    struct os_dir *parent;      /* NULL: it was not opened in one that stays open */
+    char name[OS_DIR_NAME_MAX]; /* in it */
+    bool closed_to_us;          /* its names cannot be listed, only used */
 };
 
 /*
@@ -49,6 +71,14 @@ static inline void slot__os_posix_let(int before)
     (void)before;
 #endif
 }
+
+/* brief_posix.c: false when there is no memory. `end`, before the file is freed. Between use and
+ * used there is a descriptor, or -1; of other files it is the one that they have. */
+bool slot__os_posix_make_brief(struct os_file *file, struct os_dir *dir, const char *name, int how,
+                               const struct stat *st);
+void slot__os_posix_end_brief(struct os_file *file);
+int slot__os_posix_use(struct os_file *file);
+void slot__os_posix_used(struct os_file *file, enum os_use use);
 
 /* What errno value `code` means for the caller. */
 os_result slot__os_posix_result(int code);

@@ -10,6 +10,7 @@
 /* file_posix.c, file_win32.c */
 os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                              struct os_file **file);
+os_result slot__os_file_keep(const struct os *os, struct os_file *file, bool keep);
 void slot__os_file_close(const struct os *os, struct os_file *file);
 os_result slot__os_file_size(const struct os *os, struct os_file *file, uint64_t *size);
 os_result slot__os_file_resize(const struct os *os, struct os_file *file, uint64_t size);

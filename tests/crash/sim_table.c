@@ -179,6 +179,7 @@ const struct os sim_table = {
     .read_at = sim_read_at,
     .write_at = sim_write_at,
     .sync = sim_sync,
+    .keep = sim_keep,
     .start_writeback = sim_start_writeback,
     .advise = sim_advise,
     .next_data = sim_next_data,

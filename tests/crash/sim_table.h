@@ -58,6 +58,7 @@ os_result sim_read_at(const struct os *os, struct os_file *file, uint64_t offset
 os_result sim_write_at(const struct os *os, struct os_file *file, uint64_t offset, const void *buf,
                        size_t n);
 os_result sim_sync(const struct os *os, struct os_file *file);
+os_result sim_keep(const struct os *os, struct os_file *file, bool keep);
 void sim_start_writeback(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
 void sim_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
                 os_advice advice);

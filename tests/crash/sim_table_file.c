@@ -302,6 +302,12 @@ os_result sim_sync(const struct os *os, struct os_file *file)
     return result;
 }
 
+os_result sim_keep(const struct os *os, struct os_file *file, bool keep)
+{
+    (void)os, (void)file, (void)keep;
+    return os_success();
+}
+
 void sim_start_writeback(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n)
 {
     (void)os, (void)file, (void)offset, (void)n;

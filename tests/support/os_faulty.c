@@ -139,6 +139,13 @@ static os_result faulty_sync(const struct os *os, struct os_file *file)
     return verdict.fails ? verdict.result : f->inner->sync(f->inner, file);
 }
 
+static os_result faulty_keep(const struct os *os, struct os_file *file, bool keep)
+{
+    const struct os *inner = self(os)->inner;
+
+    return inner->keep(inner, file, keep);
+}
+
 static void faulty_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,
                                    uint64_t n)
 {
@@ -497,6 +504,7 @@ static const struct os table = {
     .read_at = faulty_read_at,
     .write_at = faulty_write_at,
     .sync = faulty_sync,
+    .keep = faulty_keep,
     .start_writeback = faulty_start_writeback,
     .advise = faulty_advise,
     .next_data = faulty_next_data,

@@ -1229,17 +1229,14 @@ static void test_fork__another_process(void **state)
     wait_for(child);
 }
 
-/* The views are there because they too could keep the locks alive. */
 static void test_fork__closed_by_the_parent(void **state)
 {
     struct os_file *other, *file = open_file("lock", NEW | OS_LOCKS);
     struct pipes pipes;
-    uint8_t *view;
     pid_t child;
 
     (void)state;
     expect(os->resize(os, file, OS_GRANULARITY), SLOT_OK);
-    view = map(file, 0, 4096, OS_MAP_WORDS);
     other = open_file("lock", OS_READ | OS_WRITE | OS_LOCKS);
     expect(os->lock(os, file, LOCK_BYTE, true), SLOT_OK);
     pipes_open(&pipes);
@@ -1251,7 +1248,6 @@ static void test_fork__closed_by_the_parent(void **state)
     os->close(os, file);
     expect(os->lock(os, other, LOCK_BYTE, true), SLOT_OK);
     os->close(os, other);
-    os->unmap(os, view, 4096);
     let_go(&pipes);
     wait_for(child);
 }
@@ -1261,9 +1257,7 @@ static _Noreturn void hold_and_die(struct pipes *pipes)
 {
     char *path = tmpdir_join(dir, "lock");
     struct os_file *file = NULL;
-    void *view = NULL;
     bool well = os_ok(by_path_open(os, path, OS_READ | OS_WRITE | OS_LOCKS, &file)) &&
-                os_ok(os->map(os, file, 0, 4096, OS_MAP_WORDS, &view)) &&
                 os_ok(os->lock(os, file, 3, true)) && os_ok(os->lock(os, file, 4, false));
 
     if (well && fork() == 0)
