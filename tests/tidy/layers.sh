@@ -37,6 +37,12 @@ for layer in src/*/; do
     esac
 done
 
+# A name is one in a directory that is open: nobody keeps a path, or makes one.
+out=$(grep -nE '(db|log)->(path|directory)|"%s/|open_dir\(os, NULL|open_dir\(db->os, NULL' src/*/*.[ch] |
+    grep -vE '^src/db/(open|create)\.c:[0-9]+:.*open_dir\(os, NULL')
+[ -z "$out" ] || complain "no path is used after open:
+$out"
+
 # format is pure: no input or output, no allocation.
 out=$(grep -nE '\b(malloc|calloc|realloc|free|printf|fopen|fread|fwrite) *\(|<(stdio|stdlib)\.h>' src/format/*.[ch])
 [ -z "$out" ] || complain "src/format must not allocate or do i/o:
