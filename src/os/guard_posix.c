@@ -226,8 +226,9 @@ static os_result guarded_copy(void *to, const void *from, size_t n)
     if (n == 0)
         return result;
     land_at(&copy, to, from, n);
+    /* Out of `copy`: a jump may clobber what a register holds. */
     if (sigsetjmp(copy.here, 0) == 0)
-        memcpy(to, from, n);
+        memcpy((void *)copy.to, (const void *)copy.from, copy.n);
     else
         result.status = SLOT_E_LOST;
     land_no_more(&copy);
