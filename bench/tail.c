@@ -66,7 +66,7 @@ static void measure(struct tail *tail)
         tail->in_checkpoints += now != lsn ? ns : 0;
         lsn = now;
     }
-    qsort(tail->each, tail->commits, sizeof *tail->each, by_size);
+    qsort(tail->each, (size_t)tail->commits, sizeof *tail->each, by_size);
     tail->measured = tail->bench->round;
 }
 
