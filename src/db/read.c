@@ -207,12 +207,30 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
                : SLOT_OK;
 }
 
-/* The hot path keeps little across the copy: every saved register is a store more for each record.
- */
+/* A call of slot_get whose copy did not come to its end. In memory, and so that no compiler keeps it
+ * in registers: each one that lasts over the copy is saved and restored for each record. */
+struct get_again {
+    slot_txn *volatile txn;
+    void *volatile record;
+    slot_error *volatile err;
+    volatile uint64_t recno;
+};
+
+static SLOT_COLD slot_status get_instead(const struct get_again *again, os_result result)
+{
+    slot_txn *txn = again->txn;
+    uint64_t offset = again->recno * txn->record_size;
+    slot_status status =
+        read_instead(txn, offset, again->record, txn->record_size, result, again->err);
+
+    return outcome(txn, OUTCOME_OF_READ, status);
+}
+
 slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *err)
 {
     uint64_t offset = recno * txn->record_size;
     const struct pin *pin = pins_entry(&txn->pins, offset);
+    struct get_again again;
     os_result result;
 
     if (recno >= txn->plain)
@@ -220,12 +238,13 @@ slot_status slot_get(slot_txn *txn, uint64_t recno, void *record, slot_error *er
                                     : get_version(txn, recno, record, err);
     if (!pins_hit(pin, offset))
         return get_slowly(txn, recno, record, err);
+    again.txn = txn;
+    again.record = record;
+    again.err = err;
+    again.recno = recno;
     result = txn->os->load(txn->os, record, pin->base + (offset - pin->offset),
                            (size_t)txn->record_size);
-    return os_ok(result)
-               ? SLOT_OK
-               : outcome(txn, OUTCOME_OF_READ,
-                         read_instead(txn, offset, record, txn->record_size, result, err));
+    return os_ok(result) ? SLOT_OK : get_instead(&again, result);
 }
 
 static slot_status read_part(slot_txn *txn, uint64_t recno, uint32_t offset, uint32_t n, void *buf,

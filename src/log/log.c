@@ -618,7 +618,7 @@ static bool reaches(const struct log_found *found, uint64_t lsn)
 slot_status slot__log_choose_size(const struct log_census *census, uint64_t lsn, struct log *log,
                                   uint64_t *segment_bytes, slot_error *err)
 {
-    uint64_t legal = 0, size = 0;
+    uint64_t legal = 0, size = 0, ended = 0;
 
     for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
         const struct log_found *found = &census->file[i];
@@ -630,12 +630,17 @@ slot_status slot__log_choose_size(const struct log_census *census, uint64_t lsn,
                 (unsigned long long)found->size);
         if (reaches(found, lsn))
             size = found->header.segment_bytes;
+        else if (reaches(found, lsn - (lsn > 0)))
+            ended = found->header.segment_bytes;
         if (found->there && !found->ours)
             legal = found->size;
     }
     /* No header is whole: what is in the segments may still say that something is lost. */
     if (size == 0)
         size = legal;
+    /* The log may end where its last segment does: that one bears out what meta says of it. */
+    if (size == 0)
+        size = ended;
     for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
         const struct log_found *found = &census->file[i];
 
