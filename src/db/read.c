@@ -207,8 +207,10 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
                : SLOT_OK;
 }
 
-/* A call of slot_get whose copy did not come to its end. In memory, and so that no compiler keeps it
- * in registers: each one that lasts over the copy is saved and restored for each record. */
+/*
+ * A call of slot_get whose copy did not come to its end. It is kept in memory, and not in registers:
+ * each one that lasts over the copy would be saved and restored for each record.
+ */
 struct get_again {
     slot_txn *volatile txn;
     void *volatile record;
