@@ -208,7 +208,7 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
 }
 
 /*
- * A call of slot_get whose copy did not come to its end. It is kept in memory, and not in registers:
+ * A call of slot_get whose copy did not come to its end. It is kept in memory and not in registers:
  * each one that lasts over the copy would be saved and restored for each record.
  */
 struct get_again {
