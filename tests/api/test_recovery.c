@@ -451,42 +451,60 @@ static void test_recovery__segments_of_others(void **state)
     free(bytes);
 }
 
-/* Any damage anywhere in the log: an older state, or an error; never a mixed one, never a crash. */
+/*
+ * Any damage anywhere in the log: an older state, or an error; never a mixed one, never a crash.
+ * An older state only where nobody can tell damage from a torn write: after a power cut, or when
+ * nothing behind the checkpoint was ever durable.
+ */
 static void test_recovery__random_damage(void **state)
 {
-    struct fixture *f = *state;
-    uint64_t seed = 31, refused = 0, older = 0, same = 0;
+    enum { CUT, DURABLE, NOTHING_DURABLE, KINDS };
+    struct fixture *f = *state, nothing, other;
+    uint64_t seed = 31, refused[KINDS] = {0}, older[KINDS] = {0}, same[KINDS] = {0};
 
     f->options.sync = SLOT_SYNC_NORMAL; /* frames do not say that others were durable */
     make(f);
-    for (uint64_t v = 1; v <= 5; v++)
+    for (uint64_t v = 1; v <= 4; v++)
         put_version(f, v);
-    for (int round = 0; round < 150; round++) {
-        bool cut = round % 2 == 1; /* else `shared` knows what the log had reached */
-        struct fixture image = cut ? cut_image_of(f, "image.slots") : image_of(f, "image.slots");
+    other = *f;
+    other.db = NULL;
+    other.options.sync = SLOT_SYNC_FULL;
+    fixture_open(&other); /* of the last commit only `shared` says that it was durable */
+    nothing = image_of(f, "nothing.slots");
+    put_version(&other, 5);
+    for (int round = 0; round < 225; round++) {
+        int kind = round % KINDS;
+        uint64_t newest = kind == NOTHING_DURABLE ? 4 : 5, v = newest + 1;
+        struct fixture image = kind == CUT
+                                   ? cut_image_of(f, "image.slots")
+                                   : image_of(kind == DURABLE ? f : &nothing, "image.slots");
         char name[40];
-        uint64_t v = 6;
 
-        snprintf(name, sizeof name, "log/%02d", (int)(random_next(&seed) % 3));
+        snprintf(name, sizeof name, "log/%02d",
+                 (int)(random_next(&seed) % (newest / 2 + newest % 2)));
         damage(&image, name, (size_t)(random_next(&seed) % (SEGMENT - 64)),
                (size_t)(random_next(&seed) % 64 + 1), random_next(&seed) % 2 == 0);
         if (slot_open(image.path, &image.options, &image.db, &image.err) != SLOT_OK) {
             assert_in_range(image.err.status, SLOT_E_NOT_SLOTFILE, SLOT_E_TRUNCATED);
-            refused++;
+            refused[kind]++;
             continue;
         }
         while (v > 0 && !is_state(&image, image.db, v - 1))
             v--;
         assert_true(v > 0); /* one of the states that there were */
-        assert_true(cut || v == 6);
-        same += v == 6;
-        older += v < 6;
+        assert_true(kind != DURABLE || v == newest + 1);
+        same[kind] += v == newest + 1;
+        older[kind] += v < newest + 1;
         assert_ok(&image, slot_verify(image.db, NULL, NULL, &image.err));
         fixture_close(&image);
     }
-    print_message("%u refused, %u older, %u same\n", (unsigned)refused, (unsigned)older,
-                  (unsigned)same);
-    assert_true(same > 0 && refused > 0 && older > 0);
+    fixture_close(&other);
+    for (int kind = 0; kind < KINDS; kind++)
+        print_message("%u refused, %u older, %u same\n", (unsigned)refused[kind],
+                      (unsigned)older[kind], (unsigned)same[kind]);
+    assert_true(same[CUT] > 0 && older[CUT] > 0);
+    assert_true(same[DURABLE] > 0 && refused[DURABLE] > 0);
+    assert_true(same[NOTHING_DURABLE] > 0 && older[NOTHING_DURABLE] > 0);
 }
 
 /* Whoever opens it for writing recovers it first. */
