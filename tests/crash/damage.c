@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "db/handle.h"
+#include "format/meta.h"
+#include "log/shared.h"
 
 #define FILES_MAX 64u
 #define PATH_ROOM 64u
@@ -254,14 +256,73 @@ static void check(struct damage *damage, struct sim_world *world)
     sim_process_exit(process);
 }
 
-bool damage_is_settling(const struct run *run)
+/* ---- what a log must not lose without a power cut ---- */
+
+/* The words of `shared` as they are now; NULL: there are none. */
+static const struct shared *words_of(const struct run *run)
 {
     uint64_t size = 0;
     const void *bytes = sim_cache_bytes(run->world, RUN_PATH "/shared", &size);
-    const struct shared *words = bytes;
 
-    return bytes != NULL && size >= sizeof *words &&
-           atomic_load_explicit(&words->settling.word, memory_order_relaxed) != 0;
+    return bytes != NULL && size >= sizeof(struct shared) ? bytes : NULL;
+}
+
+static uint64_t word(const shared_word *of)
+{
+    return atomic_load_explicit(of, memory_order_relaxed);
+}
+
+/* The position in the log up to which `records` and its checksums hold all. */
+static uint64_t checkpoint_lsn(const struct run *run)
+{
+    uint64_t size = 0, lsn = 0;
+    const uint8_t *slots = sim_cache_bytes(run->world, RUN_PATH "/meta", &size);
+    struct meta meta;
+    slot_error err;
+
+    for (uint32_t i = 0; slots != NULL && i < META_SLOTS && size >= META_SLOTS * META_SLOT_BYTES;
+         i++) {
+        if (slot__meta_decode(slots + (size_t)i * META_SLOT_BYTES, i, &meta, &err) == SLOT_OK &&
+            meta.checkpoint_lsn > lsn)
+            lsn = meta.checkpoint_lsn;
+    }
+    return lsn;
+}
+
+/*
+ * The oldest state that may be there when the log is damaged and the power was not cut: behind the
+ * durable LSN, damage cannot be told from a torn write (protocol.md 7.7). All that was acknowledged
+ * is expected when the log was durable to its end. Else some commit was not, and whoever made it
+ * had looked at the state before, so that it is known where each earlier state ends.
+ */
+static uint32_t durable_state(const struct run *run)
+{
+    const struct model *model = &run->model;
+    const struct shared *words = words_of(run);
+    uint32_t kept = model->seen_count < MODEL_SEEN ? model->seen_count : MODEL_SEEN;
+    uint32_t state = model->durable;
+    uint64_t lsn = checkpoint_lsn(run), session;
+
+    if (words == NULL)
+        return model->visible;
+    lsn = word(&words->durable.word) > lsn ? word(&words->durable.word) : lsn;
+    if (word(&words->ring[word(&words->published.word) % SHARED_RING].lsn) <= lsn)
+        return model->visible;
+    session = word(&words->ready.word) != 0 ? word(&words->ready.word) : run->session;
+    for (uint32_t i = 0; i < kept; i++) {
+        const struct model_seen *seen = &model->seen[i];
+
+        if (seen->session == session && seen->lsn <= lsn && seen->number > state)
+            state = seen->number;
+    }
+    return state < model->visible ? state : model->visible;
+}
+
+bool damage_is_settling(const struct run *run)
+{
+    const struct shared *words = words_of(run);
+
+    return words != NULL && word(&words->settling.word) != 0;
 }
 
 void damage_each(struct run *run)
@@ -284,6 +345,8 @@ void damage_one(struct run *run)
     struct damage damage = {
         .run = run, .kind = (enum kind)run_random(run, KINDS), .floor = run->model.visible};
 
+    if (damage.kind == LOG)
+        damage.floor = durable_state(run);
     if (inflict(&damage, run->world))
         check(&damage, run->world);
 }

@@ -5,7 +5,8 @@
  *   records, sums, deleted   verify names the place, and a change of it is refused; or all is there
  *                            (a recovery has written the block anew)
  *   meta, schema, log        open refuses and names the file; or all is there. But for the tail of
- *                            a log behind a power cut, which nobody can tell from a torn write
+ *                            a log behind a power cut, or what of a log was never durable without
+ *                            one: nobody can tell that from a torn write
  *   shared, indexes          all is there, nothing is found
  */
 #ifndef SLOT_TESTS_CRASH_DAMAGE_H

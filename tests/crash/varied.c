@@ -507,16 +507,16 @@ static void end_life(struct varied *varied, sim_end end)
         damage_each(run);
 }
 
-/* The machine has gone on: what is there now is at least what all saw. */
+/* The machine has gone on: what is there now is at least what all saw, but for damage. */
 static void check_end(struct varied *varied)
 {
     struct run *run = varied->run;
 
-    run->model.durable = run->model.visible;
     if (!run->unharmed && !varied->cut && chance(run, 70)) {
         damage_one(run);
         return;
     }
+    run->model.durable = run->model.visible;
     run_count_state(run);
     run_check(run, run->world, true);
 }
