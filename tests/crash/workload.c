@@ -279,7 +279,7 @@ static slot_status change_record(struct change *change)
         return SLOT_OK;
     if (change->state.version[recno] == MODEL_DELETED) {
         status = slot_put(change->txn, recno, &version, &change->err);
-        if (status == SLOT_OK)
+        if (status == SLOT_OK && !is_reverted(run))
             run_wrong(run, "record %u is deleted and can be put", (unsigned)recno);
         return status == SLOT_DELETED ? SLOT_OK : status;
     }
