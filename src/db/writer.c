@@ -176,6 +176,46 @@ static slot_status adopt(slot_db *db, const struct log_live *live, const struct 
 }
 
 /*
+ * The sync in which a writer died may have failed, and the system may have dropped some bytes of a
+ * transaction and kept others: its headers without its bodies. Whoever made the same change again
+ * would complete it. So where the log ends, nothing is left that could go on with it, and that is
+ * durable before anything is stored.
+ */
+static slot_status discard_rest(slot_db *db, const struct log_live *live, uint64_t end,
+                                slot_error *err)
+{
+    static const uint8_t zeros[FRAME_HEADER_BYTES];
+    uint8_t there[FRAME_HEADER_BYTES];
+    slot_status status = SLOT_OK;
+
+    for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
+        uint64_t offset = end - live->start[i];
+        os_result result;
+
+        /* A segment that begins at `end` or behind it is begun again, with another generation. */
+        if (live->start[i] >= end || offset > db->log.segment_bytes - FRAME_HEADER_BYTES)
+            continue;
+        status = slot__log_open_segment(&db->log, live->file[i], err);
+        if (status != SLOT_OK)
+            break;
+        result = db->os->read_at(db->os, db->log.files[live->file[i]], offset, there, sizeof there);
+        if (os_ok(result) && memcmp(there, zeros, sizeof zeros) == 0)
+            continue;
+        if (os_ok(result))
+            result =
+                db->os->write_at(db->os, db->log.files[live->file[i]], offset, zeros, sizeof zeros);
+        if (!os_ok(result))
+            status = slot__error_os(err, result.status, result.code, slot__log_name(live->file[i]),
+                                    offset, "what a killed writer has left cannot be discarded");
+        else
+            status =
+                slot__flush_file(db, (enum flush_file)(FLUSH_SEGMENT + (int)live->file[i]),
+                                 "what a killed writer has left is not durably discarded", err);
+    }
+    return status;
+}
+
+/*
  * The last writer died with the lock. What it has written whole is made durable and published: it
  * may have been about to say so. Had it died in a flush, the bytes are stored again, also those
  * that were published and are not durable. The incomplete rest will be overwritten.
@@ -189,6 +229,8 @@ static slot_status take_over(slot_db *db, slot_error *err)
 
     slot__log_live(&db->log, from.lsn - (from.lsn > 0), LSN_MAX, &live);
     status = find_end(db, &live, &from, &end, err);
+    if (status == SLOT_OK && slot__flush_unanswered(db, SHARED_WRITER))
+        status = discard_rest(db, &live, end, err);
     if (status == SLOT_OK && (end > from.lsn || slot__flush_unanswered(db, SHARED_WRITER)))
         status = slot__flush_adopted(db, end, err);
     if (status == SLOT_OK && end > from.lsn)
