@@ -55,7 +55,7 @@ static slot_status check_block(struct check *check, uint64_t block, uint64_t sum
     const slot_db *db = check->txn->db;
     uint64_t first = block * db->block_records;
     uint64_t count = min_u64(db->block_records, check->txn->records - first);
-    const uint8_t *whole = bytes + (first - recno) * db->record_size;
+    const uint8_t *whole;
     slot_status status = SLOT_OK;
 
     if (check->damaged != UINT64_MAX || slot__verify_in_log(check->txn, block))
@@ -63,6 +63,8 @@ static slot_status check_block(struct check *check, uint64_t block, uint64_t sum
     if (first < recno || first + count > end) {
         status = load_block(check, first, count, err);
         whole = check->block;
+    } else {
+        whole = bytes + (first - recno) * db->record_size;
     }
     if (status == SLOT_OK &&
         slot__sums_of_block(db->sums.seed, block, whole, (size_t)(count * db->record_size)) != sum)

@@ -235,6 +235,15 @@ static os_result guarded_copy(void *to, const void *from, size_t n)
     return result;
 }
 
+/* A store that changes nothing, whoever stores beside it. Of an atomic "or 0" some compilers leave
+ * no store. */
+static void touch_word(_Atomic uint32_t *word)
+{
+    uint32_t now = atomic_load_explicit(word, memory_order_relaxed);
+
+    (void)atomic_compare_exchange_strong(word, &now, now);
+}
+
 os_result slot__os_posix_touch(void *address)
 {
     struct landing touch;
@@ -242,7 +251,7 @@ os_result slot__os_posix_touch(void *address)
 
     land_at(&touch, address, address, sizeof(uint32_t));
     if (sigsetjmp(touch.here, 0) == 0)
-        atomic_fetch_or((_Atomic uint32_t *)address, 0);
+        touch_word(address);
     else
         result.status = SLOT_E_LOST;
     land_no_more(&touch);
