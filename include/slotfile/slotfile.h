@@ -303,8 +303,8 @@ typedef struct slot_options {
                                   5000; 0 never waits */
     uint64_t map_budget;       /* most bytes that this handle ever has mapped; 0 = the default:
                                   1 TiB of address space on 64-bit systems, 128 MiB on 32-bit */
-    uint64_t log_limit_bytes;  /* most bytes that the log takes on disk; 0 = 1 GiB. Decided by the
-                                  first who has the database open; at most 4 GiB */
+    uint64_t log_limit_bytes;  /* most bytes that the log takes on disk, as it grows; 0 = 1 GiB.
+                                  Decided by the first who has the database open; at most 4 GiB */
     uint64_t checkpoint_bytes; /* a commit of this handle that finds so much in the log makes a
                                   checkpoint; 0 = a quarter of log_limit_bytes, at most 256 MiB */
 } slot_options;
