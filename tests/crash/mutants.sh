@@ -81,7 +81,7 @@ one() {
     elif run_mutant "$@" >"$work/$1.log" 2>&1 || [ $? -eq 124 ]; then
         echo "FAILED: $1 was not caught"
     else
-        echo "caught $1: $(grep -a 'seed\|FAILED' "$work/$1.log" | head -n 1 | cut -c 1-120)"
+        echo "caught $1: $(grep -a 'seed\|FAILED' "$work/$1.log" | sed "s/FAILED /failed /" | head -n 1 | cut -c 1-120)"
     fi
     rm -rf "${work:?}/$1"
 }
@@ -91,5 +91,5 @@ while read -r name kind seed images; do
         one "$name" "$kind" "$seed" "$images"
     fi
 done <"$here/mutants/list" | tee "$work/result"
-grep -q FAILED "$work/result" && exit 1
+grep -q "^FAILED" "$work/result" && exit 1
 echo "PASSED $(grep -c '^caught' "$work/result") mutants caught"
