@@ -328,22 +328,6 @@ slot_status slot_create(const char *path, const slot_schema *schema, const slot_
 
 /* ---- destroying ---- */
 
-static slot_status open_doomed(const struct os *os, const struct place *place, struct os_dir **dir,
-                               slot_error *err)
-{
-    os_result result = os->open_dir(os, place->parent, place->name, dir);
-
-    if (result.status == SLOT_E_NO_FILE)
-        return slot__error_os(err, SLOT_E_NO_FILE, result.code, "", SLOT_NO_OFFSET, NULL);
-    if (result.status == SLOT_E_UNSUPPORTED)
-        return slot__error_os(err, SLOT_E_NOT_SLOTFILE, result.code, "", SLOT_NO_OFFSET,
-                              "not a Slotfile database: it is not a directory");
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                              "the directory of the database cannot be opened");
-    return SLOT_OK;
-}
-
 /* Make sure that nothing is in a database that nobody has open. */
 static slot_status must_be_empty(const struct os *os, struct os_dir *dir, slot_error *err)
 {
@@ -391,7 +375,7 @@ static slot_status destroy_at(const struct os *os, const struct place *place, ui
 {
     struct os_dir *dir = NULL;
     struct os_file *lock = NULL;
-    slot_status status = open_doomed(os, place, &dir, err);
+    slot_status status = slot__db_dir_open(os, place->parent, place->name, &dir, err);
     os_result result;
 
     if (status != SLOT_OK)

@@ -10,6 +10,22 @@
 const char *const slot__db_file_names[] = {FILE_RECORDS, FILE_SCHEMA, FILE_META, FILE_SUMS,
                                            FILE_DELETED, FILE_SHARED, FILE_LOCK, NULL};
 
+slot_status slot__db_dir_open(const struct os *os, struct os_dir *parent, const char *path,
+                              struct os_dir **dir, slot_error *err)
+{
+    os_result result = os->open_dir(os, parent, path, dir);
+
+    if (result.status == SLOT_E_NO_FILE)
+        return slot__error_os(err, SLOT_E_NO_FILE, result.code, "", SLOT_NO_OFFSET, NULL);
+    if (result.status == SLOT_E_UNSUPPORTED)
+        return slot__error_os(err, SLOT_E_NOT_SLOTFILE, result.code, "", SLOT_NO_OFFSET,
+                              "not a Slotfile database: it is not a directory");
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
+                              "the directory of the database cannot be opened");
+    return SLOT_OK;
+}
+
 slot_status slot__db_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                                struct os_file **file, slot_error *err)
 {

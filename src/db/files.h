@@ -38,6 +38,10 @@ struct db_files {
 /* The files above, each once, `lock` last; NULL ends the list. */
 extern const char *const slot__db_file_names[];
 
+/* Open the directory of a database; parent is NULL when path is the user's. */
+slot_status slot__db_dir_open(const struct os *os, struct os_dir *parent, const char *path,
+                              struct os_dir **dir, slot_error *err);
+
 /* Open one file of a database; the error names it. */
 slot_status slot__db_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                                struct os_file **file, slot_error *err);

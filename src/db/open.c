@@ -65,17 +65,12 @@ static uint64_t default_budget(void)
 static slot_status open_directory(slot_db *db, const char *path, slot_error *err)
 {
     const struct os *os = db->os;
-    os_result result = os->open_dir(os, NULL, path, &db->files.dir);
+    slot_status status = slot__db_dir_open(os, NULL, path, &db->files.dir, err);
     os_kind kind = OS_KIND_NONE;
+    os_result result;
 
-    if (result.status == SLOT_E_NO_FILE)
-        return slot__error_os(err, SLOT_E_NO_FILE, result.code, "", SLOT_NO_OFFSET, NULL);
-    if (result.status == SLOT_E_UNSUPPORTED)
-        return slot__error_os(err, SLOT_E_NOT_SLOTFILE, result.code, "", SLOT_NO_OFFSET,
-                              "not a Slotfile database: it is not a directory");
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                              "the directory of the database cannot be opened");
+    if (status != SLOT_OK)
+        return status;
     result = os->kind(os, db->files.dir, FILE_META, &kind);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, FILE_META, SLOT_NO_OFFSET,
