@@ -466,7 +466,7 @@ static void make_base(struct run *run, bool unclean)
     run->transactions = 1000;
     if (!unclean)
         return;
-    leave_unclean(sim_process_new(run->world), run);
+    (void)sim_call(sim_process_new(run->world), leave_unclean, run);
     sim_world_restart(run->world);
 }
 
