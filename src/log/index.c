@@ -62,22 +62,20 @@ static void let_go(struct look *look)
     look->view = NULL;
 }
 
-static bool in_view(const struct view *view, uint32_t place)
+static inline bool in_view(const struct view *view, uint32_t place)
 {
     uint64_t at = (uint64_t)place * sizeof(shared_word);
 
     return view != NULL && at >= view->offset && at - view->offset < view->n;
 }
 
-/* Make word `place` reachable. One view holds a whole index, unless the budget is tight. */
-static slot_status reach(struct look *look, uint32_t place, slot_error *err)
+/* Another view, or none: one holds a whole index, unless the budget is tight. */
+static SLOT_NOINLINE slot_status move_view(struct look *look, uint32_t place, slot_error *err)
 {
     struct log *log = look->log;
     uint64_t at = (uint64_t)place * sizeof(shared_word);
     slot_status status;
 
-    if (look->through_file || in_view(look->view, place))
-        return SLOT_OK;
     let_go(look);
     status = slot__log_open_segment(log, look->file, err);
     if (status != SLOT_OK)
@@ -88,6 +86,14 @@ static slot_status reach(struct look *look, uint32_t place, slot_error *err)
                                     at + sizeof(shared_word), VIEW_SINGLE, &look->view, err);
     look->through_file = status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY;
     return look->through_file ? SLOT_OK : status;
+}
+
+/* Make word `place` reachable. */
+static inline slot_status reach(struct look *look, uint32_t place, slot_error *err)
+{
+    if (look->through_file || in_view(look->view, place))
+        return SLOT_OK;
+    return move_view(look, place, err);
 }
 
 static shared_word *word_at(const struct view *view, uint32_t place)
@@ -103,7 +109,7 @@ static slot_status io_error(const struct look *look, os_result result, const cha
                           SLOT_NO_OFFSET, "%s", what);
 }
 
-static slot_status load(struct look *look, uint32_t place, uint64_t *value, slot_error *err)
+static inline slot_status load(struct look *look, uint32_t place, uint64_t *value, slot_error *err)
 {
     const struct os *os = look->log->os;
     slot_status status = reach(look, place, err);
@@ -241,32 +247,38 @@ uint64_t slot__index_look(const struct log *log, const struct log_live *live, ui
 
 /* ---- changing ---- */
 
-/* Word `at` of the first `words`: a copy where its key is looked for among twice as many. */
-static slot_status copy_word(struct look *look, uint32_t words, uint32_t at, slot_error *err)
+/* Word `at` of the first `words`, which is `value`: a copy where its key is looked for among twice
+ * as many. */
+static slot_status copy_word(struct look *look, uint32_t words, uint32_t at, uint64_t value,
+                             slot_error *err)
 {
-    uint64_t value = 0, found = 0;
+    uint64_t key = value >> OFFSET_BITS, found = 0;
     uint32_t place = at;
-    slot_status status = load(look, at, &value, err);
-
     /* An index that was made wider before has words that were copied and are not the newest. */
-    if (status == SLOT_OK && value != 0)
-        status = search(look, words, value >> OFFSET_BITS, &place, &found, err);
-    if (status != SLOT_OK || value == 0 || place != at)
+    slot_status status = search(look, words, key, &place, &found, err);
+
+    if (status != SLOT_OK || place != at)
         return status;
-    status = search(look, 2 * words, value >> OFFSET_BITS, &place, &found, err);
+    status = search(look, 2 * words, key, &place, &found, err);
     if (status == SLOT_OK && found == 0)
         status = store(look, place, value, err);
     return status;
 }
 
-/* Twice as many words in use. The first ones stay as they are, for those who know of no others. */
+/* Twice as many words in use. The first ones stay as they are, for those who know of no others;
+ * most are empty. */
 static slot_status widen(struct look *look, uint32_t words, slot_error *err)
 {
     const struct shared_map *shared = look->log->shared;
     slot_status status = clear(look, words, 2 * words, err);
 
-    for (uint32_t at = 0; at < words && status == SLOT_OK; at++)
-        status = copy_word(look, words, at, err);
+    for (uint32_t at = 0; at < words && status == SLOT_OK; at++) {
+        uint64_t value = 0;
+
+        status = load(look, at, &value, err);
+        if (status == SLOT_OK && value != 0)
+            status = copy_word(look, words, at, value, err);
+    }
     if (status == SLOT_OK)
         shared_set_segment_words(shared, look->file, shared_segment(shared, look->file), 2 * words);
     return status;
