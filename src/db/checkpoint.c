@@ -196,7 +196,7 @@ void slot__checkpoint_if_due(slot_db *db)
 
 slot_status slot_checkpoint(slot_db *db, slot_error *err)
 {
-    slot_status status = slot__db_check_process(db, err);
+    slot_status status = db_check_process(db, err);
 
     if (status != SLOT_OK || db->access == SLOT_DIRECT)
         return status;

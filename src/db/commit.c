@@ -89,8 +89,8 @@ slot_status slot__commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
 static void give_back(slot_txn *txn)
 {
     slot__pins_release(&txn->pins);
-    slot__run_release(txn);
-    slot__marks_release(txn);
+    db_run_release(txn);
+    db_marks_release(txn);
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);
     if (txn->frame_pins.cache != NULL)
@@ -270,7 +270,7 @@ static void raise_own(slot_txn *txn)
 
     if (txn->log_pins.cache != NULL)
         slot__pins_unlend(&txn->log_pins);
-    slot__marks_release(txn);
+    db_marks_release(txn);
     txn->c = shared_slot_raise(&db->shared, txn->slot, &published);
     txn->live_known = false;
     slot__sums_forget(&db->sums); /* blocks that were in the log are in `records` now */

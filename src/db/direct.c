@@ -108,7 +108,9 @@ slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot
     begun->doomed = SLOT_OK;
     begun->doom_told = false;
     memset(&begun->append, 0, sizeof begun->append);
-    begun->leases.cache = begun->marks.leases.cache = NULL;
+    begun->leases.cache = NULL;
+    slot__marks_init(begun);
+    begun->c = 0;              /* nobody else makes checkpoints */
     begun->live_known = false; /* there is no log, or it is not shared */
     begun->log_pins.cache = NULL;
     begun->lent = false;
@@ -130,9 +132,8 @@ static void finish(slot_txn *txn)
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);
     slot__leases_release(&txn->leases);
-    slot__run_release(txn);
-    slot__marks_release(txn);
-    slot__leases_release(&txn->marks.leases);
+    db_run_release(txn);
+    slot__marks_free(txn);
     free(txn->append.bytes);
     free(txn);
     slot__gate_leave(&db->gate, writing);

@@ -118,6 +118,8 @@ struct slot_db {
     bool opened_cache; /* it is initialised */
     struct view_file records;
     struct view_file deleted; /* without `file` until somebody has looked for marks; stat_mutex */
+    bool marks_known;         /* with stat_mutex: the file has at least marks_end bytes, and that */
+    uint64_t marks_end, marks_c; /* is all that the checkpoint marks_c has brought home */
     struct sums_file sums;
     bool marked; /* meta on disk says that we have it open for writing in direct access */
     struct lent_blocks lent; /* for writing, since open, in direct access */
@@ -155,14 +157,23 @@ struct append_buffer {
 
 /* How a transaction looks at deletion marks: marks.c. */
 #define MARKS_PLACES 32u /* a million records */
+#define MARKS_WORDS  (BITMAP_BLOCK_RECORDS / 64)
 
 struct marks_place {
-    uint64_t block;      /* of `deleted`, UINT64_MAX: none */
-    uint64_t address;    /* of its version in the log, or LOG_NO_ADDRESS */
-    const uint8_t *bits; /* its BITMAP_BLOCK_BYTES in a view that stays, or NULL: ask */
+    uint64_t block;   /* of `deleted`, UINT64_MAX: none */
+    uint64_t address; /* of its version in the log, or LOG_NO_ADDRESS */
+    uint64_t *copy;   /* memory for MARKS_WORDS, kept for later transactions, or NULL */
+    uint32_t looks;
+};
+
+/* A block of marks of which there is a copy: what is looked at often, in few bytes. */
+struct marks_hand {
+    uint64_t block;        /* UINT64_MAX: none */
+    const uint64_t *words; /* the first record's mark is bit 0 of the first */
 };
 
 struct marks {
+    struct marks_hand hands[MARKS_PLACES];
     bool known;                /* what follows: from the first look on */
     uint64_t end;              /* bytes of the file that this transaction has to know of */
     struct view_pins pins;     /* of the file, or when its cache is NULL */
@@ -389,7 +400,13 @@ slot_status slot__db_copy_out(slot_txn *txn, uint64_t offset, void *to, uint64_t
 /* ---- scan.c ---- */
 
 /* The last run that was lent may not be used any more: at the end, and by slot_unpin. */
-void slot__run_release(slot_txn *txn);
+void slot__run_free(slot_txn *txn);
+
+static inline void db_run_release(slot_txn *txn)
+{
+    if (txn->run != NULL)
+        slot__run_free(txn);
+}
 
 /* ---- write.c ---- */
 
@@ -448,19 +465,39 @@ slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *e
 slot_status slot__marks_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits,
                              uint32_t n, slot_error *err);
 
-/* SLOT_OK; SLOT_DELETED. Mostly one load; but ask only where something is deleted. */
+/* SLOT_OK; SLOT_DELETED. */
 slot_status slot__marks_check(slot_txn *txn, uint64_t recno, slot_error *err);
+
+/* Whether a copy at hand says that the record is not deleted. */
+static inline bool marks_have_none(const slot_txn *txn, uint64_t recno)
+{
+    uint64_t block = recno / BITMAP_BLOCK_RECORDS;
+    const struct marks_hand *hand = &txn->marks.hands[block % MARKS_PLACES];
+
+    return hand->block == block && (hand->words[recno / 64 % MARKS_WORDS] >> recno % 64 & 1) == 0;
+}
 
 static inline slot_status deleted_check(slot_txn *txn, uint64_t recno, slot_error *err)
 {
-    return txn->deleted == 0 ? SLOT_OK : slot__marks_check(txn, recno, err);
+    return txn->deleted == 0 || marks_have_none(txn, recno) ? SLOT_OK
+                                                            : slot__marks_check(txn, recno, err);
 }
+
+/* For a transaction object that was just made; and before it goes. */
+void slot__marks_init(slot_txn *txn);
+void slot__marks_free(slot_txn *txn);
 
 /* Block `block` has a new version, of this transaction. */
 void slot__marks_moved(slot_txn *txn, uint64_t block);
 
 /* Pins are given back, and where marks are is asked anew: at the end, and when c is raised. */
-void slot__marks_release(slot_txn *txn);
+void slot__marks_forget(slot_txn *txn);
+
+static inline void db_marks_release(slot_txn *txn)
+{
+    if (txn->marks.known)
+        slot__marks_forget(txn);
+}
 
 /* log_commit.settle, of a transaction: what deleted records, and what is no record, has in the body
  * of a block that was lent for writing becomes zeros. */
@@ -662,7 +699,12 @@ slot_status slot__db_poison_all(slot_db *db, slot_status status);
 /* Whether a flush has failed in this handle, or in any of the session. */
 bool slot__db_is_poisoned(const slot_db *db);
 
-/* What the first to use it after a fork gets. */
-slot_status slot__db_check_process(const slot_db *db, slot_error *err);
+/* SLOT_E_FORKED, for a child made by fork. */
+slot_status slot__db_forked(slot_error *err);
+
+static inline slot_status db_check_process(const slot_db *db, slot_error *err)
+{
+    return db->os->process(db->os) == db->process ? SLOT_OK : slot__db_forked(err);
+}
 
 #endif

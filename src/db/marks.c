@@ -5,19 +5,25 @@
  *
  *   version   the log is asked once for a block of marks, and where it is is remembered: nothing
  *             but a mark of this transaction moves it (slot__marks_moved), as long as the
- *             transaction keeps its c (slot__marks_release)
- *   file      its length is asked for once: what a later checkpoint puts behind that end is newer
- *             than c, and comes from the log
+ *             transaction keeps its c (db_marks_release)
+ *   file      its length is asked for once for each checkpoint: what a later one puts behind that
+ *             end is newer than c, and comes from the log
  *   views     pinned, or leased where views are few (view/lease.h): then marks take none away from
  *             the records that are lent
+ *   copies    of a block that is looked at often, in memory of the transaction: a look costs a load
+ *             without a guard, and a random lend is as fast as where nothing is deleted. A block
+ *             that is looked at a few times only, as in a database of many, is not worth the copy
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/status.h"
 #include "db/handle.h"
 
 #define WORD_BYTES 8u
+#define OFTEN      8u /* so many looks cost about what a copy of the block does */
 
 static slot_status unreadable(uint64_t offset, os_result result, slot_error *err)
 {
@@ -52,7 +58,7 @@ static void describe(slot_db *db, struct os_file *file)
 }
 
 /* How long the file is, 0 when there is none. */
-static slot_status find_end(slot_db *db, uint64_t *end, slot_error *err)
+static slot_status ask_end(slot_db *db, uint64_t *end, slot_error *err)
 {
     struct os_file *file = NULL;
     uint64_t size = 0, least = least_size(db);
@@ -75,17 +81,50 @@ static slot_status find_end(slot_db *db, uint64_t *end, slot_error *err)
     return SLOT_OK;
 }
 
+/* A file that is there never gets shorter in a session, so what was asked for an earlier
+ * transaction of the same c, or a later c, holds. */
+static slot_status find_end(slot_txn *txn, uint64_t *end, slot_error *err)
+{
+    slot_db *db = txn->db;
+    slot_status status = SLOT_OK;
+    bool known;
+
+    slot__os_mutex_lock(&db->stat_mutex);
+    known = db->marks_known && db->marks_c >= txn->c;
+    if (known)
+        *end = db->marks_end;
+    slot__os_mutex_unlock(&db->stat_mutex);
+    if (!known)
+        status = ask_end(db, end, err);
+    if (known || status != SLOT_OK)
+        return status;
+    slot__os_mutex_lock(&db->stat_mutex);
+    if (!db->marks_known || db->marks_c < txn->c) {
+        db->marks_known = true;
+        db->marks_c = txn->c;
+        db->marks_end = *end;
+    }
+    slot__os_mutex_unlock(&db->stat_mutex);
+    return SLOT_OK;
+}
+
 static void forget_places(struct marks *marks)
 {
     for (uint32_t i = 0; i < MARKS_PLACES; i++)
         marks->places[i].block = UINT64_MAX;
 }
 
+static void forget_copies(struct marks *marks)
+{
+    for (uint32_t i = 0; i < MARKS_PLACES; i++)
+        marks->hands[i].block = UINT64_MAX;
+}
+
 static slot_status set_up(slot_txn *txn, slot_error *err)
 {
     struct marks *marks = &txn->marks;
     struct view_cache *cache = &txn->db->cache;
-    slot_status status = find_end(txn->db, &marks->end, err);
+    slot_status status = find_end(txn, &marks->end, err);
 
     if (status != SLOT_OK)
         return status;
@@ -99,11 +138,28 @@ static slot_status set_up(slot_txn *txn, slot_error *err)
     return SLOT_OK;
 }
 
-void slot__marks_release(slot_txn *txn)
+void slot__marks_forget(slot_txn *txn)
 {
-    if (txn->marks.known && txn->marks.pins.cache != NULL)
+    if (txn->marks.pins.cache != NULL)
         slot__pins_release(&txn->marks.pins);
+    forget_copies(&txn->marks);
     txn->marks.known = false;
+}
+
+void slot__marks_init(slot_txn *txn)
+{
+    forget_copies(&txn->marks);
+    memset(txn->marks.places, 0, sizeof txn->marks.places);
+    txn->marks.known = false;
+    txn->marks.leases.cache = NULL;
+}
+
+void slot__marks_free(slot_txn *txn)
+{
+    db_marks_release(txn);
+    slot__leases_release(&txn->marks.leases);
+    for (uint32_t i = 0; i < MARKS_PLACES; i++)
+        free(txn->marks.places[i].copy);
 }
 
 /* ---- looking ---- */
@@ -147,60 +203,6 @@ static slot_status copy_from_file(slot_txn *txn, uint64_t offset, uint8_t *bits,
 
 /* ---- where a block of marks is ---- */
 
-/* A block of the file in a view that stays until slot__marks_release. */
-static slot_status keep_in_file(slot_txn *txn, uint64_t block, const uint8_t **bits)
-{
-    static const uint8_t none[BITMAP_BLOCK_BYTES];
-    struct marks *marks = &txn->marks;
-    uint64_t offset = block * BITMAP_BLOCK_BYTES;
-    struct pin *pin = NULL;
-    slot_status status = SLOT_OK;
-
-    if (offset >= marks->end) {
-        *bits = none;
-        return SLOT_OK;
-    }
-    if (marks->end - offset < BITMAP_BLOCK_BYTES)
-        return SLOT_E_TRUNCATED; /* the file ends within the block */
-    status = pins_get(&marks->pins, offset, BITMAP_BLOCK_BYTES, &pin, NULL);
-    if (status == SLOT_OK)
-        status = slot__pins_lend(&marks->pins, pin, NULL);
-    if (status == SLOT_OK)
-        *bits = pin->base + (offset - pin->offset);
-    return status;
-}
-
-static slot_status keep_version(slot_txn *txn, uint64_t address, const uint8_t **bits)
-{
-    struct pin *pin = NULL;
-    const uint8_t *bytes = NULL;
-    slot_status status =
-        slot__version_body(txn, address, 0, BITMAP_BLOCK_BYTES, &pin, &bytes, NULL);
-
-    if (status == SLOT_OK)
-        status = slot__pins_lend(&txn->log_pins, pin, NULL);
-    if (status == SLOT_OK)
-        *bits = bytes;
-    return status;
-}
-
-/*
- * Have a look at this block cost no more than a load, if there are views enough. Blocks that this
- * transaction has changed itself are not kept. When it fails, looks go the long way and will tell.
- */
-static void keep(slot_txn *txn, struct marks_place *place)
-{
-    place->bits = NULL;
-    if (slot__leases_views_are_few(&txn->db->cache) ||
-        (txn->writing && txn->db->access == SLOT_TRANSACTIONAL &&
-         slot__batch_find(&txn->batch, key_of_deleted(place->block)) != NULL))
-        return;
-    if (place->address == LOG_NO_ADDRESS)
-        (void)keep_in_file(txn, place->block, &place->bits);
-    else
-        (void)keep_version(txn, place->address, &place->bits);
-}
-
 /* Where the version of a block of marks is that this transaction sees. */
 static slot_status find(slot_txn *txn, uint64_t block, struct marks_place **found, slot_error *err)
 {
@@ -215,16 +217,19 @@ static slot_status find(slot_txn *txn, uint64_t block, struct marks_place **foun
         status = slot__version_find(txn, key_of_deleted(block), &address, NULL, err);
     if (status != SLOT_OK)
         return status;
+    txn->marks.hands[block % MARKS_PLACES].block = UINT64_MAX; /* it is of another */
     place->block = block;
     place->address = address;
-    keep(txn, place);
+    place->looks = 0;
     return SLOT_OK;
 }
 
 void slot__marks_moved(slot_txn *txn, uint64_t block)
 {
-    if (txn->marks.known)
-        txn->marks.places[block % MARKS_PLACES].block = UINT64_MAX;
+    if (!txn->marks.known)
+        return;
+    txn->marks.places[block % MARKS_PLACES].block = UINT64_MAX;
+    txn->marks.hands[block % MARKS_PLACES].block = UINT64_MAX;
 }
 
 slot_status slot__marks_read(slot_txn *txn, uint64_t block, uint32_t offset, uint8_t *bits,
@@ -242,30 +247,40 @@ slot_status slot__marks_read(slot_txn *txn, uint64_t block, uint32_t offset, uin
     return copy_from_file(txn, block * BITMAP_BLOCK_BYTES + offset, bits, n, err);
 }
 
-/* The first look at a block, or views are few, or this transaction has changed it. */
-static SLOT_COLD slot_status check_slowly(slot_txn *txn, uint64_t recno, slot_error *err)
+/*
+ * From now on the block of a place is looked at in a copy. Not one that this transaction has
+ * changed itself: each change would end that. When it fails, looks go the long way as before.
+ */
+static void keep(slot_txn *txn, struct marks_place *place)
 {
-    uint8_t bits = 0;
-    slot_status status =
-        slot__marks_read(txn, recno / BITMAP_BLOCK_RECORDS,
-                         (uint32_t)(recno % BITMAP_BLOCK_RECORDS / 8), &bits, 1, err);
+    struct marks_hand *hand = &txn->marks.hands[place->block % MARKS_PLACES];
 
-    return status == SLOT_OK && (bits >> recno % 8 & 1) != 0 ? slot__db_is_deleted(txn, recno, err)
-                                                             : status;
+    if (txn->writing && txn->db->access == SLOT_TRANSACTIONAL &&
+        slot__batch_find(&txn->batch, key_of_deleted(place->block)) != NULL)
+        return;
+    if (place->copy == NULL)
+        place->copy = malloc(BITMAP_BLOCK_BYTES);
+    if (place->copy == NULL || slot__marks_read(txn, place->block, 0, (uint8_t *)place->copy,
+                                                BITMAP_BLOCK_BYTES, NULL) != SLOT_OK)
+        return;
+    for (uint32_t i = 0; i < MARKS_WORDS; i++)
+        place->copy[i] = get_u64(&place->copy[i]);
+    hand->block = place->block;
+    hand->words = place->copy;
 }
 
 slot_status slot__marks_check(slot_txn *txn, uint64_t recno, slot_error *err)
 {
-    const struct marks_place *place =
-        &txn->marks.places[recno / BITMAP_BLOCK_RECORDS % MARKS_PLACES];
+    uint64_t block = recno / BITMAP_BLOCK_RECORDS;
+    uint32_t bit = (uint32_t)(recno % BITMAP_BLOCK_RECORDS);
+    struct marks_place *place = &txn->marks.places[block % MARKS_PLACES];
     uint8_t word[WORD_BYTES]; /* one move for the guarded copy, where a byte is a loop */
+    slot_status status = slot__marks_read(txn, block, bit / 64 * WORD_BYTES, word, WORD_BYTES, err);
 
-    if (!txn->marks.known || place->block != recno / BITMAP_BLOCK_RECORDS || place->bits == NULL ||
-        !os_ok(txn->os->load(txn->os, word,
-                             place->bits + recno % BITMAP_BLOCK_RECORDS / 64 * WORD_BYTES,
-                             sizeof word)))
-        return check_slowly(txn, recno, err);
-    if ((word[recno / 8 % WORD_BYTES] >> recno % 8 & 1) != 0)
-        return slot__db_is_deleted(txn, recno, err);
-    return SLOT_OK;
+    if (status != SLOT_OK)
+        return status;
+    if (++place->looks == OFTEN)
+        keep(txn, place);
+    return (word[bit / 8 % WORD_BYTES] >> bit % 8 & 1) != 0 ? slot__db_is_deleted(txn, recno, err)
+                                                            : SLOT_OK;
 }

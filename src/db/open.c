@@ -514,7 +514,7 @@ static void stat_views(slot_db *db, slot_stat_info *info)
 slot_status slot_stat(slot_db *db, slot_stat_info *info, slot_error *err)
 {
     struct meta meta;
-    slot_status status = slot__db_check_process(db, err);
+    slot_status status = db_check_process(db, err);
 
     if (status != SLOT_OK)
         return status;

@@ -34,7 +34,7 @@ void slot__db_read_init(slot_txn *txn)
 slot_status slot__db_make_readable(slot_txn *txn, uint64_t end, slot_error *err)
 {
     const struct append_buffer *append = &txn->append;
-    slot_status status = slot__db_check_process(txn->db, err);
+    slot_status status = db_check_process(txn->db, err);
 
     if (status == SLOT_OK && append->fill > 0 && end > append->start)
         status = slot__db_append_flush(txn, err);
@@ -140,9 +140,10 @@ static slot_status look_up(slot_txn *txn, uint64_t recno, void *record, slot_err
         return slot__db_not_found(txn, recno, err);
     status = slot__db_make_readable(txn, (recno + 1) * n, err);
     if (status == SLOT_OK)
-        status = copy_version(txn, recno * n, record, n, err);
+        status = recno < txn->in_file ? slot__db_copy_out(txn, recno * n, record, n, err)
+                                      : copy_version(txn, recno * n, record, n, err);
     if (status == SLOT_OK && may_be_deleted(txn, record, n))
-        status = slot__marks_check(txn, recno, err);
+        status = deleted_check(txn, recno, err);
     return status;
 }
 
@@ -203,7 +204,7 @@ static SLOT_NOINLINE slot_status get_version(slot_txn *txn, uint64_t recno, void
     if (!os_ok(result))
         return outcome(txn, OUTCOME_OF_READ, lost(SLOT_NO_OFFSET, result, err));
     return may_be_deleted(txn, record, size)
-               ? outcome(txn, OUTCOME_OF_READ, slot__marks_check(txn, recno, err))
+               ? outcome(txn, OUTCOME_OF_READ, deleted_check(txn, recno, err))
                : SLOT_OK;
 }
 
@@ -364,8 +365,7 @@ static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void *
 }
 
 /* A record of a view of which nothing was lent yet, or that may have a version in the log. */
-static SLOT_NOINLINE slot_status ref_slowly(slot_txn *txn, uint64_t recno, const void **record,
-                                            slot_error *err)
+static slot_status look_up_ref(slot_txn *txn, uint64_t recno, const void **record, slot_error *err)
 {
     uint64_t n = txn->record_size;
     slot_status status;
@@ -380,19 +380,26 @@ static SLOT_NOINLINE slot_status ref_slowly(slot_txn *txn, uint64_t recno, const
     return status;
 }
 
+static SLOT_NOINLINE slot_status ref_slowly(slot_txn *txn, uint64_t recno, const void **record,
+                                            slot_error *err)
+{
+    return outcome(txn, OUTCOME_OF_READ, look_up_ref(txn, recno, record, err));
+}
+
+/*
+ * While some records are deleted, mostly a copy of the marks tells that this one is not. What is
+ * not at hand goes to another function at the end, so that this one saves no register: a program
+ * that goes through what it was lent waits for memory, and the fewer instructions are between two
+ * records, the more such waits overlap.
+ */
 slot_status slot_ref(slot_txn *txn, uint64_t recno, const void **record, slot_error *err)
 {
     uint64_t offset = recno * txn->record_size;
     const struct pin *pin = pins_entry(&txn->pins, offset);
 
-    if (recno >= txn->in_file || !pins_hit(pin, offset) || !pins_is_lent(&txn->pins, pin))
-        return outcome(txn, OUTCOME_OF_READ, ref_slowly(txn, recno, record, err));
-    if (txn->deleted > 0) {
-        slot_status status = slot__marks_check(txn, recno, err);
-
-        if (status != SLOT_OK)
-            return outcome(txn, OUTCOME_OF_READ, status);
-    }
+    if ((recno >= txn->plain && (recno >= txn->in_file || !marks_have_none(txn, recno))) ||
+        !pins_hit(pin, offset) || !pins_is_lent(&txn->pins, pin))
+        return ref_slowly(txn, recno, record, err);
     *record = pin->base + (offset - pin->offset);
     return SLOT_OK;
 }

@@ -73,6 +73,7 @@ static slot_status make_txn(slot_db *db, slot_txn **txn, slot_error *err)
     made->db = db;
     made->os = db->os;
     made->record_size = db->record_size;
+    slot__marks_init(made);
     status = find_slot(db, &made->slot, err);
     if (status != SLOT_OK) {
         free(made);
@@ -119,7 +120,7 @@ void slot__reader_release_all(slot_db *db)
         db->all = txn->next_of_all;
         db->os->unlock(db->os, db->files.lock, LOCK_BYTE_SLOT + txn->slot);
         slot__leases_release(&txn->leases);
-        slot__leases_release(&txn->marks.leases);
+        slot__marks_free(txn);
         free(txn);
     }
     db->idle = NULL;

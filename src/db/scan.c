@@ -27,7 +27,7 @@ static uint64_t longest_run(const slot_txn *txn, uint64_t at)
 
 /* ---- lending a piece ---- */
 
-void slot__run_release(slot_txn *txn)
+void slot__run_free(slot_txn *txn)
 {
     free(txn->run);
     txn->run = NULL;
@@ -39,7 +39,7 @@ static slot_status make_run(slot_txn *txn, uint64_t n, slot_error *err)
 {
     if (txn->run_bytes >= n)
         return SLOT_OK;
-    slot__run_release(txn);
+    db_run_release(txn);
     txn->run = malloc((size_t)n);
     if (txn->run == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);

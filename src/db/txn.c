@@ -27,10 +27,8 @@ bool slot__db_is_poisoned(const slot_db *db)
            (db->session != 0 && shared_poison(&db->shared) != 0);
 }
 
-slot_status slot__db_check_process(const slot_db *db, slot_error *err)
+SLOT_COLD slot_status slot__db_forked(slot_error *err)
 {
-    if (db->os->process(db->os) == db->process)
-        return SLOT_OK;
     return slot__error_set(err, SLOT_E_FORKED, "", SLOT_NO_OFFSET,
                            "the database was opened before the fork: open it in the child");
 }
@@ -43,9 +41,7 @@ slot_status slot__db_may_write(const slot_txn *txn, slot_error *err)
     if (txn->doomed != SLOT_OK)
         return slot__error_set(err, txn->doomed, "", SLOT_NO_OFFSET,
                                "an earlier write of this transaction failed: abort it");
-    /* Asked here, and not by another call: appending a small record costs little more than this. */
-    return txn->os->process(txn->os) == txn->db->process ? SLOT_OK
-                                                         : slot__db_check_process(txn->db, err);
+    return db_check_process(txn->db, err);
 }
 
 /* A read transaction in transactional access. */
@@ -72,8 +68,8 @@ static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
 static void read_end(slot_txn *txn)
 {
     slot__pins_release(&txn->pins);
-    slot__run_release(txn);
-    slot__marks_release(txn);
+    db_run_release(txn);
+    db_marks_release(txn);
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);
     slot__reader_end(txn);
@@ -82,7 +78,7 @@ static void read_end(slot_txn *txn)
 
 slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err)
 {
-    slot_status status = slot__db_check_process(db, err);
+    slot_status status = db_check_process(db, err);
 
     if (status != SLOT_OK)
         return status;
@@ -108,7 +104,7 @@ slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *
 static bool is_ours(slot_txn *txn)
 {
     atomic_fetch_sub_explicit(&txn->db->open_count, 1, memory_order_relaxed);
-    return slot__db_check_process(txn->db, NULL) == SLOT_OK;
+    return db_check_process(txn->db, NULL) == SLOT_OK;
 }
 
 slot_status slot_commit(slot_txn *txn, slot_error *err)
@@ -118,7 +114,7 @@ slot_status slot_commit(slot_txn *txn, slot_error *err)
 
     assert(txn->writing);
     if (!is_ours(txn))
-        status = slot__db_check_process(txn->db, err);
+        status = db_check_process(txn->db, err);
     else
         status = transactional ? slot__commit_now(txn, err) : slot__direct_commit(txn, err);
     return slot__outcome_of_commit(transactional, status);
@@ -155,8 +151,8 @@ void slot_unpin(slot_txn *txn)
     bool in_log = txn->db->access == SLOT_TRANSACTIONAL;
 
     slot__pins_unlend(&txn->pins);
-    slot__run_release(txn);
-    slot__marks_release(txn);
+    db_run_release(txn);
+    db_marks_release(txn);
     if (in_log && txn->log_pins.cache != NULL)
         slot__pins_unlend(&txn->log_pins);
     if (in_log && txn->frame_pins.cache != NULL)

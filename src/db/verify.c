@@ -327,7 +327,7 @@ static slot_status verify_all(struct verify *verify, slot_error *err)
 
 slot_status slot_verify(slot_db *db, slot_finding_fn report, void *context, slot_error *err)
 {
-    slot_status status = slot__db_check_process(db, err);
+    slot_status status = db_check_process(db, err);
     struct verify *verify;
 
     if (status != SLOT_OK)
