@@ -65,7 +65,7 @@ chmod -R u+w q.slots
 rm -r q.slots
 people 10 >few.csv
 run 0 import q.slots few.csv --schema "$people_schema"
-printf '\001' | dd of=q.slots/sums bs=1 conv=notrunc 2>/dev/null
+printf 'not a sum' | dd of=q.slots/sums bs=1 conv=notrunc 2>/dev/null
 run 1 export q.slots
 run 1 get q.slots 0
 
