@@ -438,7 +438,7 @@ typedef enum slot_mode { SLOT_READ = 0, SLOT_WRITE = 1 } slot_mode;
  * Returns SLOT_OK; SLOT_E_ARG: there is no such mode; SLOT_E_BUSY; SLOT_E_READ_ONLY;
  * SLOT_E_POISONED; SLOT_E_READERS_FULL; SLOT_E_FORKED; SLOT_E_NO_MEMORY; and for the first write
  * transaction, which marks the database as not clean (5 syncs), or takes over from a writer that
- * was killed, SLOT_E_IO, SLOT_E_NO_SPACE and SLOT_E_CORRUPT.
+ * was killed, SLOT_E_IO, SLOT_E_NO_SPACE and SLOT_E_CORRUPT. SLOT_E_LIMIT: after 2^62 bytes of log.
  */
 SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *err);
 
@@ -464,8 +464,8 @@ SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slo
  * SLOT_E_ARG            | same    same    -       -      | same    same    -       -
  * SLOT_E_EXISTS         | same    same    doomed  none   | -       -       -       -
  * SLOT_E_BUDGET         | same    same    -       -      | same    same    same    none
- * SLOT_E_LIMIT          | same    same    same    none   | -       -       same    -
- * SLOT_E_UNSUPPORTED    | same    same    doomed  none   | -       same    same    -
+ * SLOT_E_LIMIT          | -       -       same    -      | -       -       same    -
+ * SLOT_E_UNSUPPORTED    | -       -       -       -      | -       same    same    -
  * SLOT_E_TXN_TOO_LARGE  | same    same    doomed  none   | -       -       -       -
  * SLOT_E_FORKED         | same    same    same    none   | same    same    same    none
  * SLOT_E_IO             | same    same    doomed  none   | same    same    doomed  unknown

@@ -208,11 +208,7 @@ static slot_status flush_new_blocks(slot_txn *txn, slot_error *err)
     uint64_t whole = many ? append->fill / db->block_bytes * db->block_bytes : 0;
     slot_status status = SLOT_OK;
 
-    if (txn->direct_blocks > UINT32_MAX - append->capacity)
-        status = slot__error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
-                                 "more than %u new blocks in one transaction: commit more often",
-                                 (unsigned)UINT32_MAX);
-    if (status == SLOT_OK && whole > 0)
+    if (whole > 0)
         status = write_blocks(txn, whole, err);
     if (status != SLOT_OK)
         return status;
@@ -245,6 +241,23 @@ static slot_status check_count(const slot_txn *txn, uint64_t count, slot_error *
         return slot__error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
                                "%llu more records than the %llu there are would be too many",
                                (unsigned long long)count, (unsigned long long)txn->records);
+    return SLOT_OK;
+}
+
+/* Whether they are within what a commit frame can say of new blocks: before anything is changed. */
+static slot_status check_blocks(const slot_txn *txn, uint64_t count, slot_error *err)
+{
+    const slot_db *db = txn->db;
+    uint64_t blocks;
+
+    if (count < UINT32_MAX / 2 && txn->direct_blocks < UINT32_MAX / 2)
+        return SLOT_OK; /* without a division */
+    blocks = slot__db_blocks_of(db, txn->records + count) - slot__db_blocks_of(db, txn->records) +
+             txn->append.fill / db->block_bytes + 1;
+    if (blocks > UINT32_MAX - txn->direct_blocks)
+        return slot__error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
+                               "more than %u new blocks in one transaction: commit more often",
+                               (unsigned)UINT32_MAX);
     return SLOT_OK;
 }
 
@@ -302,6 +315,8 @@ static slot_status append(slot_txn *txn, const void *records, uint64_t count, ui
 
     if (status == SLOT_OK)
         status = check_count(txn, count, err);
+    if (status == SLOT_OK && in_log)
+        status = check_blocks(txn, count, err);
     for (uint64_t left = count * txn->record_size; left > 0 && status == SLOT_OK;
          left -= n, from += n) {
         bool partial =
@@ -364,10 +379,6 @@ static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
     struct touched touched;
     slot_status status = SLOT_OK;
 
-    if (blocks - first > UINT32_MAX - txn->direct_blocks)
-        return slot__error_set(err, SLOT_E_LIMIT, FILE_RECORDS, SLOT_NO_OFFSET,
-                               "more than %u new blocks in one transaction: commit more often",
-                               (unsigned)UINT32_MAX);
     /* In the log, the bytes behind the last record are zeros; in the file they can be anything. */
     if (txn->records % db->block_records != 0)
         status =
@@ -416,6 +427,8 @@ static slot_status extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_e
 
     if (status == SLOT_OK)
         status = check_count(txn, count, err);
+    if (status == SLOT_OK && in_log)
+        status = check_blocks(txn, count, err);
     if (status == SLOT_OK)
         status = slot__db_append_flush(txn, err);
     if (status == SLOT_OK)

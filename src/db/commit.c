@@ -69,7 +69,12 @@ slot_status slot__commit_begin(slot_db *db, slot_txn **txn, slot_error *err)
 
     if (status != SLOT_OK)
         return status;
-    status = slot__reader_take(db, &begun, err);
+    /* No transaction is so long that its end would be beyond all positions. */
+    if (db->writer.head.lsn > LOG_LSN_LAST)
+        status = slot__error_set(err, SLOT_E_LIMIT, "log", SLOT_NO_OFFSET,
+                                 "no log positions are left: export and import the database");
+    if (status == SLOT_OK)
+        status = slot__reader_take(db, &begun, err);
     if (status == SLOT_OK)
         status = prepare(db, begun, err);
     if (status != SLOT_OK) {

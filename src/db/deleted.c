@@ -31,6 +31,14 @@ static uint8_t bit_of(uint64_t recno)
 
 /* ---- the file ---- */
 
+static slot_status not_opened(os_result result, const char *what, slot_error *err)
+{
+    bool other = result.status == SLOT_E_UNSUPPORTED;
+
+    return slot__error_os(err, other ? SLOT_E_CORRUPT : result.status, result.code, FILE_DELETED,
+                          SLOT_NO_OFFSET, "%s", other ? "not a regular file" : what);
+}
+
 slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *err)
 {
     int flags = OS_BRIEF | (db->access == SLOT_READ_ONLY ? OS_READ : OS_READ | OS_WRITE);
@@ -42,8 +50,7 @@ slot_status slot__deleted_open(slot_db *db, struct os_file **file, slot_error *e
     *file = db->files.deleted;
     slot__os_mutex_unlock(&db->stat_mutex);
     if (!os_ok(result) && result.status != SLOT_E_NO_FILE)
-        return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
-                              "the file cannot be opened");
+        return not_opened(result, "the file cannot be opened", err);
     return SLOT_OK;
 }
 
@@ -64,8 +71,7 @@ slot_status slot__deleted_make(slot_db *db, slot_error *err)
         result = db->os->open(db->os, dir, FILE_DELETED, flags, &db->files.deleted);
     slot__os_mutex_unlock(&db->stat_mutex);
     if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, FILE_DELETED, SLOT_NO_OFFSET,
-                              "the file cannot be made");
+        return not_opened(result, "the file cannot be made", err);
     return SLOT_OK;
 }
 

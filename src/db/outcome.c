@@ -44,6 +44,8 @@ slot_status slot__outcome(slot_txn *txn, enum outcome_call call, slot_status sta
     if (txn->doom_told)
         return status; /* once more, or a read that says nothing new */
     check(class != OUTCOME_never, call, status);
+    if (class == OUTCOME_never && call != OUTCOME_OF_READ) /* nothing is known of it */
+        class = OUTCOME_doomed;
     if (class == OUTCOME_doomed && txn->doomed == SLOT_OK)
         txn->doomed = status;
     check(txn->doomed == SLOT_OK || class == OUTCOME_doomed, call, status);

@@ -33,8 +33,8 @@
     X(SLOT_E_ARG,               same,   same,   never,  never,   same,   same,   never,  never)    \
     X(SLOT_E_EXISTS,            same,   same,   doomed, none,    never,  never,  never,  never)    \
     X(SLOT_E_BUDGET,            same,   same,   never,  never,   same,   same,   same,   none)     \
-    X(SLOT_E_LIMIT,             same,   same,   same,   none,    never,  never,  same,   never)    \
-    X(SLOT_E_UNSUPPORTED,       same,   same,   doomed, none,    never,  same,   same,   never)    \
+    X(SLOT_E_LIMIT,             never,  never,  same,   never,   never,  never,  same,   never)    \
+    X(SLOT_E_UNSUPPORTED,       never,  never,  never,  never,   never,  same,   same,   never)    \
     X(SLOT_E_TXN_TOO_LARGE,     same,   same,   doomed, none,    never,  never,  never,  never)    \
     X(SLOT_E_FORKED,            same,   same,   same,   none,    same,   same,   same,   none)     \
     X(SLOT_E_IO,                same,   same,   doomed, none,    same,   same,   doomed, unknown)  \

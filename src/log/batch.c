@@ -7,8 +7,6 @@
 #include "base/checked.h"
 #include "base/status.h"
 
-#define LSN_LAST (LSN_MAX - (UINT64_C(1) << 40)) /* nothing begins behind this */
-
 void slot__batch_init(struct log_batch *batch, const struct log_head *head)
 {
     memset(batch, 0, sizeof *batch);
@@ -264,9 +262,7 @@ static slot_status reserve_bytes(struct log *log, struct log_head *head, struct 
     const struct log_head before = *head;
     slot_status status = SLOT_OK;
 
-    if (head->reserved > LSN_LAST)
-        return slot__error_set(err, SLOT_E_LIMIT, "log", SLOT_NO_OFFSET,
-                               "no log positions are left: export and import the database");
+    assert(head->reserved < LSN_MAX);
     if (batch->n == 0)
         status = give_reserve(log, head, n, limit_segments, err);
     if (status == SLOT_OK && !fits)

@@ -99,8 +99,7 @@ void slot__batch_end_loans(struct log_batch *batch);
 /*
  * Space for another block, which is not in the batch yet; *address is that of its frame header, the
  * body follows it. Begins a new segment when the frame does not fit. SLOT_E_LOG_FULL when
- * `limit_segments` are in use; SLOT_E_LIMIT at the end of all LSNs; SLOT_E_NO_SPACE;
- * SLOT_E_NO_MEMORY; SLOT_E_IO. Then nothing changed.
+ * `limit_segments` are in use; SLOT_E_NO_SPACE; SLOT_E_NO_MEMORY; SLOT_E_IO. Then nothing changed.
  */
 slot_status slot__batch_reserve(struct log *log, struct log_head *head, struct log_batch *batch,
                                 uint64_t key, uint64_t previous, uint32_t limit_segments,

@@ -211,6 +211,9 @@ static slot_status open_file(struct log *log, uint32_t i, const char *suffix, in
     struct segment_name name = segment_name(i, suffix);
     os_result result = log->os->open(log->os, log->dir, name.text, flags, file);
 
+    if (result.status == SLOT_E_UNSUPPORTED)
+        return slot__error_os(err, SLOT_E_CORRUPT, result.code, slot__log_name(i), SLOT_NO_OFFSET,
+                              "not a regular file");
     if (!os_ok(result))
         return file_error(err, result, i,
                           suffix == INDEX ? "the index of the segment cannot be opened"

@@ -37,6 +37,7 @@
 #define LOG_SEGMENT_BYTES_MIN SEGMENT_BYTES_MIN
 #define LOG_SEGMENT_BYTES_MAX SEGMENT_BYTES_MAX
 #define LOG_NO_ADDRESS        UINT64_MAX
+#define LOG_LSN_LAST          (LSN_MAX - (UINT64_C(1) << 40)) /* nothing begins behind it */
 
 struct log {
     const struct os *os;

@@ -64,14 +64,17 @@ static os_result open_again(struct os_file *file)
     int held = slot__os_posix_hold();
     int fd = openat(brief->dir->fd, brief->name, brief->how);
     os_result result = fd < 0 ? slot__os_posix_result(errno) : os_success();
+    bool other = result.status == SLOT_E_UNSUPPORTED; /* a link, a directory */
     struct stat st;
 
     if (fd >= 0 &&
         (fstat(fd, &st) != 0 || st.st_dev != brief->device || st.st_ino != brief->number)) {
-        close(fd); /* the name has come to mean another file */
+        close(fd);
         fd = -1;
-        result = slot__os_posix_result(ENOENT);
+        other = true;
     }
+    if (other) /* the name has come to mean something else */
+        result = slot__os_posix_result(ENOENT);
     slot__os_posix_let(held);
     file->fd = fd;
     return result;

@@ -3,77 +3,18 @@
  * on: in create, open, recover, read, commit, checkpoint, verify, close. The answer is
  * SLOT_E_NO_MEMORY or success, nothing is leaked (the address sanitizer looks), and the database is
  * what the answers say.
- *
- * The linker puts the functions below before those of the C library; they count while `armed`.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "oom/memory.h"
 #include "support/fixture.h"
 #include "support/tmpdir.h"
 
 #define N      125
 #define BASE   200u
 #define ROUNDS 2000u /* more allocations than any operation makes */
-
-/* ---- allocations ---- */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static struct {
-    bool armed;
-    bool forever;
-    uint64_t left; /* until one fails */
-    uint64_t failed;
-} memory;
-
-static bool fails(void)
-{
-    if (!memory.armed || memory.left == 0)
-        return false;
-    if (memory.left > 1) {
-        memory.left--;
-        return false;
-    }
-    if (!memory.forever)
-        memory.left = 0;
-    memory.failed++;
-    return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n)
-{
-    return fails() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
-
-static void arm(uint64_t nth, bool forever)
-{
-    memory.forever = forever;
-    memory.left = nth;
-    memory.failed = 0;
-    memory.armed = true;
-}
-
-static void disarm(void)
-{
-    memory.armed = false;
-}
 
 /* ---- what is done ---- */
 
@@ -227,10 +168,9 @@ static void sweep(struct fixture *f, const char *image, uint64_t version, bool f
         assert_true(nth < ROUNDS);
         snprintf(f->note, sizeof f->note, "allocation %llu", (unsigned long long)nth);
         fixture_copy_tree(image, f->path);
-        arm(nth, forever);
+        memory_arm(nth, forever);
         outcome = work(f, version);
-        disarm();
-        met = memory.failed > 0;
+        met = memory_disarm() > 0;
         unknown += outcome.unknown;
         if (!met)
             assert_int_equal(outcome.status, SLOT_OK);
@@ -301,10 +241,9 @@ static void test_oom__second_handle(void **state)
         fixture_append(f, BASE);
         transaction(f->db, &first);
         assert_int_equal(first.status, SLOT_OK);
-        arm(nth, false);
+        memory_arm(nth, false);
         second = work(f, first.version);
-        disarm();
-        met = memory.failed > 0;
+        met = memory_disarm() > 0;
         if (second.status != SLOT_OK && !second.unknown)
             assert_int_equal(second.status, SLOT_E_NO_MEMORY);
         (void)slot_close(f->db, NULL);
@@ -325,13 +264,12 @@ static void test_oom__create(void **state)
         slot_schema *schema = NULL;
         slot_status status;
 
-        arm(nth, false);
+        memory_arm(nth, false);
         status = slot_schema_parse("id:u64,name:text[20]", 20, &schema, &f->err);
         if (status == SLOT_OK)
             status = slot_create(f->path, schema, &f->options, &f->err);
         slot_schema_free(schema);
-        disarm();
-        met = memory.failed > 0;
+        met = memory_disarm() > 0;
         if (status == SLOT_OK) {
             fixture_open(f);
             fixture_close(f);
@@ -355,10 +293,9 @@ static void test_oom__destroy(void **state)
         fixture_create(f, N);
         fixture_append(f, 10);
         fixture_close(f);
-        arm(nth, false);
+        memory_arm(nth, false);
         status = slot_destroy(f->path, &f->options, &f->err);
-        disarm();
-        met = memory.failed > 0;
+        met = memory_disarm() > 0;
         if (status == SLOT_OK)
             continue;
         assert_int_equal(status, SLOT_E_NO_MEMORY);

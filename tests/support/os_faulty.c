@@ -141,9 +141,15 @@ static os_result faulty_sync(const struct os *os, struct os_file *file)
 
 static os_result faulty_keep(const struct os *os, struct os_file *file, bool keep)
 {
-    const struct os *inner = self(os)->inner;
+    struct os_faulty *f = self(os);
 
-    return inner->keep(inner, file, keep);
+    if (keep) {
+        struct verdict verdict = count(f, OS_FAULTY_FN_keep);
+
+        if (verdict.fails)
+            return verdict.result;
+    }
+    return f->inner->keep(f->inner, file, keep);
 }
 
 static void faulty_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,

@@ -11,8 +11,9 @@
  *     assert_true(os_faulty_is_clean(&faulty));
  *     os_faulty_release(&faulty);
  *
- * Only functions that return an os_result are counted. Any number of threads may use the table;
- * reading the counters, and the functions below, are for when they rest.
+ * Only functions that return an os_result are counted, and of keep the calls that can fail. Any
+ * number of threads may use the table; reading the counters, and the functions below, are for when
+ * they rest.
  */
 #ifndef SLOT_TESTS_SUPPORT_OS_FAULTY_H
 #define SLOT_TESTS_SUPPORT_OS_FAULTY_H
@@ -22,6 +23,7 @@
 /* The functions that can fail. */
 #define OS_FAULTY_MAP(X)                                                                           \
     X(open)                                                                                        \
+    X(keep)                                                                                        \
     X(size)                                                                                        \
     X(resize)                                                                                      \
     X(allocate)                                                                                    \
