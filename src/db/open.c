@@ -272,10 +272,10 @@ static slot_status init_cache(slot_db *db, uint64_t budget, slot_error *err)
     bool shared = db->access == SLOT_TRANSACTIONAL;
     bool in_log = shared || db->meta.access == META_ACCESS_TRANSACTIONAL;
     uint64_t frame = slot__frame_length((uint32_t)max_u64(db->block_bytes, BITMAP_BLOCK_BYTES));
+    uint64_t reserved = shared ? SHARED_BYTES + LOG_WINDOW_BYTES : 0;
 
     return slot__view_cache_init(&db->cache, db->os, budget != 0 ? budget : default_budget(),
-                                 in_log ? frame : db->block_bytes, shared ? SHARED_BYTES : 0,
-                                 in_log ? 3 : 2, err);
+                                 in_log ? frame : db->block_bytes, reserved, in_log ? 3 : 2, err);
 }
 
 /* The log as all processes have it, and `ready` when we are the first. */

@@ -45,103 +45,86 @@ uint32_t slot__index_words_for(const struct log *log, uint64_t offset)
 
 /*
  * Somebody who looks at words of one index: through a view, pinned for good or for the moment, or
- * through the file, when lent pointers have taken all of the budget. Readers are not refused for
- * that, and a transaction that is durable must be published.
+ * through the window of the handle, when lent pointers have taken all of the budget. Readers are
+ * not refused for that, and a transaction that is durable must be published.
  */
 struct look {
     struct log *log;
     uint32_t file;
-    struct view *view;
-    bool through_file;
+    uint32_t from, n; /* the words that are at hand */
+    shared_word *words;
+    struct view *view; /* to be unpinned */
+    bool in_window;
 };
 
 static void let_go(struct look *look)
 {
-    if (look->view != NULL && look->view != look->log->index_views[look->file])
+    if (look->view != NULL)
         slot__view_unpin(look->log->cache, look->view);
+    if (look->in_window)
+        slot__log_window_give(look->log);
     look->view = NULL;
+    look->in_window = false;
+    look->n = 0;
 }
 
-static inline bool in_view(const struct view *view, uint32_t place)
+static void have(struct look *look, void *base, uint64_t offset, uint64_t n)
 {
-    uint64_t at = (uint64_t)place * sizeof(shared_word);
-
-    return view != NULL && at >= view->offset && at - view->offset < view->n;
+    look->words = base;
+    look->from = (uint32_t)(offset / sizeof(shared_word));
+    look->n = (uint32_t)(n / sizeof(shared_word));
 }
 
-/* Another view, or none: one holds a whole index, unless the budget is tight. */
-static SLOT_NOINLINE slot_status move_view(struct look *look, uint32_t place, slot_error *err)
+/* Have word `place` at hand. One view holds a whole index, unless the budget is tight. */
+static SLOT_NOINLINE slot_status move(struct look *look, uint32_t place, slot_error *err)
 {
     struct log *log = look->log;
     uint64_t at = (uint64_t)place * sizeof(shared_word);
+    const struct view *view;
     slot_status status;
 
     let_go(look);
     status = slot__log_open_segment(log, look->file, err);
     if (status != SLOT_OK)
         return status;
-    look->view = log->index_views[look->file];
-    if (look->view == NULL)
+    view = log->index_views[look->file];
+    if (view == NULL) {
         status = slot__view_acquire(log->cache, &log->index[look->file], at,
                                     at + sizeof(shared_word), VIEW_SINGLE, &look->view, err);
-    look->through_file = status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY;
-    return look->through_file ? SLOT_OK : status;
+        view = look->view;
+    }
+    if (status == SLOT_OK) {
+        have(look, view->base, view->offset, view->n);
+    } else if (log_may_do_without(status)) {
+        status = slot__log_window_take(log, look->file, at, err);
+        look->in_window = status == SLOT_OK;
+        if (status == SLOT_OK)
+            have(look, log->window.base, log->window.offset, log->window.n);
+    }
+    return status;
 }
 
-/* Make word `place` reachable. */
 static inline slot_status reach(struct look *look, uint32_t place, slot_error *err)
 {
-    if (look->through_file || in_view(look->view, place))
-        return SLOT_OK;
-    return move_view(look, place, err);
-}
-
-static shared_word *word_at(const struct view *view, uint32_t place)
-{
-    return (shared_word *)(void *)(view->base +
-                                   ((uint64_t)place * sizeof(shared_word) - view->offset));
-}
-
-static slot_status io_error(const struct look *look, os_result result, const char *what,
-                            slot_error *err)
-{
-    return slot__error_os(err, result.status, result.code, slot__log_name(look->file),
-                          SLOT_NO_OFFSET, "%s", what);
+    return place - look->from < look->n ? SLOT_OK : move(look, place, err);
 }
 
 static inline slot_status load(struct look *look, uint32_t place, uint64_t *value, slot_error *err)
 {
-    const struct os *os = look->log->os;
     slot_status status = reach(look, place, err);
-    os_result result = os_success();
 
-    if (status != SLOT_OK)
-        return status;
-    if (look->through_file)
-        result = os->read_at(os, look->log->index_files[look->file],
-                             (uint64_t)place * sizeof *value, value, sizeof *value);
-    else
-        *value = index_word_load(os, word_at(look->view, place));
-    return os_ok(result) ? SLOT_OK
-                         : io_error(look, result, "the index of the segment cannot be read", err);
+    if (status == SLOT_OK)
+        *value = index_word_load(look->log->os, &look->words[place - look->from]);
+    return status;
 }
 
 static slot_status store(struct look *look, uint32_t place, uint64_t value, slot_error *err)
 {
-    const struct os *os = look->log->os;
     slot_status status = reach(look, place, err);
-    os_result result = os_success();
 
-    if (status != SLOT_OK)
-        return status;
-    if (look->through_file)
-        result = os->write_at(os, look->log->index_files[look->file],
-                              (uint64_t)place * sizeof value, &value, sizeof value);
-    else
-        index_word_store(os, word_at(look->view, place), value);
-    return os_ok(result)
-               ? SLOT_OK
-               : io_error(look, result, "the index of the segment cannot be written", err);
+    if (status == SLOT_OK)
+        index_word_store(look->log->os, &look->words[place - look->from], value);
+    return status;
 }
 
 /* Words [from, to) zero. Nobody looks into them yet. */
@@ -151,10 +134,8 @@ static slot_status clear(struct look *look, uint32_t from, uint32_t to, slot_err
 
     for (uint32_t place = from; place < to && status == SLOT_OK; place++) {
         status = reach(look, place, err);
-        if (status == SLOT_OK && look->through_file)
-            status = store(look, place, 0, err);
-        else if (status == SLOT_OK)
-            index_word_clear(word_at(look->view, place));
+        if (status == SLOT_OK)
+            index_word_clear(&look->words[place - look->from]);
     }
     return status;
 }

@@ -120,10 +120,23 @@ void slot__log_init(struct log *log, const struct os *os, struct shared_map *sha
     log->first_bytes = FIRST_BYTES;
     log->database = database;
     slot__os_mutex_init(&log->mutex);
+    slot__os_mutex_init(&log->window.mutex);
+}
+
+/* The owner's. */
+static void empty_window(struct log *log)
+{
+    if (log->window.base != NULL)
+        log->os->unmap(log->os, log->window.base, log->window.n);
+    log->window.base = NULL;
 }
 
 static void close_segment(struct log *log, uint32_t i)
 {
+    slot__os_mutex_lock(&log->window.mutex);
+    if (log->window.file == i)
+        empty_window(log);
+    slot__os_mutex_unlock(&log->window.mutex);
     if (log->index_views[i] != NULL)
         slot__view_unpin(log->cache, log->index_views[i]);
     log->index_views[i] = NULL;
@@ -153,8 +166,48 @@ void slot__log_release(struct log *log)
     slot__log_close_segments(log);
     if (log->dir != NULL)
         log->os->close_dir(log->os, log->dir);
+    slot__os_mutex_release(&log->window.mutex);
     slot__os_mutex_release(&log->mutex);
     log->database = log->dir = NULL;
+}
+
+/* ---- the window ---- */
+
+static slot_status move_window(struct log *log, uint32_t i, uint64_t at, slot_error *err)
+{
+    struct log_window *window = &log->window;
+    os_result result;
+
+    empty_window(log);
+    window->file = i;
+    window->offset = round_down(at, LOG_WINDOW_BYTES);
+    window->n = (size_t)min_u64(LOG_WINDOW_BYTES, log->index[i].size - window->offset);
+    result = log->os->map(log->os, log->index_files[i], window->offset, window->n, OS_MAP_WORDS,
+                          &window->base);
+    if (os_ok(result))
+        return SLOT_OK;
+    window->base = NULL;
+    return slot__error_os(err, result.status, result.code, slot__log_name(i), SLOT_NO_OFFSET,
+                          "no part of the index of the segment can be mapped");
+}
+
+slot_status slot__log_window_take(struct log *log, uint32_t i, uint64_t at, slot_error *err)
+{
+    struct log_window *window = &log->window;
+    slot_status status = SLOT_OK;
+
+    slot__os_mutex_lock(&window->mutex);
+    if (window->base == NULL || window->file != i || at < window->offset ||
+        at - window->offset >= window->n)
+        status = move_window(log, i, at, err);
+    if (status != SLOT_OK)
+        slot__os_mutex_unlock(&window->mutex);
+    return status;
+}
+
+void slot__log_window_give(struct log *log)
+{
+    slot__os_mutex_unlock(&log->window.mutex);
 }
 
 /* ---- opening ---- */

@@ -39,6 +39,22 @@
 #define LOG_NO_ADDRESS        UINT64_MAX
 #define LOG_LSN_LAST          (LSN_MAX - (UINT64_C(1) << 40)) /* nothing begins behind it */
 
+/*
+ * A mapping of its own for index words, where no view can be had, as others have lent all of the
+ * budget. Words that processes share are loaded and stored in one piece, which no read or write
+ * call promises: half of a word would lead to the frame of another version. Its bytes are set aside
+ * in the budget.
+ */
+#define LOG_WINDOW_BYTES OS_GRANULARITY
+
+struct log_window {
+    struct os_mutex mutex; /* whose owner uses it */
+    uint32_t file;         /* of this segment */
+    uint64_t offset;       /* in its index */
+    size_t n;
+    void *base; /* NULL: nothing is mapped */
+};
+
 struct log {
     const struct os *os;
     struct shared_map *shared;
@@ -81,6 +97,7 @@ struct log {
     struct view_file index[LOG_SEGMENTS];
     struct view *index_views[LOG_SEGMENTS]; /* pinned for good when the budget allows it, or NULL */
     _Atomic(shared_word *) index_at[LOG_SEGMENTS]; /* then where its words are, or NULL */
+    struct log_window window;
 };
 
 /* The segments that a transaction looks into: those with start < s and end > c, newest first. */
@@ -124,6 +141,13 @@ slot_status slot__log_open_segment(struct log *log, uint32_t i, slot_error *err)
 slot_status slot__log_wake(struct log *log, uint32_t i, slot_error *err);
 uint64_t slot__log_wakes(struct log *log, uint32_t i);
 void slot__log_rest(struct log *log, uint32_t i, uint64_t wakes);
+
+/*
+ * Have byte `at` of the index of segment `i`, which is open, in the window, which is the caller's
+ * until slot__log_window_give. SLOT_E_NO_MEMORY; SLOT_E_IO; then it is not.
+ */
+slot_status slot__log_window_take(struct log *log, uint32_t i, uint64_t at, slot_error *err);
+void slot__log_window_give(struct log *log);
 
 /* Make segment file `i` and its index, with space for the first bytes; durable but for its name. */
 slot_status slot__log_create_segment(struct log *log, uint32_t i, slot_error *err);

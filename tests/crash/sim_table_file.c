@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "crash/sim_table.h"
+#include "db/files.h"
 
 #define CODE_IO   5    /* what an injected failure of a sync shows */
 #define CODE_BUSY 1224 /* of Windows, when a file is mapped */
@@ -185,6 +186,19 @@ static void check_locks(const struct sim_process *process, const struct os_file 
     }
 }
 
+/*
+ * A call may copy a word in pieces: what somebody has mapped for words is not read and not written.
+ * Of `shared` the first opener reads what the last session has left, when nobody else is there.
+ */
+static void check_words(const struct sim_process *process, const struct node *node, uint64_t offset,
+                        size_t n)
+{
+    if (node->views > 0 && offset < node->words_to && n > 0 && offset + n > node->words_from &&
+        strcmp(node_place(node)->name, FILE_SHARED) != 0)
+        sim_violation(process->world, "%s: a call reaches words at %llu that others may store",
+                      node_place(node)->name, (unsigned long long)offset);
+}
+
 os_result sim_read_at(const struct os *os, struct os_file *file, uint64_t offset, void *buf,
                       size_t n)
 {
@@ -195,6 +209,7 @@ os_result sim_read_at(const struct os *os, struct os_file *file, uint64_t offset
 
     table_point_at(process, SIM_FN_read_at, node, offset, n, false);
     check_locks(process, file, offset, n);
+    check_words(process, node, offset, n);
     if (table_faulty(process, SIM_FN_read_at, &half, &result))
         n = half ? n / 2 : 0;
     if (offset > node_size(node) || n > node_size(node) - offset)
@@ -230,6 +245,7 @@ os_result sim_write_at(const struct os *os, struct os_file *file, uint64_t offse
 
     assert((file->flags & OS_WRITE) != 0);
     check_locks(process, file, offset, n);
+    check_words(process, node, offset, n);
     if (table_faulty(process, SIM_FN_write_at, &half, &result))
         n = half ? n / 2 : 0;
     if (!add_u64(offset, n, &end) || end > process->world->config.max_file_bytes)
