@@ -28,7 +28,7 @@ static slot_status prepare(slot_db *db, slot_txn *txn, slot_error *err)
 
     if (db->writer.scratch == NULL)
         db->writer.scratch = malloc((size_t)scratch_bytes);
-    db->writer.bodies.bytes = (uint32_t)db->block_bytes;
+    db->writer.bodies.bytes = (uint32_t)scratch_bytes;
     txn->pending = malloc(sizeof *txn->pending);
     if (db->writer.scratch == NULL || txn->pending == NULL) {
         free(txn->pending);
@@ -108,7 +108,7 @@ static void give_back(slot_txn *txn)
 static void let_go(slot_txn *txn)
 {
     give_back(txn);
-    slot__batch_end_loans(&txn->batch);
+    slot__batch_end_bodies(&txn->batch);
     slot__bodies_give(&txn->db->writer.bodies);
     free(txn->append.bytes);
     memset(&txn->append, 0, sizeof txn->append);
@@ -152,12 +152,20 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
     return status;
 }
 
+/* For log_commit. */
+static slot_status intact(void *context, uint32_t file, slot_error *err)
+{
+    const slot_txn *txn = context;
+
+    return slot__flush_intact(txn->db, (enum flush_file)(FLUSH_SEGMENT + (int)file), err);
+}
+
 static slot_status seal(slot_txn *txn, struct snapshot *state, slot_error *err)
 {
     slot_db *db = txn->db;
     struct writer *writer = &db->writer;
-    const struct log_commit commit = {txn->records, txn->deleted, txn->direct_blocks,
-                                      slot__deleted_settle, txn};
+    const struct log_commit commit = {txn->records,         txn->deleted, txn->direct_blocks,
+                                      slot__deleted_settle, intact,       txn};
     slot_status status = slot__batch_seal(&db->log, &writer->head, &txn->batch, &commit,
                                           slot__db_log_limit(db), writer->scratch, err);
 

@@ -40,7 +40,10 @@ static slot_status poison(slot_db *db, slot_status status)
     return db->session != 0 ? slot__db_poison_all(db, status) : slot__db_poison(db, status);
 }
 
-slot_status slot__flush_file(slot_db *db, enum flush_file file, const char *what, slot_error *err)
+/* `call` is one that the system answers with what was lost, once. */
+static slot_status ask(slot_db *db, enum flush_file file,
+                       os_result (*call)(const struct os *os, struct os_file *file),
+                       const char *what, slot_error *err)
 {
     const char *name = NULL;
     struct os_file *opened = file_of(db, file, &name);
@@ -50,7 +53,7 @@ slot_status slot__flush_file(slot_db *db, enum flush_file file, const char *what
     if (slot__db_is_poisoned(db)) {
         status = slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
     } else {
-        os_result result = db->os->sync(db->os, opened);
+        os_result result = call(db->os, opened);
 
         if (!os_ok(result))
             status = poison(db, slot__error_os(err, result.status, result.code, name,
@@ -58,6 +61,17 @@ slot_status slot__flush_file(slot_db *db, enum flush_file file, const char *what
     }
     slot__turn_give(db->os, &db->flush.turn[file]);
     return status;
+}
+
+slot_status slot__flush_file(slot_db *db, enum flush_file file, const char *what, slot_error *err)
+{
+    return ask(db, file, db->os->sync, what, err);
+}
+
+slot_status slot__flush_intact(slot_db *db, enum flush_file file, slot_error *err)
+{
+    return ask(db, file, db->os->intact, "what was stored in the log may not be there any more",
+               err);
 }
 
 /* ---- parts of the log ---- */

@@ -42,6 +42,10 @@ struct flush {
  */
 slot_status slot__flush_file(slot_db *db, enum flush_file file, const char *what, slot_error *err);
 
+/* Whether nothing was lost of what this handle has stored in a file since it was synced last. A
+ * failure is one of slot__flush_file, and poisons likewise. */
+slot_status slot__flush_intact(slot_db *db, enum flush_file file, slot_error *err);
+
 /*
  * Make the log durable up to `to`, whoever has stored it, and raise `durable`. The lock of the role
  * is ours. `slot` is a reader slot that is ours and free, in case something has to be stored again,

@@ -77,7 +77,7 @@ struct writer {
     struct snapshot state;    /* the state that the newest appended transaction makes */
     uint64_t insert_from;     /* records below have no mark, in `state` */
     uint8_t *scratch;         /* one block, the largest of both files */
-    struct log_bodies bodies; /* blocks that the open transaction has lent for writing */
+    struct log_bodies bodies; /* blocks that the open transaction has changed */
     uint64_t sums_c;          /* the checkpoint as of which db->sums has cached checksums */
     /* What surely has its space on disk (space.c): bytes of `records`, a range of bitmap blocks. */
     uint64_t records_space, marks_from, marks_to;
@@ -103,10 +103,11 @@ struct slot_db {
     uint32_t record_size;
     uint32_t block_records; /* records in a block */
     uint64_t block_bytes;
-    uint64_t process;    /* that opened it */
-    uint64_t io_bytes;   /* gathered before it is written: 1 MiB; tests make it smaller */
-    uint64_t lend_bytes; /* of blocks lent for writing that a transaction has in private memory: 1
-                            MiB; tests make it smaller */
+    uint64_t process;  /* that opened it */
+    uint64_t io_bytes; /* gathered before it is written: 1 MiB; tests make it smaller */
+    /* Of changed blocks that a transaction has in private memory: 256 KiB, and beside them those
+     * that are lent for writing: 1 MiB. Tests make both smaller. */
+    uint64_t keep_bytes, lend_bytes;
     struct db_files files;
     slot_schema *schema;
     struct os_mutex stat_mutex;
@@ -424,7 +425,8 @@ struct touched {
     uint8_t *body;    /* its bytes, when they are in private memory; else NULL */
 };
 
-/* A block that may be changed, its newest version copied at the first touch. Other than after
+/* A block that may be changed, its newest version copied at the first touch: into private memory as
+ * long as that has not more than keep_bytes of them, then into its frame. Other than after
  * SLOT_E_LOST, which dooms the transaction, nothing was changed when it fails. */
 slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct touched *touched, slot_error *err);
 
@@ -437,7 +439,8 @@ slot_status slot__touched_load(slot_txn *txn, const struct touched *touched, uin
 
 /*
  * Touch a block of `records` and lend its bytes for writing, until the transaction ends: in private
- * memory as long as that has not more than lend_bytes, then in the pages of its frame. As touch;
+ * memory as long as not more than lend_bytes are lent there, then in the pages of its frame. As
+ * touch;
  * SLOT_E_BUDGET only beyond lend_bytes.
  */
 slot_status slot__db_lend_block(slot_txn *txn, uint64_t key, uint8_t **body, slot_error *err);

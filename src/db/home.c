@@ -64,7 +64,8 @@ slot_status slot__home_collect(struct home *home, struct log_scan *scan, uint64_
     while (scan->lsn < lsn && status == SLOT_OK) {
         status = slot__scan_next(scan, &found, err);
         if (status == SLOT_OK && (found.frame.flags & FRAME_BODY) != 0) {
-            struct log_entry entry = {found.frame.key, found.address, found.frame.lsn, 0};
+            const struct log_entry entry = {
+                .key = found.frame.key, .address = found.address, .lsn = found.frame.lsn};
 
             status = slot__batch_note(&home->blocks, &entry, err);
         }

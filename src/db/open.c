@@ -15,7 +15,8 @@
 
 #define WAIT_MS_DEFAULT          5000u
 #define IO_BYTES                 (UINT64_C(1) << 20)
-#define LEND_BYTES               (UINT64_C(1) << 20) /* the header names it */
+#define LEND_BYTES               (UINT64_C(1) << 20)   /* the header names it */
+#define KEEP_BYTES               (UINT64_C(256) << 10) /* more leaves the processor's cache */
 #define LOG_LIMIT_DEFAULT        (UINT64_C(1) << 30)
 #define LOG_LIMIT_MAX            (LOG_SEGMENTS * LOG_SEGMENT_BYTES_MAX)
 #define CHECKPOINT_BYTES_DEFAULT (UINT64_C(256) << 20) /* or a quarter of the limit */
@@ -361,6 +362,7 @@ static slot_db *new_handle(const struct os *os, const slot_options *used)
     db->process = os->process(os);
     db->io_bytes = IO_BYTES;
     db->lend_bytes = LEND_BYTES;
+    db->keep_bytes = KEEP_BYTES;
     db->doubt.slot = META_SLOTS;
     db->log_limit_bytes = used->log_limit_bytes != 0 ? used->log_limit_bytes : LOG_LIMIT_DEFAULT;
     db->checkpoint_bytes = used->checkpoint_bytes != 0

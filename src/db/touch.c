@@ -1,8 +1,9 @@
 /*
- * The first touch of a block in a transaction: its newest version is copied into a frame at the
- * head of the log, where it can be changed and nobody else sees it; or, when a pointer for writing
- * is wanted, into private memory (log/bodies.h), from which the seal stores it into its frame. A
- * pointer that a program keeps too long must not lead into a log that is sealed.
+ * The first touch of a block in a transaction: a frame at the head of the log is reserved for it,
+ * and its newest version is copied into private memory (log/bodies.h), where it can be changed, and
+ * from which the seal stores it into its frame. What is summed is so what the transaction has made,
+ * whatever the disk does to the log's pages; and a pointer that a program keeps too long does not
+ * lead into a log that is sealed. When private memory has no room, the copy is made in the frame.
  *
  *   newest version   in a pending transaction, in the log, in the file, or nowhere: zeros
  *   checked          against its checksum when it comes from `records`, before the first change
@@ -171,23 +172,46 @@ static slot_status store_in_frame(slot_txn *txn, uint64_t address, uint32_t offs
     return txn->doomed;
 }
 
-slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct touched *touched, slot_error *err)
+/* Whether private memory has room for one more block, which is to be lent or not. */
+static bool has_room(const slot_txn *txn, bool lend)
+{
+    const slot_db *db = txn->db;
+    const struct log_bodies *bodies = &db->writer.bodies;
+    uint64_t n = lend ? bodies->lent : bodies->used - bodies->lent;
+
+    return (n + 1) * bodies->bytes <= (lend ? db->lend_bytes : db->keep_bytes);
+}
+
+static slot_status touch(slot_txn *txn, uint64_t key, bool lend, struct touched *touched,
+                         slot_error *err)
 {
     const struct log_entry *own = slot__batch_find(&txn->batch, key);
-    const struct log_loan *loan = own == NULL ? NULL : batch_loan(&txn->batch, own);
     uint8_t *scratch = txn->db->writer.scratch;
     slot_status status;
 
-    touched->body = loan == NULL ? NULL : loan->body;
     if (own != NULL) {
         touched->address = own->address;
+        touched->body = own->body;
         return SLOT_OK;
     }
-    status = first_touch(txn, key, scratch, &touched->address, err);
-    if (status != SLOT_OK)
-        return status;
-    return store_in_frame(txn, touched->address, 0, scratch,
-                          slot__log_body_bytes(&txn->db->log, key), err);
+    touched->body = has_room(txn, lend) ? slot__bodies_take(&txn->db->writer.bodies) : NULL;
+    status = first_touch(txn, key, touched->body != NULL ? touched->body : scratch,
+                         &touched->address, err);
+    if (status == SLOT_OK && touched->body == NULL) {
+        txn->batch.in_frames = true;
+        return store_in_frame(txn, touched->address, 0, scratch,
+                              slot__log_body_bytes(&txn->db->log, key), err);
+    }
+    if (status == SLOT_OK)
+        slot__batch_keep(&txn->batch, key, touched->body);
+    else if (touched->body != NULL)
+        slot__bodies_untake(&txn->db->writer.bodies);
+    return status;
+}
+
+slot_status slot__db_touch(slot_txn *txn, uint64_t key, struct touched *touched, slot_error *err)
+{
+    return touch(txn, key, false, touched, err);
 }
 
 slot_status slot__touched_store(slot_txn *txn, const struct touched *touched, uint32_t offset,
@@ -223,53 +247,19 @@ static bool has_own_pages(const slot_txn *txn, uint64_t address)
     return log_file_of(log, address) != before->file || from >= before->lsn - before->start;
 }
 
-/* Whether private memory has room for one more. */
-static bool has_private_room(const slot_txn *txn)
-{
-    const struct log_bodies *bodies = &txn->db->writer.bodies;
-
-    return (bodies->used + 1) * (uint64_t)bodies->bytes <= txn->db->lend_bytes;
-}
-
-static slot_status take_body(slot_txn *txn, uint8_t **body, slot_error *err)
-{
-    slot_status status = slot__batch_lending(&txn->batch, err);
-
-    if (status != SLOT_OK)
-        return status;
-    *body = slot__bodies_take(&txn->db->writer.bodies);
-    return *body != NULL ? SLOT_OK
-                         : slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-}
-
-/* A block that this transaction has not touched, into private memory at once. */
-static slot_status lend_untouched(slot_txn *txn, uint64_t key, uint8_t **body, slot_error *err)
-{
-    uint64_t address = 0;
-    slot_status status = take_body(txn, body, err);
-
-    if (status != SLOT_OK)
-        return status;
-    status = first_touch(txn, key, *body, &address, err);
-    if (status == SLOT_OK)
-        slot__batch_lend(&txn->batch, slot__batch_find(&txn->batch, key), *body);
-    else
-        slot__bodies_untake(&txn->db->writer.bodies);
-    return status;
-}
-
-/* A block that is in the frame at `address` already: its bytes move into private memory. */
+/* A block that is in the frame at `address`: its bytes move into private memory. */
 static slot_status lend_moved(slot_txn *txn, uint64_t key, uint64_t address, uint8_t **body,
                               slot_error *err)
 {
-    slot_status status = take_body(txn, body, err);
+    slot_status status;
 
-    if (status != SLOT_OK)
-        return status;
+    *body = slot__bodies_take(&txn->db->writer.bodies);
+    if (*body == NULL)
+        return slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
     status =
         slot__version_copy(txn, address, 0, slot__log_body_bytes(&txn->db->log, key), *body, err);
     if (status == SLOT_OK)
-        slot__batch_lend(&txn->batch, slot__batch_find(&txn->batch, key), *body);
+        slot__batch_keep(&txn->batch, key, *body);
     else
         slot__bodies_untake(&txn->db->writer.bodies);
     return status;
@@ -283,41 +273,39 @@ static slot_status lend_pages(slot_txn *txn, uint64_t key, uint64_t address, uin
     uint64_t at = address + FRAME_HEADER_BYTES;
     uint32_t n = slot__log_body_bytes(log, key);
     struct pin *pin = NULL;
-    slot_status status = slot__batch_lending(&txn->batch, err);
+    slot_status status;
 
     init_frame_pins(txn, &txn->lent_pins, log->lent_frames);
-    if (status == SLOT_OK)
-        status = pins_get(&txn->lent_pins, at, n, &pin, err);
+    status = pins_get(&txn->lent_pins, at, n, &pin, err);
     if (status == SLOT_OK)
         status = slot__pins_lend(&txn->lent_pins, pin, err);
     if (status == SLOT_OK)
         status = slot__view_open_pages(&txn->db->cache, pin->view, log_offset_of(log, at), n, err);
-    if (status != SLOT_OK)
-        return status;
-    slot__batch_lend(&txn->batch, slot__batch_find(&txn->batch, key), NULL);
-    *body = pin->base + (at - pin->offset);
-    return SLOT_OK;
+    if (status == SLOT_OK)
+        *body = pin->base + (at - pin->offset);
+    return status;
 }
 
 slot_status slot__db_lend_block(slot_txn *txn, uint64_t key, uint8_t **body, slot_error *err)
 {
-    const struct log_entry *own = slot__batch_find(&txn->batch, key);
-    const struct log_loan *loan = own == NULL ? NULL : batch_loan(&txn->batch, own);
     struct touched touched;
-    slot_status status;
+    slot_status status = touch(txn, key, true, &touched, err);
+    bool lent;
 
-    if (loan != NULL && loan->body != NULL) {
-        *body = loan->body;
-        return SLOT_OK;
-    }
-    if (own == NULL && has_private_room(txn))
-        return lend_untouched(txn, key, body, err);
-    status = slot__db_touch(txn, key, &touched, err);
     if (status != SLOT_OK)
         return status;
-    if (loan == NULL && (has_private_room(txn) || !has_own_pages(txn, touched.address)))
-        return lend_moved(txn, key, touched.address, body, err);
-    return lend_pages(txn, key, touched.address, body, err);
+    *body = touched.body;
+    lent = slot__batch_find(&txn->batch, key)->lent;
+    if (touched.body == NULL && !lent &&
+        (has_room(txn, true) || !has_own_pages(txn, touched.address)))
+        status = lend_moved(txn, key, touched.address, body, err);
+    else if (touched.body == NULL)
+        status = lend_pages(txn, key, touched.address, body, err);
+    if (status != SLOT_OK || lent)
+        return status;
+    slot__batch_lend(&txn->batch, key);
+    txn->db->writer.bodies.lent += slot__batch_find(&txn->batch, key)->body != NULL;
+    return SLOT_OK;
 }
 
 void slot__db_close_loans(slot_txn *txn)

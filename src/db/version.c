@@ -44,7 +44,7 @@ slot_status slot__version_pins(slot_txn *txn, uint64_t address, slot_error *err)
 
 const uint8_t *slot__version_private(const slot_txn *txn, uint64_t address)
 {
-    return txn->batch.loans[address & ~VERSION_PRIVATE].body;
+    return txn->batch.entries[address & ~VERSION_PRIVATE].body;
 }
 
 slot_status slot__version_body(slot_txn *txn, uint64_t address, uint64_t offset, uint64_t n,
@@ -156,11 +156,8 @@ slot_status slot__version_find(slot_txn *txn, uint64_t key, uint64_t *address, u
     slot_status status = SLOT_OK;
 
     if (own != NULL) {
-        const struct log_loan *loan = batch_loan(&txn->batch, own);
-
-        found = loan != NULL && loan->body != NULL
-                    ? VERSION_PRIVATE | (uint64_t)(own - txn->batch.entries)
-                    : own->address;
+        found = own->body != NULL ? VERSION_PRIVATE | (uint64_t)(own - txn->batch.entries)
+                                  : own->address;
         version = own->lsn;
     } else if (txn->writing && slot__writer_find_pending(txn->db, key, &entry)) {
         found = entry.address;

@@ -138,7 +138,10 @@ static slot_status adopt_frame(slot_db *db, struct log_batch *batch, const struc
                                const struct scan_frame *found, slot_error *err)
 {
     const struct frame *frame = &found->frame;
-    struct log_entry entry = {frame->key, found->address, frame->lsn, frame->previous};
+    const struct log_entry entry = {.key = frame->key,
+                                    .address = found->address,
+                                    .lsn = frame->lsn,
+                                    .previous = frame->previous};
     struct snapshot state = {scan->lsn, frame->records, frame->deleted, scan->chain};
     slot_status status = SLOT_OK;
 

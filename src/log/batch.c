@@ -15,7 +15,6 @@ void slot__batch_init(struct log_batch *batch, const struct log_head *head)
 
 void slot__batch_release(struct log_batch *batch)
 {
-    slot__batch_end_loans(batch);
     free(batch->entries);
     free(batch->table);
     batch->entries = NULL;
@@ -42,18 +41,6 @@ const struct log_entry *slot__batch_find(const struct log_batch *batch, uint64_t
     return number == 0 ? NULL : &batch->entries[number - 1];
 }
 
-/* The new ones are of blocks that were not lent. */
-static bool grow_loans(struct log_batch *batch, uint32_t capacity)
-{
-    struct log_loan *loans = realloc(batch->loans, capacity * sizeof *loans);
-
-    if (loans == NULL)
-        return false;
-    memset(loans + batch->n, 0, (capacity - batch->n) * sizeof *loans);
-    batch->loans = loans;
-    return true;
-}
-
 /* Room for one more entry; the table is never more than half full. */
 static slot_status grow(struct log_batch *batch, slot_error *err)
 {
@@ -63,8 +50,6 @@ static slot_status grow(struct log_batch *batch, slot_error *err)
 
     if (batch->n < batch->capacity)
         return SLOT_OK;
-    if (batch->loans != NULL && !grow_loans(batch, capacity))
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
     entries = realloc(batch->entries, capacity * sizeof *entries);
     if (entries != NULL)
         batch->entries = entries;
@@ -82,27 +67,29 @@ static slot_status grow(struct log_batch *batch, slot_error *err)
     return SLOT_OK;
 }
 
-slot_status slot__batch_lending(struct log_batch *batch, slot_error *err)
+/* The entry of a block that is there. */
+static struct log_entry *entry_of(struct log_batch *batch, uint64_t key)
 {
-    slot_status status = grow(batch, err);
+    uint32_t number = *place_of(batch, key);
 
-    if (status != SLOT_OK || batch->loans != NULL)
-        return status;
-    batch->loans = calloc(batch->capacity, sizeof *batch->loans);
-    if (batch->loans == NULL)
-        return slot__error_set(err, SLOT_E_NO_MEMORY, "log", SLOT_NO_OFFSET, NULL);
-    return SLOT_OK;
+    assert(number != 0);
+    return &batch->entries[number - 1];
 }
 
-void slot__batch_lend(struct log_batch *batch, const struct log_entry *entry, uint8_t *body)
+void slot__batch_keep(struct log_batch *batch, uint64_t key, uint8_t *body)
 {
-    batch->loans[entry - batch->entries] = (struct log_loan){true, body};
+    entry_of(batch, key)->body = body;
 }
 
-void slot__batch_end_loans(struct log_batch *batch)
+void slot__batch_lend(struct log_batch *batch, uint64_t key)
 {
-    free(batch->loans);
-    batch->loans = NULL;
+    entry_of(batch, key)->lent = true;
+}
+
+void slot__batch_end_bodies(struct log_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->n; i++)
+        batch->entries[i].body = NULL;
 }
 
 slot_status slot__batch_note(struct log_batch *batch, const struct log_entry *entry,
@@ -412,23 +399,47 @@ static slot_status seal_segment(struct sealing *sealing, const struct log_begun 
                  sizeof bytes, err);
 }
 
-/* What was lent, as it is at this moment: looked at, and stored into its frame, where it was not
- * yet, or through a view that nobody flushes. */
-static slot_status seal_lent(struct sealing *sealing, const struct log_loan *loan, uint64_t key,
-                             uint64_t address, uint8_t *scratch, slot_error *err)
+/*
+ * The body of an entry as it is summed, in *body, and in its frame. What is in private memory is
+ * the transaction's own, and the frame gets it. What was lent is taken as it is at this moment,
+ * looked at, and stored, where it was not yet, or through a view that nobody flushes.
+ */
+static slot_status seal_body(struct sealing *sealing, const struct log_entry *entry, uint32_t n,
+                             uint8_t *scratch, const uint8_t **body, slot_error *err)
 {
     const struct log_commit *commit = sealing->commit;
-    uint32_t n = slot__log_body_bytes(sealing->log, key);
     slot_status status = SLOT_OK;
 
-    if (loan->body != NULL)
-        memcpy(scratch, loan->body, n);
-    else
-        status = load(sealing, address, scratch, n, err);
-    if (status == SLOT_OK && commit->settle != NULL)
-        status = commit->settle(commit->context, key, scratch, err);
-    if (status == SLOT_OK)
-        status = store(sealing, address + FRAME_HEADER_BYTES, scratch, n, n, err);
+    *body = entry->body != NULL && !entry->lent ? entry->body : scratch;
+    if (entry->body == NULL)
+        status = load(sealing, entry->address, scratch, n, err);
+    else if (entry->lent)
+        memcpy(scratch, entry->body, n);
+    if (status == SLOT_OK && entry->lent && commit->settle != NULL)
+        status = commit->settle(commit->context, entry->key, scratch, err);
+    if (status == SLOT_OK && (entry->body != NULL || entry->lent))
+        status = store(sealing, entry->address + FRAME_HEADER_BYTES, *body, n, n, err);
+    return status;
+}
+
+/*
+ * All bodies are summed, and no commit header says yes to them. Those that were read back out of
+ * their frames are what was stored there if no write of these segments has failed until now: a
+ * system may put what the disk has in the place of what it could not write.
+ */
+static slot_status check_read_back(const struct sealing *sealing, const struct log_batch *batch,
+                                   slot_error *err)
+{
+    const struct log_commit *commit = sealing->commit;
+    uint32_t first = log_file_of(sealing->log, batch->entries[0].address);
+    slot_status status = SLOT_OK;
+
+    if (!batch->in_frames || commit->intact == NULL)
+        return SLOT_OK;
+    if (batch->begun_n == 0 || batch->begun[0].file != first)
+        status = commit->intact(commit->context, first, err);
+    for (uint32_t i = 0; i < batch->begun_n && status == SLOT_OK; i++)
+        status = commit->intact(commit->context, batch->begun[i].file, err);
     return status;
 }
 
@@ -452,10 +463,9 @@ static slot_status seal_entry(struct sealing *sealing, const struct log_batch *b
                               uint32_t last_length, uint8_t *scratch, slot_error *err)
 {
     const struct log_entry *entry = &batch->entries[i];
-    const struct log_loan *loan = batch_loan(batch, entry);
     const struct log_commit *commit = sealing->commit;
-    struct log *log = sealing->log;
-    uint32_t n = slot__log_body_bytes(log, entry->key);
+    uint32_t n = slot__log_body_bytes(sealing->log, entry->key);
+    const uint8_t *body = NULL;
     bool last = i + 1 == batch->n;
     struct frame frame = {.lsn = entry->lsn,
                           .previous = entry->previous,
@@ -472,12 +482,12 @@ static slot_status seal_entry(struct sealing *sealing, const struct log_batch *b
     if (sealing->next_begun < batch->begun_n &&
         entry->lsn > batch->begun[sealing->next_begun].start)
         status = seal_segment(sealing, &batch->begun[sealing->next_begun++], err);
-    if (status == SLOT_OK && loan != NULL)
-        status = seal_lent(sealing, loan, entry->key, entry->address, scratch, err);
-    else if (status == SLOT_OK)
-        status = load(sealing, entry->address, scratch, n, err);
     if (status == SLOT_OK)
-        status = seal_frame(sealing, &frame, entry->address, scratch, n, err);
+        status = seal_body(sealing, entry, n, scratch, &body, err);
+    if (status == SLOT_OK && last)
+        status = check_read_back(sealing, batch, err);
+    if (status == SLOT_OK)
+        status = seal_frame(sealing, &frame, entry->address, body, n, err);
     return status;
 }
 

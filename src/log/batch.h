@@ -8,9 +8,12 @@
  *   publish   index words: from here on readers find the frames
  *   forget    the head goes back; nothing else was touched
  *
- * A block that was lent for writing may have its bytes in private memory until then (bodies.h): its
- * entry has a *loan* that says where. What was lent is copied once more by the seal, looked at, and
- * stored, so that the checksum is that of the bytes in the log whoever stores into them meanwhile.
+ * The bytes of a block are in private memory until then (bodies.h), as far as there is room: the
+ * seal sums what the transaction has made, and stores it. What has no room is in its frame, from
+ * where the seal reads it back; a disk that has failed meanwhile may have put something else there,
+ * and so the commit header waits until the system says that nothing was lost. What was lent for
+ * writing is copied once more by the seal and looked at, so that the checksum is that of the bytes
+ * in the log whoever stores into them meanwhile.
  *
  * Invariants: frames of two transactions never interleave; no header is written before the seal;
  * a segment that was begun by a transaction is free again when the transaction is forgotten.
@@ -35,12 +38,8 @@ struct log_entry {
     uint64_t address;
     uint64_t lsn;
     uint64_t previous; /* LSN of the version before; 0: it is in the file, or there is none */
-};
-
-/* How a block was lent for writing. */
-struct log_loan {
-    bool lent;
-    uint8_t *body; /* where its bytes are; NULL: in the frame */
+    uint8_t *body;     /* its bytes, until the transaction ends; NULL: they are in the frame */
+    bool lent;         /* somebody has a pointer for writing to them */
 };
 
 struct log_begun {
@@ -52,9 +51,9 @@ struct log_begun {
 struct log_batch {
     struct log_entry *entries; /* in the order of the log */
     uint32_t n, capacity;
-    struct log_loan *loans; /* one for each entry; NULL until a block was lent */
-    uint32_t *table;        /* open addressing over keys: entry number + 1; 0: empty */
+    uint32_t *table; /* open addressing over keys: entry number + 1; 0: empty */
     uint32_t table_size;
+    bool in_frames; /* some bytes are, or were, in their frame before the seal */
     struct log_begun begun[LOG_SEGMENTS];
     uint32_t begun_n;
     struct log_head before; /* the head as the transaction has found it */
@@ -68,6 +67,9 @@ struct log_commit {
     /* Called with the bytes of each block that was lent, before they are summed: they can be put
      * right. A failure ends the seal. */
     slot_status (*settle)(void *context, uint64_t key, uint8_t *body, slot_error *err);
+    /* Called for each segment out of which bodies were read, before the commit header is stored: a
+     * failure says that they may be others than were stored there. NULL: nobody asks. */
+    slot_status (*intact)(void *context, uint32_t file, slot_error *err);
     void *context;
 };
 
@@ -77,24 +79,14 @@ void slot__batch_release(struct log_batch *batch);
 /* The entry of a block, or NULL. Good until the next reserve. */
 const struct log_entry *slot__batch_find(const struct log_batch *batch, uint64_t key);
 
-/* The loan of an entry; NULL: it was not lent. */
-static inline const struct log_loan *batch_loan(const struct log_batch *batch,
-                                                const struct log_entry *entry)
-{
-    const struct log_loan *loan =
-        batch->loans == NULL ? NULL : &batch->loans[entry - batch->entries];
+/* From now on the bytes of the block `key`, which is in the batch, are in `body`. */
+void slot__batch_keep(struct log_batch *batch, uint64_t key, uint8_t *body);
 
-    return loan != NULL && loan->lent ? loan : NULL;
-}
+/* The block `key` is lent for writing, wherever its bytes are. */
+void slot__batch_lend(struct log_batch *batch, uint64_t key);
 
-/* Room for loans: the next slot__batch_lend cannot fail. SLOT_E_NO_MEMORY. */
-slot_status slot__batch_lending(struct log_batch *batch, slot_error *err);
-
-/* The entry's block is lent, from now on with its bytes in `body`, or in the frame (NULL). */
-void slot__batch_lend(struct log_batch *batch, const struct log_entry *entry, uint8_t *body);
-
-/* No more loans: where they led belongs to others now. */
-void slot__batch_end_loans(struct log_batch *batch);
+/* Nothing is in private memory any more: what was there belongs to others now. */
+void slot__batch_end_bodies(struct log_batch *batch);
 
 /*
  * Space for another block, which is not in the batch yet; *address is that of its frame header, the
@@ -108,7 +100,7 @@ slot_status slot__batch_reserve(struct log *log, struct log_head *head, struct l
 /*
  * Write all headers, those of begun segments first. `scratch` has room for the largest body. After
  * SLOT_OK the head is behind the transaction; else it has to be forgotten. Errors as reserve;
- * SLOT_E_LOST.
+ * SLOT_E_LOST; those of settle and intact.
  */
 slot_status slot__batch_seal(struct log *log, struct log_head *head, struct log_batch *batch,
                              const struct log_commit *commit, uint32_t limit_segments,

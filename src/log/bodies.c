@@ -53,7 +53,7 @@ void slot__bodies_untake(struct log_bodies *bodies)
 
 void slot__bodies_give(struct log_bodies *bodies)
 {
-    bodies->used = 0;
+    bodies->used = bodies->lent = 0;
 }
 
 void slot__bodies_release(struct log_bodies *bodies)
@@ -64,5 +64,5 @@ void slot__bodies_release(struct log_bodies *bodies)
     free(bodies->body);
     bodies->slab = NULL;
     bodies->body = NULL;
-    bodies->count = bodies->slabs = bodies->used = bodies->next = 0;
+    bodies->count = bodies->slabs = bodies->used = bodies->lent = bodies->next = 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Private memory for blocks that were lent for writing: a pointer into it is the caller's until the
- * transaction ends, and the seal copies what is there into the log. So a store through a pointer
- * that was kept too long reaches memory, and never a log that was sealed.
+ * Private memory for blocks that a transaction changes: the seal sums what is there, and copies it
+ * into the log. A pointer into it that is lent for writing is the caller's until the transaction
+ * ends; a store through one that was kept too long reaches memory, and never a log that was sealed.
  *
  * A handle has one, of which the open write transaction takes bodies, each at one address until its
  * end. They are taken in turn, so that one that was given back is not used again at once: a late
@@ -21,6 +21,7 @@ struct log_bodies {
     uint32_t bytes; /* of one body */
     uint32_t count;
     uint32_t used; /* by the transaction, */
+    uint32_t lent; /* so many of them are lent for writing, */
     uint32_t next; /* and which one it gets next */
     uint8_t **body;
     void **slab;

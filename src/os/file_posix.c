@@ -18,6 +18,9 @@
 /* One call never moves more than the smallest limit of all systems. */
 #define IO_BYTES_MAX ((size_t)1 << 30)
 
+/* Behind the end of every segment, and within what Linux looks at where a long has 32 bits. */
+#define NO_BYTES_AT ((off_t)1 << 43)
+
 os_result slot__os_posix_result(int code)
 {
     os_result result = {SLOT_E_IO, code};
@@ -329,6 +332,23 @@ os_result slot__os_file_sync(const struct os *os, struct os_file *file)
 
     slot__os_posix_used(file, os_ok(result) ? OS_USE_SYNC : OS_USE_WRITE);
     return result;
+}
+
+/* To wait for a part of the file that holds nothing is to be told of what was lost until now. */
+os_result slot__os_file_intact(const struct os *os, struct os_file *file)
+{
+#if defined(__linux__)
+    int held = slot__os_posix_hold();
+    int failed =
+        sync_file_range(slot__os_posix_use(file), NO_BYTES_AT, 1, SYNC_FILE_RANGE_WAIT_BEFORE);
+    int code = failed == 0 ? 0 : errno;
+
+    slot__os_posix_used(file, code == EIO ? OS_USE_WRITE : OS_USE_READ);
+    slot__os_posix_let(held);
+    if (code != ENOSYS && code != EINVAL)
+        return code == 0 ? os_success() : slot__os_posix_result(code);
+#endif
+    return slot__os_file_sync(os, file);
 }
 
 static void start_writeback_fd(const struct os *os, int fd, uint64_t offset, uint64_t n)

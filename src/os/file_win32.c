@@ -324,6 +324,12 @@ os_result slot__os_file_sync(const struct os *os, struct os_file *file)
     return FlushFileBuffers(file->handle) ? os_success() : slot__os_win32_last();
 }
 
+/* What became of bytes that were written in the background only a flush tells. */
+os_result slot__os_file_intact(const struct os *os, struct os_file *file)
+{
+    return slot__os_file_sync(os, file);
+}
+
 /* Windows writes on its own after a second or so and has no call to ask for it. */
 void slot__os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,
                                    uint64_t n)

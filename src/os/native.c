@@ -13,6 +13,7 @@ static const struct os native = {
     .read_at = slot__os_file_read_at,
     .write_at = slot__os_file_write_at,
     .sync = slot__os_file_sync,
+    .intact = slot__os_file_intact,
     .start_writeback = slot__os_file_start_writeback,
     .advise = slot__os_file_advise,
     .next_data = slot__os_file_next_data,

@@ -137,6 +137,14 @@ struct os {
      */
     os_result (*sync)(const struct os *os, struct os_file *file);
 
+    /*
+     * Whether nothing of this file was lost on its way to the disk since it was opened or synced:
+     * SLOT_E_IO is what a sync would say, which then does not say it again. Bytes that are still on
+     * their way are not waited for. As long as the answer is SLOT_OK, what is read from the file is
+     * what was written last. Systems that cannot tell make it durable.
+     */
+    os_result (*intact)(const struct os *os, struct os_file *file);
+
     /* Start writing dirty bytes of the range to the disk, without waiting. A hint. */
     void (*start_writeback)(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
 

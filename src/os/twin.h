@@ -21,6 +21,7 @@ os_result slot__os_file_read_at(const struct os *os, struct os_file *file, uint6
 os_result slot__os_file_write_at(const struct os *os, struct os_file *file, uint64_t offset,
                                  const void *buf, size_t n);
 os_result slot__os_file_sync(const struct os *os, struct os_file *file);
+os_result slot__os_file_intact(const struct os *os, struct os_file *file);
 void slot__os_file_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,
                                    uint64_t n);
 void slot__os_file_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,

@@ -237,6 +237,7 @@ void sim_stop(struct sim_world *world);
     X(read_at)                                                                                     \
     X(write_at)                                                                                    \
     X(sync)                                                                                        \
+    X(intact)                                                                                      \
     X(start_writeback)                                                                             \
     X(advise)                                                                                      \
     X(next_data)                                                                                   \

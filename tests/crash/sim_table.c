@@ -180,6 +180,7 @@ const struct os sim_table = {
     .write_at = sim_write_at,
     .sync = sim_sync,
     .keep = sim_keep,
+    .intact = sim_intact,
     .start_writeback = sim_start_writeback,
     .advise = sim_advise,
     .next_data = sim_next_data,

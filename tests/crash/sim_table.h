@@ -59,6 +59,7 @@ os_result sim_write_at(const struct os *os, struct os_file *file, uint64_t offse
                        size_t n);
 os_result sim_sync(const struct os *os, struct os_file *file);
 os_result sim_keep(const struct os *os, struct os_file *file, bool keep);
+os_result sim_intact(const struct os *os, struct os_file *file);
 void sim_start_writeback(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n);
 void sim_advise(const struct os *os, struct os_file *file, uint64_t offset, uint64_t n,
                 os_advice advice);

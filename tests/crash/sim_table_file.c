@@ -277,6 +277,15 @@ static bool sync_fails(struct sim_process *process, struct os_file *file, struct
     return true;
 }
 
+/* What was lost before, which this opening was not told of. */
+static os_result told_now(struct os_file *file, const struct node *node)
+{
+    bool lost = file->errors_told != node->errors;
+
+    file->errors_told = node->errors;
+    return lost ? (os_result){SLOT_E_IO, CODE_IO} : os_success();
+}
+
 static os_result sync_now(struct sim_process *process, struct os_file *file, struct node *node)
 {
     os_result result;
@@ -286,10 +295,7 @@ static os_result sync_now(struct sim_process *process, struct os_file *file, str
     if (sync_fails(process, file, node))
         return (os_result){SLOT_E_IO, CODE_IO};
     disk_sync(process->world, node);
-    if (file->errors_told == node->errors)
-        return os_success();
-    file->errors_told = node->errors;
-    return (os_result){SLOT_E_IO, CODE_IO};
+    return told_now(file, node);
 }
 
 /* A disk takes its time, and others run meanwhile. */
@@ -316,6 +322,17 @@ os_result sim_sync(const struct os *os, struct os_file *file)
     wait_for_disk(process);
     table_point_at(process, SIM_FN_sync, node, 0, 0, false);
     return result;
+}
+
+os_result sim_intact(const struct os *os, struct os_file *file)
+{
+    struct sim_process *process = sim_self(os);
+    os_result result;
+
+    table_point_at(process, SIM_FN_intact, table_node(process, file), 0, 0, false);
+    if (table_fails(process, SIM_FN_intact, &result))
+        return result;
+    return told_now(file, table_node(process, file));
 }
 
 os_result sim_keep(const struct os *os, struct os_file *file, bool keep)

@@ -110,10 +110,79 @@ static void test_reached(void **state)
     sim_world_free(machine.world);
 }
 
+/* Every record of the database in `version`; false: there are some of another. */
+static bool all_of_version(slot_db *db, uint32_t version)
+{
+    uint8_t record[RECORD_BYTES], wanted[RECORD_BYTES];
+    slot_txn *txn = NULL;
+    bool all = true;
+
+    assert_int_equal(slot_begin(db, SLOT_READ, &txn, NULL), SLOT_OK);
+    for (uint64_t i = 0; i < slot_records(txn) && all; i++) {
+        record_fill(wanted, RECORD_BYTES, i, version);
+        assert_int_equal(slot_get(txn, i, record, NULL), SLOT_OK);
+        all = memcmp(record, wanted, RECORD_BYTES) == 0;
+    }
+    slot_end(txn);
+    return all;
+}
+
+/*
+ * The system writes the pages of the log on its own while a transaction is open, cannot, and puts
+ * back what the disk has. Then the transaction is there as it was made, or nothing of it.
+ */
+static void revert_under(uint64_t seed, uint64_t keep_bytes)
+{
+    struct machine machine;
+    struct sim_process *process;
+    slot_txn *txn = NULL;
+    uint8_t record[RECORD_BYTES];
+    slot_status status;
+    slot_db *db;
+
+    make(&machine);
+    process = sim_process_new(machine.world);
+    db = open_on(&machine, process, SLOT_SYNC_FULL);
+    db->keep_bytes = keep_bytes;
+    assert_int_equal(slot_begin(db, SLOT_WRITE, &txn, NULL), SLOT_OK);
+    for (uint64_t i = 0; i < 20; i++) {
+        record_fill(record, RECORD_BYTES, i, 0);
+        assert_int_equal(slot_append(txn, record, 1, NULL, NULL), SLOT_OK);
+    }
+    assert_int_equal(slot_commit(txn, NULL), SLOT_OK);
+    assert_int_equal(slot_begin(db, SLOT_WRITE, &txn, NULL), SLOT_OK);
+    for (uint64_t i = 0; i < 20; i++) {
+        record_fill(record, RECORD_BYTES, i, 1);
+        assert_int_equal(slot_put(txn, i, record, NULL), SLOT_OK);
+    }
+    sim_fail_writeback(machine.world, PATH "/log/00", SIM_LOSS_REVERTED, seed);
+    status = slot_commit(txn, NULL);
+    /* Told by the flush; or before, when some of three blocks are read back out of their frames. */
+    assert_int_equal(status, keep_bytes > 3 * 4096 ? SLOT_E_UNKNOWN : SLOT_E_IO);
+    sim_process_kill(process);
+    process = sim_process_new(machine.world);
+    db = open_on(&machine, process, SLOT_SYNC_FULL);
+    assert_int_equal(slot_verify(db, NULL, NULL, NULL), SLOT_OK);
+    assert_true(all_of_version(db, 0) || (status == SLOT_E_UNKNOWN && all_of_version(db, 1)));
+    assert_int_equal(slot_close(db, NULL), SLOT_OK);
+    sim_world_free(machine.world);
+}
+
+static void test_reverted_under_a_transaction(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        revert_under(seed, UINT64_C(1) << 20); /* all in private memory */
+        revert_under(seed, 5000);              /* a block there, the others in their frames */
+        revert_under(seed, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reached),
+        cmocka_unit_test(test_reverted_under_a_transaction),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,7 +170,7 @@ static void write_main(struct sim_process *process, void *argument)
             draw_sync(run, &actor->options);
         db = run_open(run, process, &actor->options);
         if (db == NULL) {
-            run->transactions--;
+            run->transactions -= run->transactions > 0;
             continue;
         }
         for (uint64_t n = 1 + run_random(run, 8); n > 0 && goes_on(run); n--) {

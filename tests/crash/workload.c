@@ -78,8 +78,10 @@ void run_init_sized(struct run *run, uint64_t seed, const struct sim_config *con
     struct sim_process *process;
     slot_schema *schema = NULL;
     slot_error err;
+    bool told = run->told;
 
     memset(run, 0, sizeof *run);
+    run->told = told;
     run->seed = seed;
     run->random = seed;
     run->changes = 5;
@@ -115,6 +117,7 @@ slot_db *run_open(struct run *run, struct sim_process *process, const slot_optio
     if (status == SLOT_OK) {
         db->io_bytes = UINT64_C(8) << 10;         /* so that direct appends happen */
         db->lend_bytes = UINT64_C(8) << 10;       /* and pages of the log are lent */
+        db->keep_bytes = UINT64_C(4) << 10;       /* and bodies are read back */
         db->log.index_first = SHARED_INDEX_LEAST; /* and indexes get wider, segments grow */
         db->log.first_bytes = 0;
         db->log.piece_bytes = UINT64_C(8) << 10;
@@ -436,8 +439,9 @@ static bool sees_itself(struct change *change)
     struct run *run = change->run;
     const char *why = NULL;
 
-    if (run_random(run, 4) != 0 || run->lenient || is_reverted(run) ||
-        model_sees(&run->model, &change->state, change->txn, &why) ||
+    /* A sync may fail while it looks. */
+    if (run_random(run, 4) != 0 || model_sees(&run->model, &change->state, change->txn, &why) ||
+        run->lenient || is_reverted(run) ||
         (why == MODEL_UNREADABLE && run_tolerates(run, SLOT_E_IO)) ||
         is_doomed(run, change->db, change->txn))
         return true;
@@ -520,11 +524,11 @@ void run_writer(struct sim_process *process, void *argument)
         options.sync = run_random(run, 3) == 0 ? SLOT_SYNC_NORMAL : SLOT_SYNC_FULL;
         db = run_open(run, process, &options);
         if (db == NULL) {
-            run->transactions--;
+            run->transactions -= run->transactions > 0;
             continue;
         }
         for (uint64_t n = 1 + run_random(run, 6); n > 0 && run->transactions > 0; n--) {
-            run->transactions--;
+            run->transactions -= run->transactions > 0;
             if (!run_write_once(run, process, db))
                 break;
         }
@@ -558,7 +562,7 @@ void run_shared_writer(struct sim_process *process, void *argument)
     for (int i = 0; run->shared == NULL && i < 2000; i++)
         process->os.sleep_us(&process->os, 500);
     while (run->shared != NULL && run->transactions > 0 && run->wrong[0] == '\0') {
-        run->transactions--;
+        run->transactions -= run->transactions > 0;
         if (!run_write_once(run, process, run->shared)) {
             if (run->disturbed)
                 run->transactions = 0; /* the handle is poisoned: nobody waits for what it does */
@@ -625,7 +629,7 @@ void run_reader(struct sim_process *process, void *argument)
         slot_db *db = run_open(run, process, &run->options);
 
         if (db == NULL) {
-            run->transactions--;
+            run->transactions -= run->transactions > 0;
             continue;
         }
         for (uint64_t n = 1 + run_random(run, 5); n > 0 && run->wrong[0] == '\0'; n--)
@@ -646,7 +650,7 @@ void run_checkpointer(struct sim_process *process, void *argument)
         slot_error err;
 
         if (db == NULL) {
-            run->transactions--;
+            run->transactions -= run->transactions > 0;
             continue;
         }
         for (uint64_t n = 1 + run_random(run, 4); n > 0 && run->wrong[0] == '\0'; n--) {

@@ -152,6 +152,14 @@ static os_result faulty_keep(const struct os *os, struct os_file *file, bool kee
     return f->inner->keep(f->inner, file, keep);
 }
 
+static os_result faulty_intact(const struct os *os, struct os_file *file)
+{
+    struct os_faulty *f = self(os);
+    struct verdict verdict = count(f, OS_FAULTY_FN_intact);
+
+    return verdict.fails ? verdict.result : f->inner->intact(f->inner, file);
+}
+
 static void faulty_start_writeback(const struct os *os, struct os_file *file, uint64_t offset,
                                    uint64_t n)
 {
@@ -510,6 +518,7 @@ static const struct os table = {
     .read_at = faulty_read_at,
     .write_at = faulty_write_at,
     .sync = faulty_sync,
+    .intact = faulty_intact,
     .keep = faulty_keep,
     .start_writeback = faulty_start_writeback,
     .advise = faulty_advise,

@@ -30,6 +30,7 @@
     X(read_at)                                                                                     \
     X(write_at)                                                                                    \
     X(sync)                                                                                        \
+    X(intact)                                                                                      \
     X(map)                                                                                         \
     X(flush)                                                                                       \
     X(populate)                                                                                    \

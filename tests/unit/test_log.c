@@ -282,12 +282,12 @@ static void test_log__batch_entries(void **state)
     slot__batch_init(&batch, &head);
     assert_null(slot__batch_find(&batch, 0));
     for (uint64_t i = 0; i < 1000; i++) {
-        struct log_entry entry = {i * i, i, i, 0};
+        struct log_entry entry = {.key = i * i, .address = i, .lsn = i, .previous = 0};
 
         assert_ok(f, slot__batch_note(&batch, &entry, &f->err));
     }
     for (uint64_t i = 0; i < 1000; i++) {
-        struct log_entry entry = {i * i, i + 1, i + 1, i};
+        struct log_entry entry = {.key = i * i, .address = i + 1, .lsn = i + 1, .previous = i};
 
         assert_non_null(slot__batch_find(&batch, i * i));
         assert_int_equal(slot__batch_find(&batch, i * i)->lsn, i);
