@@ -333,6 +333,24 @@ static void note_flushes(struct log *log, uint32_t i)
                               memory_order_relaxed);
 }
 
+/* A segment without its index will be made anew, and what is there of it removed: not when it is
+ * another database's. */
+static slot_status check_leftover(struct log *log, uint32_t i, slot_error *err)
+{
+    uint8_t bytes[SEGMENT_HEADER_BYTES];
+    struct segment_header header;
+    os_result result = log->os->read_at(log->os, log->files[i], 0, bytes, sizeof bytes);
+
+    if (!os_ok(result) && result.status != SLOT_E_TRUNCATED)
+        return file_error(err, result, i, "what is left of a segment cannot be read");
+    if (os_ok(result) && slot__segment_header_decode(bytes, &header) &&
+        memcmp(header.file_id, log->file_id, sizeof log->file_id) != 0)
+        return slot__error_set(err, SLOT_E_CORRUPT, slot__log_name(i), 0,
+                               "a segment of another database is in the way of a new one, and is "
+                               "not removed: move it away");
+    return SLOT_OK;
+}
+
 /* Both files of a segment. */
 static slot_status open_files(struct log *log, uint32_t i, slot_error *err)
 {
@@ -344,6 +362,8 @@ static slot_status open_files(struct log *log, uint32_t i, slot_error *err)
     status = open_file(log, i, FRAMES, flags, &log->files[i], err);
     if (status == SLOT_OK && !log->recovering)
         status = open_file(log, i, INDEX, flags, &log->index_files[i], err);
+    if (status == SLOT_E_NO_FILE && log->files[i] != NULL && check_leftover(log, i, err) != SLOT_OK)
+        status = SLOT_E_CORRUPT;
     leave_locked(log);
     return status;
 }

@@ -99,6 +99,7 @@ os_result slot__os_file_open(const struct os *os, struct os_dir *dir, const char
     struct stat st;
 
     (void)os;
+    assert(!locks || (flags & OS_BRIEF) == 0); /* locks go with the descriptor */
     if (opened == NULL || (locks && slot__os_posix_pid == 0)) {
         free(opened);
         return slot__os_posix_result(ENOMEM);

@@ -33,6 +33,7 @@ os_result slot__os_map_open(const struct os *os, struct os_file *file, uint64_t 
     void *mapped;
 
     assert(offset % OS_GRANULARITY == 0 && n > 0);
+    assert(!file->locks); /* a child made by fork would keep the locks with the view */
     result = slot__os_file_size(os, file, &size);
     if (!os_ok(result))
         return result;

@@ -666,6 +666,68 @@ static void test_damage__checked_reads_beside_a_writer(void **state)
     }
 }
 
+/* The first segment of another database that was not closed. */
+static uint8_t *foreign_segment(struct fixture *f, size_t *n)
+{
+    struct fixture other = {.dir = f->dir, .options = f->options};
+    uint8_t *bytes;
+
+    snprintf(other.path, sizeof other.path, "%s/other.slots", f->dir);
+    fixture_create(&other, 125);
+    fixture_append(&other, 100);
+    bytes = fixture_read_file(&other, "log/00", n);
+    fixture_close(&other);
+    assert_ok(f, slot_destroy(other.path, NULL, &f->err));
+    return bytes;
+}
+
+static void make_file(struct fixture *f, const char *name)
+{
+    const struct os *os = slot__os_native();
+    struct os_file *file = NULL;
+    char path[5000];
+
+    snprintf(path, sizeof path, "%s/%s", f->path, name);
+    assert_true(os_ok(by_path_open(os, path, OS_READ | OS_WRITE | OS_CREATE_NEW, &file)));
+    os->close(os, file);
+}
+
+/* Whatever is in the way of a new segment is removed when it is ours, and only then. */
+static void test_damage__a_foreign_segment_stays(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *foreign, *found;
+    slot_status status = SLOT_OK;
+    size_t n, size;
+
+    f->options.log_limit_bytes = 1 << 20;
+    f->options.checkpoint_bytes = 1 << 20;
+    foreign = foreign_segment(f, &n);
+    fixture_create(f, 125);
+    fixture_append(f, 100); /* the log is begun, with its first segment */
+    make_file(f, "log/01");
+    fixture_write_file(f, "log/01", foreign, n);
+    for (int i = 0; i < 100 && status == SLOT_OK; i++) {
+        uint8_t record[125] = {1};
+        slot_txn *txn = fixture_begin(f, SLOT_WRITE);
+
+        for (uint64_t recno = 0; recno < 100 && status == SLOT_OK; recno += 30)
+            status = slot_put(txn, recno, record, &f->err);
+        if (status == SLOT_OK)
+            status = slot_commit(txn, &f->err);
+        else
+            slot_abort(txn);
+    }
+    assert_int_equal(status, SLOT_E_CORRUPT);
+    assert_string_equal(f->err.file, "log/01");
+    found = fixture_read_file(f, "log/01", &size);
+    assert_int_equal(size, n);
+    assert_memory_equal(found, foreign, n);
+    free(found);
+    free(foreign);
+    fixture_close(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -692,6 +754,7 @@ int main(void)
         fixture_test(test_damage__cut_while_open_with_a_log),
         fixture_test_both(test_damage__checked_reads),
         fixture_test(test_damage__checked_reads_beside_a_writer),
+        fixture_test(test_damage__a_foreign_segment_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,9 @@ os_result sim_lock(const struct os *os, struct os_file *file, uint64_t byte, boo
     os_result result;
 
     assert((file->flags & (exclusive ? OS_WRITE : OS_READ | OS_WRITE)) != 0);
+    if ((file->flags & OS_LOCKS) == 0)
+        sim_violation(process->world, "%s is locked, and was not opened for locks",
+                      node_place(node)->name);
     table_point_at(process, SIM_FN_lock, node, byte, 1, false);
     if (table_fails(process, SIM_FN_lock, &result))
         return result;

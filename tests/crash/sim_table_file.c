@@ -38,6 +38,9 @@ os_result sim_open(const struct os *os, struct os_dir *dir, const char *name, in
     uint32_t number;
     os_result result;
 
+    if ((flags & OS_LOCKS) != 0 && (flags & OS_BRIEF) != 0)
+        sim_violation(process->world, "%s is opened for locks, which go when its descriptor does",
+                      name);
     table_point(process, SIM_FN_open, name, (flags & OS_CREATE_NEW) != 0);
     if (table_fails(process, SIM_FN_open, &result))
         return result;

@@ -93,6 +93,10 @@ os_result sim_map(const struct os *os, struct os_file *file, uint64_t offset, si
         map.mode = mode = OS_MAP_WRITE; /* see sim_protect */
     assert(offset % OS_GRANULARITY == 0 && n > 0);
     assert((file->flags & OS_WRITE) != 0 || mode == OS_MAP_READ || mode == OS_MAP_PRIVATE);
+    if ((file->flags & OS_LOCKS) != 0)
+        sim_violation(process->world,
+                      "%s is mapped, and was opened for locks: a child would keep them",
+                      node_place(node)->name);
     table_point_at(process, SIM_FN_map, node, offset, n, false);
     if (table_fails(process, SIM_FN_map, &result))
         return result;

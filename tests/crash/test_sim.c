@@ -654,11 +654,14 @@ static void test_locks(void **state)
 {
     struct rig *r = *state;
     const struct os *os = &r->process->os;
-    struct os_file *a = make_file(r->process, "/a");
-    struct os_file *b = open_file(r->process, "/a", OS_WRITE);
+    struct os_file *made = make_file(r->process, "/a");
+    struct os_file *a = open_file(r->process, "/a", OS_WRITE | OS_LOCKS);
+    struct os_file *b = open_file(r->process, "/a", OS_WRITE | OS_LOCKS);
     uint64_t far = UINT64_C(1) << 62;
     struct sim_process *other = sim_process_new(r->world);
-    struct os_file *c = open_file(other, "/a", OS_WRITE);
+    struct os_file *c = open_file(other, "/a", OS_WRITE | OS_LOCKS);
+    struct os_file *brief;
+    void *base;
 
     ok(os->lock(os, a, far, true));
     assert_int_equal(os->lock(os, b, far, false).status, SLOT_E_BUSY);
@@ -674,6 +677,10 @@ static void test_locks(void **state)
     ok(os->lock(os, b, far, true));
     assert_violation(r, (void)os->lock(os, b, far, false), "twice");
     assert_violation(r, (void)os->downgrade(os, b, far + 7), "not locked");
+    assert_violation(r, (void)os->lock(os, made, far + 8, true), "not opened for locks");
+    assert_violation(r, (void)os->map(os, b, 0, 1, OS_MAP_READ, &base), "opened for locks");
+    assert_violation(r, (void)by_path_open(os, "/a", OS_WRITE | OS_LOCKS | OS_BRIEF, &brief),
+                     "when its descriptor does");
 }
 
 /* ---- processes ---- */
@@ -778,7 +785,7 @@ static void test_listed_preemptions(void **state)
 
 static void lock_and_play(struct sim_process *process, void *argument)
 {
-    struct os_file *file = open_file(process, "/a", OS_WRITE);
+    struct os_file *file = open_file(process, "/a", OS_WRITE | OS_LOCKS);
 
     ok(process->os.lock(&process->os, file, 0, true));
     play(process, argument);
@@ -805,7 +812,7 @@ static void test_kills_at_every_point(void **state)
         assert_true(players[1].done);
         assert_false(victim->alive);
         ended = players[0].done && sim_process_is_clean(victim);
-        file = open_file(r->process, "/a", OS_WRITE);
+        file = open_file(r->process, "/a", OS_WRITE | OS_LOCKS);
         ok(r->process->os.lock(&r->process->os, file, 0, true)); /* nobody has it any more */
     }
     assert_true(nth > 10);
