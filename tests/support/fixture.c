@@ -50,7 +50,7 @@ int fixture_setup_direct(void **state)
 
 void fixture_budget(struct fixture *f, uint64_t bytes)
 {
-    uint64_t more = f->options.access == SLOT_TRANSACTIONAL ? 384 << 10 : 0;
+    uint64_t more = f->options.access == SLOT_TRANSACTIONAL ? 448 << 10 : 0;
 
     f->options.map_budget = bytes + more;
 }
