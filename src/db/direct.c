@@ -87,19 +87,15 @@ slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot
 
     if (status != SLOT_OK)
         return status;
-    begun = malloc(sizeof *begun);
-    if (begun == NULL)
-        status = slot__error_set(err, SLOT_E_NO_MEMORY, "", SLOT_NO_OFFSET, NULL);
-    else if (writing)
+    status = slot__reader_take(db, &begun, err);
+    if (status == SLOT_OK && writing)
         status = begin_writing(db, err);
     if (status != SLOT_OK) {
+        if (begun != NULL)
+            slot__reader_give(begun);
         slot__gate_leave(&db->gate, writing);
-        free(begun);
         return status;
     }
-    begun->db = db;
-    begun->os = db->os;
-    begun->record_size = db->record_size;
     begun->writing = writing;
     begun->records = db->meta.records;
     begun->deleted = db->meta.deleted;
@@ -108,8 +104,6 @@ slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot
     begun->doomed = SLOT_OK;
     begun->doom_told = false;
     memset(&begun->append, 0, sizeof begun->append);
-    begun->leases.cache = NULL;
-    slot__marks_init(begun);
     begun->c = 0;              /* nobody else makes checkpoints */
     begun->live_known = false; /* there is no log, or it is not shared */
     begun->log_pins.cache = NULL;
@@ -131,11 +125,11 @@ static void finish(slot_txn *txn)
     slot__pins_release(&txn->pins);
     if (txn->log_pins.cache != NULL)
         slot__pins_release(&txn->log_pins);
-    slot__leases_release(&txn->leases);
     db_run_release(txn);
-    slot__marks_free(txn);
+    db_marks_release(txn);
     free(txn->append.bytes);
-    free(txn);
+    txn->append.bytes = NULL;
+    slot__reader_give(txn);
     slot__gate_leave(&db->gate, writing);
 }
 

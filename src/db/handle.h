@@ -103,7 +103,8 @@ struct slot_db {
     uint32_t record_size;
     uint32_t block_records; /* records in a block */
     uint64_t block_bytes;
-    uint64_t process;  /* that opened it */
+    uint64_t process; /* that opened it */
+    struct os_fork_watch forks;
     uint64_t io_bytes; /* gathered before it is written: 1 MiB; tests make it smaller */
     /* Of changed blocks that a transaction has in private memory: 256 KiB, and beside them those
      * that are lent for writing: 1 MiB. Tests make both smaller. */
@@ -141,10 +142,11 @@ struct slot_db {
     _Atomic uint32_t checkpointer; /* turn, as in writer */
     struct os_mutex pool_mutex;
     _Atomic uint64_t checkpoint_due; /* LSN: not before the log has grown to it */
-    slot_txn *all;          /* transactions that were ever made, each with its reader slot */
-    slot_txn *idle;         /* those that are not open now */
-    uint32_t next_slot;     /* where to look for another slot */
-    _Atomic int open_count; /* transactions */
+    _Atomic(slot_txn *) all; /* transactions that were ever made, each with its reader slot in
+                                transactional access; walked in a child made by fork */
+    slot_txn *idle;          /* those that are not open now */
+    uint32_t next_slot;      /* where to look for another slot */
+    _Atomic int open_count;  /* transactions */
 };
 
 /* Records that were appended and not yet written: see append.c. */
@@ -311,7 +313,8 @@ void slot__session_leave(slot_db *db);
 
 /* ---- reader.c: snapshots ---- */
 
-/* A transaction object with a reader slot of its own: one that was used before, or a new one. */
+/* A transaction object, in transactional access with a reader slot of its own: one that was used
+ * before, or a new one. */
 slot_status slot__reader_take(slot_db *db, slot_txn **txn, slot_error *err);
 void slot__reader_give(slot_txn *txn);
 
@@ -321,6 +324,10 @@ void slot__reader_end(slot_txn *txn);
 
 /* Free all transactions, which have ended, and unlock their slots. */
 void slot__reader_release_all(slot_db *db);
+
+/* In a child made by fork: nothing is at hand for any transaction, so that each read asks whose
+ * handle it is, which a read of what is at hand has no time for. */
+void slot__reader_forked(void *db);
 
 /* The oldest live snapshot (or SHARED_FREE), the oldest checkpoint that a reader still needs, and
  * whose they are; slots of the dead are cleared on the way. `except`: a slot that does not count,

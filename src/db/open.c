@@ -371,12 +371,16 @@ static slot_db *new_handle(const struct os *os, const slot_options *used)
     slot__os_mutex_init(&db->stat_mutex);
     slot__os_mutex_init(&db->pool_mutex);
     slot__os_mutex_init(&db->writer.mutex);
+    db->forks.forked = slot__reader_forked;
+    db->forks.context = db;
+    os->watch_forks(os, &db->forks);
     return db;
 }
 
 /* Everything that the handle has in memory and in the system, however far it got. */
 static void free_handle(slot_db *db)
 {
+    db->os->unwatch_forks(db->os, &db->forks);
     slot__reader_release_all(db);
     slot__overlay_release(db);
     slot__log_release(&db->log);

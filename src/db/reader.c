@@ -74,13 +74,13 @@ static slot_status make_txn(slot_db *db, slot_txn **txn, slot_error *err)
     made->os = db->os;
     made->record_size = db->record_size;
     slot__marks_init(made);
-    status = find_slot(db, &made->slot, err);
+    status = db->access == SLOT_TRANSACTIONAL ? find_slot(db, &made->slot, err) : SLOT_OK;
     if (status != SLOT_OK) {
         free(made);
         return status;
     }
     made->next_of_all = db->all;
-    db->all = made;
+    atomic_store_explicit(&db->all, made, memory_order_release);
     *txn = made;
     return SLOT_OK;
 }
@@ -118,12 +118,24 @@ void slot__reader_release_all(slot_db *db)
         slot_txn *txn = db->all;
 
         db->all = txn->next_of_all;
-        db->os->unlock(db->os, db->files.lock, LOCK_BYTE_SLOT + txn->slot);
+        if (db->access == SLOT_TRANSACTIONAL)
+            db->os->unlock(db->os, db->files.lock, LOCK_BYTE_SLOT + txn->slot);
         slot__leases_release(&txn->leases);
         slot__marks_free(txn);
         free(txn);
     }
     db->idle = NULL;
+}
+
+void slot__reader_forked(void *context)
+{
+    slot_db *db = context;
+    slot_txn *txn = atomic_load_explicit(&db->all, memory_order_acquire);
+
+    for (; txn != NULL; txn = txn->next_of_all) {
+        txn->plain = txn->in_file = 0;
+        txn->live_known = false;
+    }
 }
 
 /* ---- one snapshot ---- */

@@ -1,7 +1,8 @@
 /*
- * What a child made by fork may not share with its parent: the number of the process, and files
- * that are used for locks. A lock belongs to an open file description and lives as long as anybody
- * has a descriptor of it, so a child that kept one would hold the lock of a parent that is gone.
+ * What a child made by fork may not share with its parent: the number of the process; files that
+ * are used for locks; and what transactions have at hand, whose handles are told. A lock belongs to
+ * an open file description and lives as long as anybody has a descriptor of it, so a child that
+ * kept one would hold the lock of a parent that is gone.
  *
  * A child that was made past the C library (a bare clone) is not seen here.
  */
@@ -14,6 +15,7 @@ pid_t slot__os_posix_pid;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct os_file *first;
+static struct os_fork_watch *watches;
 
 void slot__os_fork_block(void)
 {
@@ -44,6 +46,25 @@ void slot__os_fork_forget(struct os_file *file)
         file->next->previous = file->previous;
 }
 
+void slot__os_fork_watch(struct os_fork_watch *watch)
+{
+    watch->previous = NULL;
+    watch->next = watches;
+    if (watches != NULL)
+        watches->previous = watch;
+    watches = watch;
+}
+
+void slot__os_fork_unwatch(struct os_fork_watch *watch)
+{
+    if (watch->previous != NULL)
+        watch->previous->next = watch->next;
+    else
+        watches = watch->next;
+    if (watch->next != NULL)
+        watch->next->previous = watch->previous;
+}
+
 /* No thread but the one that forked is here, and it has the mutex. */
 static void in_child(void)
 {
@@ -53,6 +74,8 @@ static void in_child(void)
         file->lock_fd = file->fd = -1;
     }
     first = NULL;
+    for (const struct os_fork_watch *watch = watches; watch != NULL; watch = watch->next)
+        watch->forked(watch->context);
     slot__os_fork_unblock();
 }
 

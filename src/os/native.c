@@ -47,6 +47,8 @@ static const struct os native = {
     .park = slot__os_seam_park,
     .unpark = slot__os_seam_unpark,
     .process = slot__os_seam_process,
+    .watch_forks = slot__os_seam_watch_forks,
+    .unwatch_forks = slot__os_seam_unwatch_forks,
     .boot_id = slot__os_seam_boot_id,
     .random = slot__os_seam_random,
 };

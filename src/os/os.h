@@ -53,6 +53,13 @@ enum {
                       in, outlive the file. Where descriptors are plenty it has one all the time */
 };
 
+/* Somebody who is told of forks: watch_forks. Stays at its address until unwatch_forks. */
+struct os_fork_watch {
+    void (*forked)(void *context);
+    void *context;
+    struct os_fork_watch *previous, *next;
+};
+
 /* Protection of a mapping. */
 typedef enum os_map_mode {
     OS_MAP_READ,    /* stores fault */
@@ -311,6 +318,13 @@ struct os {
     /* The number of this process, as the system shows it; another one in a child made by fork.
      * Costs a load. */
     uint64_t (*process)(const struct os *os);
+
+    /*
+     * From now on watch->forked is called in each child that a fork makes of this process, before
+     * anything else runs there; no other thread is there, and any lock may be held for ever.
+     */
+    void (*watch_forks)(const struct os *os, struct os_fork_watch *watch);
+    void (*unwatch_forks)(const struct os *os, struct os_fork_watch *watch);
 
     /*
      * A number that all processes get until the machine is started again, and that then is another

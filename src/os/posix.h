@@ -113,4 +113,8 @@ void slot__os_fork_unblock(void);
 void slot__os_fork_keep(struct os_file *file);
 void slot__os_fork_forget(struct os_file *file);
 
+/* Likewise: who is told in the child. */
+void slot__os_fork_watch(struct os_fork_watch *watch);
+void slot__os_fork_unwatch(struct os_fork_watch *watch);
+
 #endif

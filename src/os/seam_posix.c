@@ -112,6 +112,22 @@ uint64_t slot__os_seam_process(const struct os *os)
     return (uint64_t)(slot__os_posix_pid != 0 ? slot__os_posix_pid : getpid());
 }
 
+void slot__os_seam_watch_forks(const struct os *os, struct os_fork_watch *watch)
+{
+    (void)os;
+    slot__os_fork_block();
+    slot__os_fork_watch(watch);
+    slot__os_fork_unblock();
+}
+
+void slot__os_seam_unwatch_forks(const struct os *os, struct os_fork_watch *watch)
+{
+    (void)os;
+    slot__os_fork_block();
+    slot__os_fork_unwatch(watch);
+    slot__os_fork_unblock();
+}
+
 #if defined(__linux__)
 
 /* 36 characters, 32 of them hexadecimal digits: folded into 64 bits. */

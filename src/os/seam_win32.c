@@ -64,6 +64,17 @@ uint64_t slot__os_seam_process(const struct os *os)
     return GetCurrentProcessId();
 }
 
+/* There are no forks. */
+void slot__os_seam_watch_forks(const struct os *os, struct os_fork_watch *watch)
+{
+    (void)os, (void)watch;
+}
+
+void slot__os_seam_unwatch_forks(const struct os *os, struct os_fork_watch *watch)
+{
+    (void)os, (void)watch;
+}
+
 /* What SystemTimeOfDayInformation (3) fills in; documented for its size only. */
 struct time_of_day {
     LARGE_INTEGER boot_time, current_time, bias;

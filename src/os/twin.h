@@ -75,6 +75,8 @@ void slot__os_seam_sleep_us(const struct os *os, uint32_t us);
 void slot__os_seam_park(const struct os *os, _Atomic uint32_t *word, uint32_t seen, uint32_t us);
 void slot__os_seam_unpark(const struct os *os, _Atomic uint32_t *word);
 uint64_t slot__os_seam_process(const struct os *os);
+void slot__os_seam_watch_forks(const struct os *os, struct os_fork_watch *watch);
+void slot__os_seam_unwatch_forks(const struct os *os, struct os_fork_watch *watch);
 uint64_t slot__os_seam_boot_id(const struct os *os);
 os_result slot__os_seam_random(const struct os *os, void *bytes, size_t n);
 

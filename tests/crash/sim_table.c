@@ -146,6 +146,12 @@ static uint64_t sim_process_number(const struct os *os)
     return sim_self(os)->number;
 }
 
+/* Forks are tested in torture. */
+static void sim_watch_forks(const struct os *os, struct os_fork_watch *watch)
+{
+    (void)os, (void)watch;
+}
+
 static uint64_t sim_boot_id(const struct os *os)
 {
     return UINT64_C(0xb0070000) + sim_self(os)->world->boots;
@@ -214,6 +220,8 @@ const struct os sim_table = {
     .park = sim_park,
     .unpark = sim_unpark,
     .process = sim_process_number,
+    .watch_forks = sim_watch_forks,
+    .unwatch_forks = sim_watch_forks,
     .boot_id = sim_boot_id,
     .random = sim_random_bytes,
 };

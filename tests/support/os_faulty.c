@@ -494,6 +494,20 @@ static uint64_t faulty_process(const struct os *os)
     return inner->process(inner);
 }
 
+static void faulty_watch_forks(const struct os *os, struct os_fork_watch *watch)
+{
+    const struct os *inner = self(os)->inner;
+
+    inner->watch_forks(inner, watch);
+}
+
+static void faulty_unwatch_forks(const struct os *os, struct os_fork_watch *watch)
+{
+    const struct os *inner = self(os)->inner;
+
+    inner->unwatch_forks(inner, watch);
+}
+
 static uint64_t faulty_boot_id(const struct os *os)
 {
     const struct os *inner = self(os)->inner;
@@ -553,6 +567,8 @@ static const struct os table = {
     .park = faulty_park,
     .unpark = faulty_unpark,
     .process = faulty_process,
+    .watch_forks = faulty_watch_forks,
+    .unwatch_forks = faulty_unwatch_forks,
     .boot_id = faulty_boot_id,
     .random = faulty_random,
 };
