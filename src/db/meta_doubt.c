@@ -138,6 +138,7 @@ slot_status slot__meta_believe_log(slot_db *db, struct log_scan *scan, const str
     /* A checkpoint makes the log durable before it writes its slot. (The position that a recovery
      * or a close writes lies behind all segments.) */
     if (said->generation > db->meta.generation && said->checkpoint_lsn > end->lsn &&
+        said->checkpoint_chain != db->meta.checkpoint_chain && /* else its position has rotted */
         slot__scan_within(scan, said->checkpoint_lsn))
         return refuse(db, "the log ends before the last checkpoint", err);
     return SLOT_OK;

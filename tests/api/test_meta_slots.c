@@ -113,6 +113,8 @@ static slot_status try_copy(size_t at)
     if (status == SLOT_OK) {
         check(db);
         assert_ok(f, slot_close(db, &f->err));
+        if (at != SIZE_MAX) /* the slot is whole again, and the other one can be missed */
+            damage(path, (at + META_SLOT_BYTES) % ((size_t)META_SLOTS * META_SLOT_BYTES));
         assert_ok(f, slot__db_open_on(&os, path, &f->options, &db, &f->err));
         check(db);
         assert_ok(f, slot_close(db, &f->err));
@@ -275,13 +277,16 @@ static void finish(unsigned least_images)
     assert_true(play.refused > 0);
 }
 
-/* A life whose last moment is a kill: the database goes on as the copy of the open one. */
-static void killed(void)
+/* A life whose last moment is a kill: the database goes on as the copy of the open one. `all`: of
+ * which no slot may be missed. */
+static void killed(bool all)
 {
     struct fixture *f = play.f;
     char *path = tmpdir_join(f->dir, "killed.slots");
 
+    play.closed = all;
     try_image(1, "killed");
+    play.closed = false;
     fixture_copy_tree(f->path, path);
     fixture_close(f);
     fixture_copy_tree(path, f->path);
@@ -318,7 +323,7 @@ static void test_meta_slots__recovered(void **state)
     commit(300, 0, 1);
     delete_some(7, 3);
     play.os.write_at = slot__os_native()->write_at; /* this close does not count */
-    killed();
+    killed(true);
     play.os.write_at = watched_write;
     open_played(SLOT_TRANSACTIONAL); /* recovers */
     play.closed = true;
@@ -326,6 +331,26 @@ static void test_meta_slots__recovered(void **state)
     play.closed = false;
     close_played();
     finish(6);
+}
+
+/* A checkpoint has brought all of the log home: the recovery has nothing to do but to say so. */
+static void test_meta_slots__recovered_without_log(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, SLOT_TRANSACTIONAL);
+    open_played(SLOT_TRANSACTIONAL);
+    commit(300, 0, 1);
+    assert_ok(f, slot_checkpoint(f->db, &f->err));
+    play.os.write_at = slot__os_native()->write_at;
+    killed(true);
+    play.os.write_at = watched_write;
+    open_played(SLOT_TRANSACTIONAL); /* recovers */
+    play.closed = true;
+    try_image(1, "recovered");
+    play.closed = false;
+    close_played();
+    finish(5);
 }
 
 static void test_meta_slots__direct(void **state)
@@ -339,7 +364,7 @@ static void test_meta_slots__direct(void **state)
     commit(40, 10, 3);
     commit(1, 0, 4);
     play.os.write_at = slot__os_native()->write_at;
-    killed();
+    killed(false);
     play.os.write_at = watched_write;
     open_played(SLOT_DIRECT);
     commit(3, 3, 5);
@@ -360,7 +385,7 @@ static void test_meta_slots__direct_then_transactional(void **state)
     open_played(SLOT_DIRECT);
     commit(300, 0, 1);
     play.os.write_at = slot__os_native()->write_at;
-    killed();
+    killed(false);
     play.os.write_at = watched_write;
     open_played(SLOT_TRANSACTIONAL);
     commit(5, 5, 2);
@@ -374,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fixture_test(test_meta_slots__transactional),
         fixture_test(test_meta_slots__recovered),
+        fixture_test(test_meta_slots__recovered_without_log),
         fixture_test(test_meta_slots__direct),
         fixture_test(test_meta_slots__direct_then_transactional),
     };

@@ -6,9 +6,11 @@
 #   sh mutants.sh BUILD CC [NAME...]
 #
 # BUILD is a build of this tree with the program `crash`, CC its compiler. Lines of mutants/list:
-# name, kind of run, first seed, crash images (of varied: steps of 1,000). For kind `systematic`: name,
-# kind, schedules of each story, and the story, _ for blanks. With SLOT_TEST_LONG=1 no seed is given
-# away: the search begins at seed 1 and has a minute for each mutant.
+# name, kind of run, first seed, crash images (of varied: steps of 1,000; `harmed` is varied with damage
+# between lives). For kind `systematic`: name, kind, schedules of each story, and the story, _ for
+# blanks. For kind `test`: name, kind, the test program that is linked with it, and of test_golden what
+# it is to do. With SLOT_TEST_LONG=1 no seed is given away: the search begins at seed 1 and has a
+# minute for each mutant.
 set -u
 
 build=$1 cc=$2
@@ -23,7 +25,7 @@ for name in malloc calloc realloc free slot__os_mutex_init slot__os_mutex_lock s
     wrap="$wrap -Wl,--wrap=$name"
 done
 
-# build_mutant NAME: $work/NAME/crash.
+# build_mutant NAME KIND PROGRAM: $work/NAME/crash.
 build_mutant() {
     tree=$work/$1
     mkdir -p "$tree" && cp -r "$root/src" "$tree/src" || return 1
@@ -37,6 +39,12 @@ build_mutant() {
         $cc $flags -I"$root/include" -I"$tree/src" -c "$tree/$source" \
             -o "$tree/$(echo "$source" | tr / _).o" || return 1
     done
+    if [ "$2" = test ]; then
+        cmocka=$(find "$build" -name libcmocka_lib.a | head -n 1)
+        $cc "$build"/tests/*/CMakeFiles/"$3.dir/$3".c.o "$tree"/*.o "$build/lib/libtest_support.a" \
+            "${cmocka:--lcmocka}" "$build/lib/libslotfile.a" -lpthread -o "$tree/crash"
+        return
+    fi
     # shellcheck disable=SC2086
     $cc $wrap "$build"/tests/crash/CMakeFiles/crash.dir/*.o \
         "$build"/tests/crash/CMakeFiles/crash_sim_wrap.dir/*.o "$tree"/*.o \
@@ -56,6 +64,8 @@ first_seed() {
 arguments() {
     case $1 in
     systematic) printf '%s\n' --systematic 2 --most "$2" --only "$(echo "$3" | tr _ ' ')" ;;
+    test) if [ "$2" = test_golden ]; then printf '%s\n' "$3" "$here"/../golden/v1/*.txt; fi ;;
+    harmed) printf '%s\n' --only varied --from "$(first_seed "$2")" --seeds "$seeds" --steps "$3" --images 1 ;;
     varied) printf '%s\n' --only varied --from "$(first_seed "$2")" --seeds "$seeds" --steps "$3" --unharmed ;;
     *) printf '%s\n' --only "$1" --from "$(first_seed "$2")" --seeds "$seeds" --images "$3" ;;
     esac
@@ -75,13 +85,13 @@ run_mutant() {
 
 # one NAME KIND SEED IMAGES: says what came of it.
 one() {
-    if ! build_mutant "$1" >"$work/$1.log" 2>&1; then
+    if ! build_mutant "$1" "$2" "$3" >"$work/$1.log" 2>&1; then
         echo "FAILED: $1 does not apply or build"
         sed 's/^/    /' "$work/$1.log" | head -n 5
     elif run_mutant "$@" >"$work/$1.log" 2>&1 || [ $? -eq 124 ]; then
         echo "FAILED: $1 was not caught"
     else
-        echo "caught $1: $(grep -a 'seed\|FAILED' "$work/$1.log" | sed "s/FAILED /failed /" | head -n 1 | cut -c 1-120)"
+        echo "caught $1: $(grep -a 'seed\|FAILED\|Assertion' "$work/$1.log" | sed "s/FAILED /failed /" | head -n 1 | cut -c 1-120)"
     fi
     rm -rf "${work:?}/$1"
 }
