@@ -82,16 +82,16 @@ static slot_status read_version(slot_txn *txn, uint64_t address, uint64_t offset
     return status;
 }
 
-/* A run of at most `n` bytes that are in `records`; *got gets how many. */
-static slot_status lend_records(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
-                                uint64_t *got, slot_error *err)
+/* A run of `least` to `n` bytes that are in `records`, in one view; *got gets how many. */
+static slot_status lend_records(slot_txn *txn, uint64_t offset, uint64_t least, uint64_t n,
+                                const void **bytes, uint64_t *got, slot_error *err)
 {
     struct view *view = NULL;
     slot_status status;
 
     if (db_has_log(txn->db) && txn->log_pins.cache != NULL)
         slot__pins_end_run(&txn->log_pins, PINS_SCAN);
-    status = slot__pins_run(&txn->pins, PINS_SCAN, offset, offset + txn->record_size, &view, err);
+    status = slot__pins_run(&txn->pins, PINS_SCAN, offset, offset + least, &view, err);
     if (may_do_without(status)) {
         *got = n;
         return read_records(txn, offset, n, bytes, err);
@@ -120,7 +120,7 @@ static slot_status lend_block(slot_txn *txn, uint64_t offset, uint64_t n, const 
     if (status != SLOT_OK)
         return status;
     if (address == LOG_NO_ADDRESS)
-        return lend_records(txn, offset, n, bytes, got, err);
+        return lend_records(txn, offset, n, n, bytes, got, err);
     slot__pins_end_run(&txn->pins, PINS_SCAN);
     *got = n;
     if (version_is_private(address)) {
@@ -158,7 +158,7 @@ static slot_status run_forward(slot_txn *txn, uint64_t recno, uint64_t end, slot
     if (status != SLOT_OK)
         return status;
     if (bytes > 0)
-        status = lend_records(txn, offset, bytes, &run->records, &bytes, err);
+        status = lend_records(txn, offset, n, bytes, &run->records, &bytes, err);
     else /* a version in the log: one block at a time */
         status = lend_block(txn, offset, min_u64(left, slot__db_rest_of_block(db, offset)),
                             &run->records, &bytes, err);
@@ -223,8 +223,9 @@ static slot_status run_backward(slot_txn *txn, uint64_t low, uint64_t recno, uin
         status = lend_block(txn, from * n, (recno + 1 - from) * n, records, &bytes, err);
     } else if (status == SLOT_OK) {
         status = plain_back(txn, recno, max_u64(least, first_in_view(txn, recno)), &from, err);
+        bytes = (recno + 1 - from) * n; /* all of it: the run begins with the last record */
         if (status == SLOT_OK)
-            status = lend_records(txn, from * n, (recno + 1 - from) * n, records, &bytes, err);
+            status = lend_records(txn, from * n, bytes, bytes, records, &bytes, err);
     }
     if (status != SLOT_OK)
         return status;

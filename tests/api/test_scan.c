@@ -227,6 +227,26 @@ static void test_scan__long_runs(void **state)
     slot_end(txn);
 }
 
+/* The last view was mapped when the file was shorter. */
+static void test_scan__of_a_file_that_grows(void **state)
+{
+    struct fixture *f = *state;
+
+    memset(version_of, 0, sizeof version_of);
+    fixture_create(f, N);
+    for (uint64_t i = 1; i <= 16; i++) {
+        const slot_scan_options options = {.end = UINT64_MAX, .backward = true};
+        slot_txn *txn;
+
+        fixture_append(f, i * 120);
+        if (f->options.access == SLOT_TRANSACTIONAL)
+            assert_ok(f, slot_checkpoint(f->db, &f->err));
+        txn = fixture_begin(f, SLOT_READ);
+        check_cursor(f, txn, &options);
+        slot_end(txn);
+    }
+}
+
 static void test_scan__wrong_parts(void **state)
 {
     struct fixture *f = *state;
@@ -281,6 +301,7 @@ int main(void)
         fixture_test_both(test_scan__of_what_was_appended),
         fixture_test_both(test_scan__in_parts),
         fixture_test_both(test_scan__long_runs),
+        fixture_test_both(test_scan__of_a_file_that_grows),
         fixture_test_both(test_scan__wrong_parts),
         fixture_test_both(test_scan__prefetch),
     };
