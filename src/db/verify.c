@@ -133,23 +133,66 @@ static bool is_hole(struct verify *verify, uint64_t block, uint64_t sum)
            in_hole(db, block * db->block_bytes, bytes_of(verify->txn, block), &verify->data_at);
 }
 
-static void verify_block(struct verify *verify, uint64_t block, const uint8_t *bytes, uint64_t sum)
-{
-    const slot_db *db = verify->txn->db;
-    uint64_t n = bytes_of(verify->txn, block);
-
-    if (slot__sums_of_block(db->sums.seed, block, bytes, (size_t)n) != sum &&
-        !slot__lent_has(&db->lent, block))
-        found_block(verify, block, n, "the block does not fit its checksum");
-}
-
-bool slot__verify_in_log(slot_txn *txn, uint64_t block)
+/* Whether the block's newest version is in the log. */
+static slot_status find_in_log(slot_txn *txn, uint64_t block, bool *found, slot_error *err)
 {
     uint64_t address = LOG_NO_ADDRESS;
+    slot_status status = SLOT_OK;
 
-    return db_has_log(txn->db) && !slot__version_none(txn) &&
-           slot__version_find(txn, key_of_records(block), &address, NULL, NULL) == SLOT_OK &&
-           address != LOG_NO_ADDRESS;
+    if (db_has_log(txn->db) && !slot__version_none(txn))
+        status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
+    *found = address != LOG_NO_ADDRESS;
+    return status;
+}
+
+/* The sum of block `block` as `sums` has it; beyond the end of the file it is 0. */
+static slot_status load_sum(const slot_db *db, uint64_t block, uint64_t *sum, slot_error *err)
+{
+    uint8_t bytes[SUM_BYTES] = {0};
+    uint64_t size = 0;
+    os_result result = db->os->size(db->os, db->files.sums, &size);
+
+    if (os_ok(result) && size >= (block + 1) * SUM_BYTES)
+        result = db->os->read_at(db->os, db->files.sums, block * SUM_BYTES, bytes, sizeof bytes);
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, FILE_SUMS, block * SUM_BYTES,
+                              "a checksum cannot be read");
+    *sum = get_u64(bytes);
+    return SLOT_OK;
+}
+
+slot_status slot__verify_is_damaged(slot_txn *txn, uint64_t block, uint8_t *room, bool *damaged,
+                                    slot_error *err)
+{
+    const slot_db *db = txn->db;
+    size_t n = (size_t)bytes_of(txn, block);
+    uint64_t sum = 0;
+    bool in_log = false;
+    slot_status status = find_in_log(txn, block, &in_log, err);
+
+    *damaged = false;
+    if (status != SLOT_OK || in_log || slot__lent_has(&db->lent, block))
+        return status;
+    status = load_sum(db, block, &sum, err);
+    if (status == SLOT_OK)
+        status = load_blocks(txn, block, 1, room, err);
+    if (status == SLOT_OK)
+        *damaged = slot__sums_of_block(db->sums.seed, block, room, n) != sum;
+    return status;
+}
+
+static void verify_block(struct verify *verify, uint64_t block, uint8_t *bytes, uint64_t sum)
+{
+    slot_txn *txn = verify->txn;
+    uint64_t n = bytes_of(txn, block);
+    bool damaged = false;
+
+    if (slot__sums_of_block(txn->db->sums.seed, block, bytes, (size_t)n) == sum)
+        return;
+    if (slot__verify_is_damaged(txn, block, bytes, &damaged, NULL) != SLOT_OK)
+        found_block(verify, block, n, "the block cannot be read");
+    else if (damaged)
+        found_block(verify, block, n, "the block does not fit its checksum");
 }
 
 /* Blocks first + from .. first + to - 1 of a chunk that begins with block `first`. */
@@ -157,15 +200,14 @@ static void verify_run(struct verify *verify, uint64_t first, uint64_t from, uin
 {
     const slot_db *db = verify->txn->db;
     bool whole = load_blocks(verify->txn, first + from, to - from, verify->bytes, NULL) == SLOT_OK;
+    bool in_log = false;
 
     for (uint64_t i = from; i < to && !verify->stopped; i++) {
-        const uint8_t *bytes = verify->bytes + (whole ? i - from : 0) * db->block_bytes;
+        uint8_t *bytes = verify->bytes + (whole ? i - from : 0) * db->block_bytes;
 
-        if (slot__verify_in_log(verify->txn, first + i))
-            continue;
-        if (whole || load_blocks(verify->txn, first + i, 1, verify->bytes, NULL) == SLOT_OK)
+        if (whole || load_blocks(verify->txn, first + i, 1, bytes, NULL) == SLOT_OK)
             verify_block(verify, first + i, bytes, sum_in(verify, i));
-        else
+        else if (find_in_log(verify->txn, first + i, &in_log, NULL) != SLOT_OK || !in_log)
             found_block(verify, first + i, bytes_of(verify->txn, first + i),
                         "the block cannot be read");
     }

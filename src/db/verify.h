@@ -29,8 +29,15 @@ void slot__verify_found(struct verify *verify, const slot_finding *finding);
 void slot__verify_found_in(struct verify *verify, const char *file, uint64_t offset,
                            uint64_t length, const char *what);
 
-/* Whether the block's newest version is in the log: the log is verified by itself. */
-bool slot__verify_in_log(slot_txn *txn, uint64_t block);
+/*
+ * Whether a block whose bytes did not fit its checksum is damaged. Not so one that is in the log,
+ * which is verified by itself; one that was lent for writing in direct access; and one that a
+ * checkpoint has brought home between the looks at its bytes and at its checksum: once it is not in
+ * the log, neither changes again as long as the transaction lives, and both are looked at again.
+ * `room` is for one block. An error: it cannot be told.
+ */
+slot_status slot__verify_is_damaged(slot_txn *txn, uint64_t block, uint8_t *room, bool *damaged,
+                                    slot_error *err);
 
 /* Every frame between the checkpoint that the transaction found and its snapshot. */
 slot_status slot__verify_log(struct verify *verify, slot_error *err);

@@ -89,6 +89,25 @@ static void read_some(struct run *run, struct sim_process *process, slot_db **db
         run_read_once(run, *db);
 }
 
+/* Nothing is damaged: nobody may say so. */
+static void look_for_damage(struct run *run, struct sim_process *process, slot_db **db)
+{
+    static uint8_t records[RECORDS * 8192];
+    slot_txn *txn = NULL;
+    slot_error err = {0};
+    slot_status status =
+        is_open(run, process, db) ? slot_begin(*db, SLOT_READ, &txn, &err) : SLOT_OK;
+
+    if (txn != NULL && status == SLOT_OK)
+        status = slot_get_checked(txn, 0, RECORDS, records, &err);
+    if (txn != NULL)
+        slot_end(txn);
+    if (*db != NULL && status == SLOT_OK)
+        status = slot_verify(*db, NULL, NULL, &err);
+    if (status != SLOT_OK && status != SLOT_E_BUSY)
+        run_wrong(run, "a look for damage: %s: %s", err.file, err.what);
+}
+
 static void write_and_check(struct run *run, struct sim_process *process, slot_db **db)
 {
     write_some(run, process, db);
@@ -132,6 +151,7 @@ static const struct story stories[] = {
      .kill = true,
      .dead = true,
      .alone = true},
+    {.name = "write and checkpoint, look for damage", .part = {write_and_check, look_for_damage}},
 };
 
 #define STORIES (sizeof stories / sizeof stories[0])
