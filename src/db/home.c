@@ -21,6 +21,7 @@
 
 #define GAP_BYTES           4096u  /* closed between two blocks (reaches) */
 #define COLD_GAP_BYTES      65536u /* the same, when pages written in part would first be read */
+#define HOLE_BYTES          1024u  /* the smallest piece of a file that may have no space */
 #define ANNOUNCED_GAP_BYTES 65536u /* between two blocks that are announced together */
 #define ANNOUNCED_BLOCKS    2048u  /* so far ahead of the block that is written */
 #define WRITEBACK_BYTES     (UINT64_C(256) << 10) /* written at once: worth to be started early */
@@ -111,21 +112,38 @@ static slot_status write_buffer(struct copy *copy, slot_error *err)
     return SLOT_OK;
 }
 
+/* Whether bytes [from, from + n) of a file, which are here, may have a hole in them: a unit of the
+ * smallest file systems that is zeros. */
+static bool may_have_hole(const uint8_t *bytes, uint64_t from, uint64_t n)
+{
+    uint64_t at = round_up(from, HOLE_BYTES);
+
+    while (at + HOLE_BYTES <= from + n) {
+        const uint8_t *unit = bytes + (at - from);
+
+        if (unit[0] == 0 && memcmp(unit, unit + 1, HOLE_BYTES - 1) == 0)
+            return true;
+        at += HOLE_BYTES;
+    }
+    return false;
+}
+
 /*
  * Whether what waits reaches up to `offset`, with room for n bytes there. A small gap of unchanged
  * bytes is closed with what the file has: one write of a megabyte costs less than two of a part,
- * and much less when the pages that both share would have to be read first.
+ * and much less when the pages that both share would have to be read first. A gap with a hole in it
+ * is not: its space was not set aside, and the disk may be full.
  */
 static bool reaches(struct copy *copy, struct os_file *file, uint64_t offset, uint64_t n)
 {
     const struct os *os = copy->db->os;
-    uint64_t gap = offset - (copy->start + copy->fill);
+    uint64_t from = copy->start + copy->fill, gap = offset - from;
 
     if (copy->file != file || gap > (copy->cold ? COLD_GAP_BYTES : GAP_BYTES) ||
         copy->fill + gap + n > copy->capacity)
         return false;
-    if (gap > 0 && !os_ok(os->read_at(os, file, copy->start + copy->fill, copy->buffer + copy->fill,
-                                      (size_t)gap)))
+    if (gap > 0 && (!os_ok(os->read_at(os, file, from, copy->buffer + copy->fill, (size_t)gap)) ||
+                    may_have_hole(copy->buffer + copy->fill, from, gap)))
         return false;
     copy->fill += gap;
     return true;
