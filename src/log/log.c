@@ -691,6 +691,16 @@ static bool reaches(const struct log_found *found, uint64_t lsn)
     return found->ours && found->header.start + found->header.segment_bytes > lsn;
 }
 
+/*
+ * Whether a segment has lost what it held. One that holds nothing behind `lsn` may have any length:
+ * who was making it as long as another log has them may have been killed in it.
+ */
+static bool is_cut(const struct log_found *found, uint64_t lsn)
+{
+    return found->there && !is_segment_size(found->size) &&
+           (reaches(found, lsn) || found->size < SEGMENT_HEADER_BYTES);
+}
+
 slot_status slot__log_choose_size(const struct log_census *census, uint64_t lsn, struct log *log,
                                   uint64_t *segment_bytes, slot_error *err)
 {
@@ -699,7 +709,7 @@ slot_status slot__log_choose_size(const struct log_census *census, uint64_t lsn,
     for (uint32_t i = 0; i < LOG_SEGMENTS; i++) {
         const struct log_found *found = &census->file[i];
 
-        if (found->there && !is_segment_size(found->size))
+        if (is_cut(found, lsn))
             return slot__error_set(
                 err, SLOT_E_TRUNCATED, slot__log_name(i), found->size,
                 "no segment has %llu bytes: another program has cut it; restore a backup",
@@ -708,7 +718,7 @@ slot_status slot__log_choose_size(const struct log_census *census, uint64_t lsn,
             size = found->header.segment_bytes;
         else if (reaches(found, lsn - (lsn > 0)))
             ended = found->header.segment_bytes;
-        if (found->there && !found->ours)
+        if (found->there && !found->ours && is_segment_size(found->size))
             legal = found->size;
     }
     /* No header is whole: what is in the segments may still say that something is lost. */
