@@ -32,7 +32,7 @@ static void check_write(void *context, struct sim_world *world, struct sim_proce
 {
     struct run *run = context;
     const struct sim_step *step = sim_last_step(world);
-    char path[64];
+    char name[sizeof "log/00"], path[RUN_PATH_MAX];
     uint64_t size = 0;
     const uint8_t *segment;
     const struct shared *words;
@@ -43,12 +43,14 @@ static void check_write(void *context, struct sim_world *world, struct sim_proce
         is_zero(bytes, n))
         return;
     number = (uint32_t)(step->name[0] - '0') * 10 + (uint32_t)(step->name[1] - '0');
-    (void)snprintf(path, sizeof path, RUN_PATH "/log/%s", step->name);
+    (void)snprintf(name, sizeof name, "log/%.2s", step->name);
+    run_file(run, name, path);
     segment = sim_cache_bytes(world, path, &size);
     if (segment == NULL || offset + n > size || memcmp(segment + offset, bytes, (size_t)n) != 0)
         run_wrong(run, "segment %u: other bytes are stored again at %llu than are there",
                   (unsigned)number, (unsigned long long)offset);
-    words = (const void *)sim_cache_bytes(world, RUN_PATH "/shared", &size);
+    run_file(run, "shared", path);
+    words = (const void *)sim_cache_bytes(world, path, &size);
     if (words == NULL || size < sizeof *words || atomic_load(&words->ready.word) == 0)
         return; /* recovery: nobody else is there */
     run->again++;

@@ -5,12 +5,14 @@
  *   crash [--from N] [--seeds N] [--states N] [--only KIND] [--images N] [--every N]
  *         [-v]
  *   crash --systematic N [--from N] [--seeds N]
+ *   crash [--states N] [--least N] --sum FILE...
  *
  * KIND is single, many, threads, faults, flushes or varied; --every 8 checks crash images at an
  * eighth of the steps that the kind would check. Runs seeds from N on until both the number of
  * seeds and the number of crash states are reached; the last line says how many. The first thing
  * that is wrong ends it with status 1, and the line before tells the seed: the same seed does the
- * same again.
+ * same again. --tally FILE keeps what the runs were made of (tally.h); --sum adds such files up and
+ * fails when they are fewer states than --states, or less varied than tally_is_enough says.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +33,8 @@ struct settings {
     uint32_t part, parts;
     const char *only;
     bool verbose, told, unharmed;
+    const char *tally;    /* a file for it */
+    char **sums, **ended; /* files that are added up */
 };
 
 /* A run and how it is crashed. */
@@ -51,7 +55,7 @@ static void crash_here(void *context, struct sim_world *world, const struct sim_
         (step->step * 7919 + plan->run.seed * 104729) % (1000 * plan->every) >= plan->permille)
         return;
     run_crash_images(&plan->run, world, plan->images);
-    if (plan->run.wrong[0] != '\0' && !plan->run.quiet)
+    if (plan->run.wrong[0] != '\0' && !plan->run.wanted.quiet)
         fprintf(stderr, "at step %llu, point %llu: %s of `%s` at %llu\n",
                 (unsigned long long)step->step, (unsigned long long)step->point,
                 sim_function_name(step->function), step->name, (unsigned long long)step->offset);
@@ -217,12 +221,12 @@ static bool one_seed(const struct settings *settings, uint64_t seed, struct tall
         plan.images = settings->images;
         plan.every = settings->every;
         plan.steps = settings->steps;
-        plan.run.tally = tally;
-        plan.run.told = settings->told;
-        plan.run.unharmed = settings->unharmed;
+        plan.run.wanted = (struct run_wanted){
+            .tally = tally, .told = settings->told, .unharmed = settings->unharmed};
         now_kind = kinds[i].name;
         now_seed = seed;
         kinds[i].run(&plan, seed, &config);
+        tally_run(tally, plan.run.items);
         *states += plan.run.states;
         *commits += plan.run.commits;
         wrong = plan.run.wrong[0] != '\0';
@@ -260,7 +264,14 @@ static bool parse(struct settings *settings, int argc, char **argv)
             settings->unharmed = true;
             continue;
         }
-        if (strcmp(argv[i], "--from") == 0)
+        if (strcmp(argv[i], "--sum") == 0) {
+            settings->sums = argv + i + 1;
+            settings->ended = argv + argc;
+            return true;
+        }
+        if (strcmp(argv[i], "--tally") == 0)
+            settings->tally = value;
+        else if (strcmp(argv[i], "--from") == 0)
             settings->from = number(value);
         else if (strcmp(argv[i], "--seeds") == 0)
             settings->seeds = number(value);
@@ -327,6 +338,26 @@ static int run_systematic(const struct settings *settings)
     return 0;
 }
 
+/* What several runs of this program have met together. */
+static int sum_up(const struct settings *settings, struct tally *tally)
+{
+    for (char **path = settings->sums; path < settings->ended; path++) {
+        if (!tally_add(tally, *path)) {
+            printf("FAILED: %s is no tally of this program\n", *path);
+            return 1;
+        }
+    }
+    tally_print(tally, stdout);
+    if (tally->states < settings->states || !tally_is_enough(tally, settings->least, stdout)) {
+        printf("FAILED: %llu crash states are too few, or not varied enough\n",
+               (unsigned long long)tally->states);
+        return 1;
+    }
+    printf("PASSED %llu crash states in %llu runs\n", (unsigned long long)tally->states,
+           (unsigned long long)tally->runs);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings = {
@@ -337,13 +368,17 @@ int main(int argc, char **argv)
     if (!parse(&settings, argc, argv)) {
         fprintf(stderr, "usage: crash [--from N] [--seeds N] [--states N] [--images N] [-v]\n"
                         "             [--every N] [--only single|many|threads|faults|flushes]\n"
-                        "             [--systematic N [--part N --parts N]]\n");
+                        "             [--tally FILE] [--systematic N [--part N --parts N]]\n"
+                        "       crash [--states N] [--least N] --sum FILE...\n");
         return 2;
     }
     (void)signal(SIGSEGV, tell_seed);
     (void)signal(SIGABRT, tell_seed);
+    (void)signal(SIGFPE, tell_seed);
     if (settings.preemptions > 0)
         return run_systematic(&settings);
+    if (settings.sums != NULL)
+        return sum_up(&settings, &tally);
     for (seed = settings.from; seed < settings.from + settings.seeds || states < settings.states;
          seed++) {
         if (!one_seed(&settings, seed, &tally, &states, &commits)) {
@@ -351,8 +386,12 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    if (tally.runs > 0)
+    if (settings.verbose || settings.least > 0)
         tally_print(&tally, stdout);
+    if (settings.tally != NULL && !tally_write(&tally, settings.tally)) {
+        printf("FAILED: %s cannot be written\n", settings.tally);
+        return 1;
+    }
     if (settings.least > 0 && !tally_is_enough(&tally, settings.least, stdout)) {
         printf("FAILED: the runs were not varied enough\n");
         return 1;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/handle.h"
+#include "format/frame.h"
 #include "format/meta.h"
 #include "log/shared.h"
 
@@ -24,6 +25,7 @@ static const struct {
 
 /* Files of one kind. */
 struct files {
+    const struct run *run;
     enum kind kind;
     uint32_t n;
     char path[FILES_MAX][PATH_ROOM];
@@ -36,7 +38,7 @@ struct damage {
     char path[PATH_ROOM];
     uint64_t offset, n;
     uint32_t floor;        /* the oldest state that may be there */
-    bool under_way;        /* a checkpoint was, when all ended */
+    bool half_home;        /* a part of what nobody can tell may be in records already */
     bool named;            /* verify has named the place, */
     uint64_t first, count; /* and these records of it; 0: none */
 };
@@ -50,22 +52,24 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static bool is_kind(const char *path, enum kind kind)
+static bool is_kind(const struct run *run, const char *path, enum kind kind)
 {
-    bool log = strncmp(path, RUN_PATH "/log/", sizeof RUN_PATH "/log/" - 1) == 0;
-    char name[PATH_ROOM];
+    char wanted[RUN_PATH_MAX];
+    bool log;
 
+    run_file(run, "log/", wanted);
+    log = strncmp(path, wanted, strlen(wanted)) == 0;
     if (kind == LOG || kind == INDEX)
         return log && ends_with(path, ".index") == (kind == INDEX);
-    (void)snprintf(name, sizeof name, RUN_PATH "/%s", kinds[kind].name);
-    return strcmp(path, name) == 0;
+    run_file(run, kinds[kind].name, wanted);
+    return strcmp(path, wanted) == 0;
 }
 
 static bool collect(void *context, const char *path, bool directory, uint64_t size)
 {
     struct files *files = context;
 
-    if (!directory && size > 0 && is_kind(path, files->kind) && files->n < FILES_MAX)
+    if (!directory && size > 0 && is_kind(files->run, path, files->kind) && files->n < FILES_MAX)
         (void)snprintf(files->path[files->n++], PATH_ROOM, "%s", path);
     return true;
 }
@@ -91,7 +95,7 @@ static uint64_t pick_sector(struct run *run, const uint8_t *bytes, uint64_t size
 static bool inflict(struct damage *damage, struct sim_world *world)
 {
     struct run *run = damage->run;
-    struct files files = {.kind = damage->kind};
+    struct files files = {.run = run, .kind = damage->kind};
     uint8_t bytes[SIM_SECTOR];
     const uint8_t *now;
     uint64_t size = 0, chance;
@@ -192,7 +196,7 @@ static void check_whole(const struct damage *damage, slot_txn *txn)
     int number = model_look(&damage->run->model, txn, &why);
     char text[120];
 
-    if (number >= (int)damage->floor || damage->under_way)
+    if (number >= (int)damage->floor || (number < 0 && damage->half_home))
         return;
     (void)snprintf(text, sizeof text, "state %d, but %u was acknowledged%s%s", number,
                    (unsigned)damage->floor, why != NULL ? ": " : "", why != NULL ? why : "");
@@ -247,7 +251,7 @@ static void check(struct damage *damage, struct sim_world *world)
 
     run_met(run, kinds[damage->kind].item);
     run_count_state(run);
-    if (slot__db_open_on(&process->os, RUN_PATH, &run->options, &db, &err) == SLOT_OK) {
+    if (slot__db_open_on(&process->os, run->path, &run->options, &db, &err) == SLOT_OK) {
         check_opened(damage, db);
         (void)slot_close(db, &err);
     } else {
@@ -261,9 +265,12 @@ static void check(struct damage *damage, struct sim_world *world)
 /* The words of `shared` as they are now; NULL: there are none. */
 static const struct shared *words_of(const struct run *run)
 {
+    char path[RUN_PATH_MAX];
     uint64_t size = 0;
-    const void *bytes = sim_cache_bytes(run->world, RUN_PATH "/shared", &size);
+    const void *bytes;
 
+    run_file(run, "shared", path);
+    bytes = sim_cache_bytes(run->world, path, &size);
     return bytes != NULL && size >= sizeof(struct shared) ? bytes : NULL;
 }
 
@@ -275,11 +282,14 @@ static uint64_t word(const shared_word *of)
 /* The position in the log up to which `records` and its checksums hold all. */
 static uint64_t checkpoint_lsn(const struct run *run)
 {
+    char path[RUN_PATH_MAX];
     uint64_t size = 0, lsn = 0;
-    const uint8_t *slots = sim_cache_bytes(run->world, RUN_PATH "/meta", &size);
+    const uint8_t *slots;
     struct meta meta;
     slot_error err;
 
+    run_file(run, "meta", path);
+    slots = sim_cache_bytes(run->world, path, &size);
     for (uint32_t i = 0; slots != NULL && i < META_SLOTS && size >= META_SLOTS * META_SLOT_BYTES;
          i++) {
         if (slot__meta_decode(slots + (size_t)i * META_SLOT_BYTES, i, &meta, &err) == SLOT_OK &&
@@ -289,40 +299,119 @@ static uint64_t checkpoint_lsn(const struct run *run)
     return lsn;
 }
 
-/*
- * The oldest state that may be there when the log is damaged and the power was not cut: behind the
- * durable LSN, damage cannot be told from a torn write (protocol.md 7.7). All that was acknowledged
- * is expected when the log was durable to its end. Else some commit was not, and whoever made it
- * had looked at the state before, so that it is known where each earlier state ends.
- */
-static uint32_t durable_state(const struct run *run)
+/* Where a segment begins and which it is; of one whose header is damaged its first frame tells. */
+static bool segment_of(const uint8_t *bytes, uint64_t size, struct segment_header *header)
+{
+    struct frame frame;
+
+    if (size < SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES)
+        return false;
+    if (slot__segment_header_decode(bytes, header))
+        return true;
+    if (!slot__frame_decode(bytes + SEGMENT_HEADER_BYTES, &frame))
+        return false;
+    header->start = frame.lsn - SEGMENT_HEADER_BYTES;
+    header->generation = frame.generation;
+    return true;
+}
+
+struct told {
+    const struct damage *damage;
+    const struct sim_world *world;
+    uint64_t lsn;
+};
+
+/* How far the whole frames of a segment say that the log was durable. */
+static bool note_told(void *context, const char *path, bool directory, uint64_t size)
+{
+    struct told *told = context;
+    struct segment_header header;
+    const uint8_t *bytes;
+    struct frame frame;
+
+    if (directory || !is_kind(told->damage->run, path, LOG))
+        return true;
+    bytes = sim_cache_bytes(told->world, path, &size);
+    if (bytes == NULL || !segment_of(bytes, size, &header))
+        return true;
+    for (uint64_t at = SEGMENT_HEADER_BYTES; at + FRAME_HEADER_BYTES <= size; at += FRAME_UNIT) {
+        if (slot__frame_decode(bytes + at, &frame) && frame.lsn == header.start + at &&
+            frame.generation == header.generation && frame.durable > told->lsn)
+            told->lsn = frame.durable;
+    }
+    return true;
+}
+
+/* The newest state of the last session that ends at or before `lsn`. Whoever made a state had
+ * looked at the one before, so that it is known where that ends. */
+static uint32_t state_at(const struct run *run, uint64_t session, uint64_t lsn)
 {
     const struct model *model = &run->model;
-    const struct shared *words = words_of(run);
     uint32_t kept = model->seen_count < MODEL_SEEN ? model->seen_count : MODEL_SEEN;
-    uint32_t state = model->durable;
-    uint64_t lsn = checkpoint_lsn(run), session;
+    uint32_t state = 0;
 
-    if (words == NULL)
-        return model->visible;
-    lsn = word(&words->durable.word) > lsn ? word(&words->durable.word) : lsn;
-    if (word(&words->ring[word(&words->published.word) % SHARED_RING].lsn) <= lsn)
-        return model->visible;
-    session = word(&words->ready.word) != 0 ? word(&words->ready.word) : run->session;
     for (uint32_t i = 0; i < kept; i++) {
         const struct model_seen *seen = &model->seen[i];
 
         if (seen->session == session && seen->lsn <= lsn && seen->number > state)
             state = seen->number;
     }
+    return state;
+}
+
+/*
+ * The oldest state that may be there when the log of `world` is damaged, after a power cut: all up
+ * to where frames that are whole say that it was durable, and what a checkpoint has brought home.
+ * What was made durable behind that, by the last flush, cannot be told from a torn write
+ * (protocol.md 7.6). It is gone then, whole; but when a checkpoint had begun to bring it home, a
+ * part of it is there (durability.md).
+ */
+static void told_state(struct damage *damage, const struct sim_world *world)
+{
+    const struct run *run = damage->run;
+    struct told told = {.damage = damage, .world = world, .lsn = checkpoint_lsn(run)};
+    uint32_t state;
+
+    sim_each_file(world, note_told, &told);
+    state = state_at(run, run->session, told.lsn);
+    damage->floor = state < run->model.durable ? state : run->model.durable;
+    damage->half_home = run->homing > told.lsn;
+}
+
+/*
+ * The same when the power was not cut: then `shared` tells how far the log was durable (7.7). All
+ * that was acknowledged is expected when it was durable to its end.
+ */
+static uint32_t durable_state(const struct damage *damage)
+{
+    const struct run *run = damage->run;
+    const struct model *model = &run->model;
+    const struct shared *words = words_of(run);
+    struct told told = {.damage = damage, .world = run->world, .lsn = checkpoint_lsn(run)};
+    uint64_t session;
+    uint32_t state;
+
+    if (words == NULL)
+        return model->visible;
+    sim_each_file(run->world, note_told, &told);
+    if (word(&words->durable.word) > told.lsn)
+        told.lsn = word(&words->durable.word);
+    if (word(&words->ring[word(&words->published.word) % SHARED_RING].lsn) <= told.lsn)
+        return model->visible;
+    session = word(&words->ready.word) != 0 ? word(&words->ready.word) : run->session;
+    state = state_at(run, session, told.lsn);
+    state = state > model->durable ? state : model->durable;
     return state < model->visible ? state : model->visible;
 }
 
-bool damage_is_settling(const struct run *run)
+uint64_t damage_homing(const struct run *run)
 {
     const struct shared *words = words_of(run);
 
-    return words != NULL && word(&words->settling.word) != 0;
+    if (words == NULL || word(&words->ready.word) == 0)
+        return UINT64_MAX; /* recovery */
+    return word(&words->target.word) > word(&words->checkpoint.word) ? word(&words->target.word)
+                                                                     : 0;
 }
 
 void damage_each(struct run *run)
@@ -331,12 +420,11 @@ void damage_each(struct run *run)
         struct damage damage = {.run = run, .kind = (enum kind)kind, .floor = run->model.durable};
         struct sim_world *world = sim_fork_crashed(run->world, SIM_CRASH_ALL, run->states);
 
-        if (kind == LOG) { /* the tail */
-            damage.floor -= damage.floor < 2 ? damage.floor : 2;
-            damage.under_way = run->settling;
-        }
-        if (inflict(&damage, world))
-            check(&damage, world);
+        if (!inflict(&damage, world))
+            continue;
+        if (kind == LOG)
+            told_state(&damage, world);
+        check(&damage, world);
     }
 }
 
@@ -345,8 +433,9 @@ void damage_one(struct run *run)
     struct damage damage = {
         .run = run, .kind = (enum kind)run_random(run, KINDS), .floor = run->model.visible};
 
+    if (!inflict(&damage, run->world))
+        return;
     if (damage.kind == LOG)
-        damage.floor = durable_state(run);
-    if (inflict(&damage, run->world))
-        check(&damage, run->world);
+        damage.floor = durable_state(&damage);
+    check(&damage, run->world);
 }

@@ -14,13 +14,13 @@
 
 #include "crash/workload.h"
 
-/* Whether a checkpoint is bringing the log home now: then a damaged tail of it is missed more than
- * any other. */
-bool damage_is_settling(const struct run *run);
+/* Up to where in the log a checkpoint or a recovery that is under way brings blocks home; 0: none
+ * is. */
+uint64_t damage_homing(const struct run *run);
 
 /*
  * One damage in each kind of file that there is, each in a machine that comes up after a power cut
- * that has lost nothing. All processes of run->world have ended; run->settling says how.
+ * that has lost nothing. All processes of run->world have ended; run->homing says how.
  */
 void damage_each(struct run *run);
 

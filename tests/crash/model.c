@@ -8,6 +8,7 @@
 #define RECORD_MAX 8192u
 
 const char MODEL_UNREADABLE[] = "a record cannot be read";
+slot_status model_refusal;
 
 void model_init(struct model *model, uint32_t record_size)
 {
@@ -45,8 +46,10 @@ static const char *check_record(const struct model *model, slot_txn *txn, uint64
         return NULL;
     if (status == SLOT_DELETED)
         return "a record is deleted that should be there";
-    if (status != SLOT_OK)
+    if (status != SLOT_OK) {
+        model_refusal = status;
         return MODEL_UNREADABLE;
+    }
     model_fill(model, want, recno, version);
     return memcmp(want, got, model->record_size) == 0 ? NULL : "a record of another state";
 }
@@ -90,7 +93,8 @@ int model_look(const struct model *model, slot_txn *txn, const char **why)
 
     if (slot_records(txn) > 0) {
         *why = MODEL_UNREADABLE;
-        if (slot_get(txn, 0, record, &err) != SLOT_OK)
+        model_refusal = slot_get(txn, 0, record, &err);
+        if (model_refusal != SLOT_OK)
             return -1;
         number = get_u32(record);
     }

@@ -58,6 +58,7 @@ uint32_t model_version(struct model *model);
  * *why is a static sentence. MODEL_UNREADABLE says that a call has failed, which is no lie.
  */
 extern const char MODEL_UNREADABLE[];
+extern slot_status model_refusal; /* what that call has said */
 int model_look(const struct model *model, slot_txn *txn, const char **why);
 
 /*

@@ -61,7 +61,8 @@
  * Space. A page of a file has space on the disk when it was allocated, written, or populated for
  * writing; what resize adds is a hole. A store through a view into a hole, which is a signal on a
  * full disk, is a violation when config.holes says so. After a crash all pages are holes again, so
- * that nobody relies on what a life before has allocated. config.disk_pages is how many there are.
+ * that nobody relies on what a life before has allocated (but for config.keeps_space).
+ * config.disk_pages is how many there are; sim_set_room fills the disk up, and gives it room again.
  *
  * Not modelled: permissions, symbolic links, read-only media, SIGBUS (a view behind the end of its
  * file is a violation for stores and SLOT_E_LOST for load and populate), stores by atomic
@@ -109,6 +110,7 @@ struct sim_config {
     bool cut_mapped;         /* SIM_LINUX: let a process cut or remove what others have mapped */
     uint32_t sync_us;        /* a sync takes up to so long before and behind its effect: 0 */
     bool holes;              /* a store into a page that has no space is a violation; false */
+    bool keeps_space;        /* also after a power cut; false */
     uint64_t disk_pages;     /* of all files, of SIM_PAGE bytes; 0: enough. Then SLOT_E_NO_SPACE */
     bool trace;              /* keep the list of sim_trace */
     uint64_t max_points;     /* 20,000,000 without an end are a violation: nobody gets on */
@@ -328,6 +330,10 @@ void sim_on_step(struct sim_world *world, sim_step_fn fn, void *context);
 typedef void (*sim_write_fn)(void *context, struct sim_world *world, struct sim_process *process,
                              const void *bytes, uint64_t offset, uint64_t n);
 void sim_on_write(struct sim_world *world, const char *name, sim_write_fn fn, void *context);
+
+/* From now on the functions of sim_on_write are told of the files in this directory and those in
+ * it, wherever it moves. */
+void sim_watch_in(struct sim_world *world, const char *path);
 const struct sim_step *sim_last_step(const struct sim_world *world);
 
 /* ---- faults ------------------------------------------------------------------------------------
@@ -393,6 +399,27 @@ void sim_evict(struct sim_world *world);
  * while others go on. 0: it is as fast as any. */
 void sim_slow(struct sim_process *process, uint32_t permille, uint32_t us);
 
+/* From now on the disk has room for so many more pages; SIM_ROOMY: for as many as are wanted. */
+#define SIM_ROOMY UINT64_MAX
+void sim_set_room(struct sim_world *world, uint64_t pages);
+
+/* Files whose names end so find no room for more, whatever the disk has; NULL: none. */
+void sim_set_full_for(struct sim_world *world, const char *end);
+
+/* Called when something has found no room on the disk; `name` is of the file, without its path. It
+ * may make room, which is for the next call. One for a world; NULL: none. */
+typedef void (*sim_full_fn)(void *context, struct sim_world *world, const char *name);
+void sim_on_full(struct sim_world *world, sim_full_fn fn, void *context);
+
+/* How often that was so. */
+uint64_t sim_fulls(const struct sim_world *world);
+
+/*
+ * Somebody renames a directory, durably, whoever has it open: `from` and `to` are paths. False:
+ * Windows refuses, for it is open or something in it is. *opened: whether anybody had it open.
+ */
+bool sim_move(struct sim_world *world, const char *from, const char *to, bool *opened);
+
 /* ---- crashes -----------------------------------------------------------------------------------
  */
 
@@ -422,8 +449,8 @@ uint64_t sim_changes(const struct sim_world *world);
  * The machine as it comes up after a power cut now: cache and disk hold the chosen image, there are
  * no processes, no locks, no faults. `world` is not changed. The result belongs to `world`, is the
  * same object each time, and is valid until the next call of this; hooks, schedule and
- * configuration of it stay (at first they are the configuration of `world`, no hooks). It can be
- * forked again. Cost: what has changed in either of both since the last fork.
+ * configuration of it stay (at first they are the configuration of `world` with room on the disk,
+ * no hooks). It can be forked again. Cost: what has changed in either of both since the last fork.
  */
 struct sim_world *sim_fork_crashed(struct sim_world *world, sim_policy policy, uint64_t seed);
 

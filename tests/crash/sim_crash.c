@@ -333,7 +333,7 @@ void sim_crash(struct sim_world *world, sim_policy policy, uint64_t seed)
             node->dirty.count = 0;
             node->words_from = node->words_to = 0;
             memset(node->stored, 0, (size_t)(node->extent / SIM_PAGE + 1) * sizeof *node->stored);
-            disk_punch(world, node, 0);
+            disk_punch(world, node, world->config.keeps_space ? node_size(node) : 0);
         }
         cut_place(&cut, node, node);
     }
@@ -354,6 +354,7 @@ static struct sim_world *make_child(struct sim_world *world)
     child->depth = world->depth + 1;
     child->next_serial = (uint64_t)child->depth << 56; /* no serial of the parent, ever */
     child->config.compare_every = 0;
+    child->config.disk_pages = 0; /* all pages are holes, and want room */
     child->config.compare_syncs = false;
     world->child = child;
     return child;
@@ -390,24 +391,39 @@ static void note_changed(const struct sim_world *child, struct node *to, uint32_
     to->changed.at[to->changed.count++] = sector;
 }
 
-/* Make the child's file equal to the durable image of the parent's. */
+/* What cut_words is about to set, from *from on to *to, whatever is there. */
+static void words_to_come(const struct node *node, uint64_t *from, uint64_t *to)
+{
+    *from = node->words_from;
+    *to = min_u64(node->words_to, node_size(node)) / SIM_SECTOR * SIM_SECTOR;
+}
+
+/* Make the child's file equal to the durable image of the parent's, but for words that come. */
 static void follow_file(struct sim_world *child, struct node *from, struct node *to)
 {
+    uint64_t words_from, words_to;
+
+    words_to_come(from, &words_from, &words_to);
     disk_punch(child, to, 0);
     for (uint32_t i = 0; i < to->dirty.count; i++)
         disk_sector_clean(child, to, to->dirty.at[i]);
     to->dirty.count = 0;
     for (uint32_t i = 0; i < to->touched.count; i++) {
         uint32_t sector = to->touched.at[i];
+        uint64_t at = (uint64_t)sector * SIM_SECTOR;
 
         to->sectors[sector].flags &= SECTOR_CHANGED;
-        to->stored[(uint64_t)sector * SIM_SECTOR / SIM_PAGE] = 0;
+        to->stored[at / SIM_PAGE] = 0;
+        if (at >= words_from && at < words_to)
+            continue;
         copy_sector(from, to, sector);
         note_changed(child, to, sector);
     }
     to->touched.count = 0;
     to->lost = 0;
     for (uint64_t at = to->words_from; at < to->words_to; at += SIM_SECTOR) {
+        if (at >= words_from && at < words_to)
+            continue;
         copy_sector(from, to, (uint32_t)(at / SIM_SECTOR));
         note_changed(child, to, (uint32_t)(at / SIM_SECTOR));
     }

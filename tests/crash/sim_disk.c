@@ -76,26 +76,42 @@ bool disk_has_space(const struct node *node, uint64_t offset)
     return node->space[offset / SIM_PAGE] != 0;
 }
 
+/* Whether there is no room for more of a file. */
+static bool is_full(const struct sim_world *world, const struct node *node, uint64_t pages)
+{
+    const char *name = node_place(node)->name, *end = world->full_for;
+    size_t n = strlen(name), m = end != NULL ? strlen(end) : 0;
+
+    if (end != NULL && n >= m && strcmp(name + n - m, end) == 0)
+        return true;
+    return world->config.disk_pages != 0 && world->pages_taken + pages > world->config.disk_pages;
+}
+
 bool disk_take(struct sim_world *world, struct node *node, uint64_t offset, uint64_t n)
 {
     uint64_t end = (offset + n + SIM_PAGE - 1) / SIM_PAGE, wanted = 0;
 
     for (uint64_t page = offset / SIM_PAGE; page < end; page++)
         wanted += node->space[page] == 0;
-    if (world->config.disk_pages != 0 && wanted > 0 &&
-        world->pages_taken + wanted > world->config.disk_pages)
+    if (wanted > 0 && is_full(world, node, wanted)) {
+        world->fulls++;
+        if (world->on_full != NULL)
+            world->on_full(world->on_full_context, world, node_place(node)->name);
         return false;
+    }
     for (uint64_t page = offset / SIM_PAGE; page < end; page++)
         node->space[page] = 1;
     world->pages_taken += wanted;
+    node->pages += wanted;
     return true;
 }
 
 void disk_punch(struct sim_world *world, struct node *node, uint64_t offset)
 {
     for (uint64_t page = (offset + SIM_PAGE - 1) / SIM_PAGE;
-         page < world->config.max_file_bytes / SIM_PAGE; page++) {
+         node->pages > 0 && page < world->config.max_file_bytes / SIM_PAGE; page++) {
         world->pages_taken -= node->space[page];
+        node->pages -= node->space[page];
         node->space[page] = 0;
     }
 }
@@ -218,13 +234,23 @@ static bool is_words(const struct node *node, uint64_t offset)
     return offset >= node->words_from && offset < node->words_to;
 }
 
+/* Whether the node lies where files are watched. */
+static bool is_watched(const struct sim_world *world, const struct node *node)
+{
+    uint32_t parent = node_place(node)->parent;
+
+    return world->watch_in == ROOT || parent == world->watch_in ||
+           (parent != NOWHERE && names_within(world, parent, world->watch_in));
+}
+
 static void tell_watches(struct sim_world *world, struct sim_process *process,
                          const struct node *node, uint64_t offset, const uint8_t *from, size_t n)
 {
     for (uint32_t i = 0; i < world->watch_count; i++) {
         const struct watch *watch = &world->watches[i];
 
-        if (watch->fn != NULL && strcmp(node_place(node)->name, watch->name) == 0)
+        if (watch->fn != NULL && strcmp(node_place(node)->name, watch->name) == 0 &&
+            is_watched(world, node))
             watch->fn(watch->context, world, process, from, offset, n);
     }
 }
@@ -385,20 +411,28 @@ void disk_sync(struct sim_world *world, struct node *node)
     world->changes++;
 }
 
+/* The cache has what is on the disk; but nothing behind the end of a file that was cut since. */
+static void revert(struct node *node, uint32_t number)
+{
+    uint64_t offset = (uint64_t)number * SIM_SECTOR, size = node_size(node);
+    size_t n = offset < size ? (size_t)min_u64(size - offset, SIM_SECTOR) : 0;
+
+    memcpy(node->cache + offset, node->durable + offset, n);
+    memset(node->cache + offset + n, 0, SIM_SECTOR - n);
+    memcpy(node->shadow + offset, node->cache + offset, SIM_SECTOR);
+}
+
 /* One sector that did not get to the disk as it is now; an older version may have. */
 static void lose_sector(struct sim_world *world, struct node *node, uint32_t number, sim_loss loss,
                         uint64_t random)
 {
     struct sector *sector = &node->sectors[number];
-    size_t offset = (size_t)number * SIM_SECTOR;
     uint32_t version = (uint32_t)(random % (sector->saved + 1));
 
     set_durable(world, node, number, disk_version(world, node, number, version));
     disk_sector_clean(world, node, number);
-    if (loss == SIM_LOSS_REVERTED) {
-        memcpy(node->cache + offset, node->durable + offset, SIM_SECTOR);
-        memcpy(node->shadow + offset, node->durable + offset, SIM_SECTOR);
-    }
+    if (loss == SIM_LOSS_REVERTED)
+        revert(node, number);
     sector->flags |= SECTOR_LOST;
     node->lost++;
 }
@@ -454,8 +488,7 @@ void disk_forget(struct sim_world *world, struct node *node, uint32_t number, ui
         if ((sector->flags & SECTOR_LOST) == 0 ||
             is_mapped(world, number, at / SIM_PAGE * SIM_PAGE))
             continue;
-        memcpy(node->cache + at, node->durable + at, SIM_SECTOR);
-        memcpy(node->shadow + at, node->durable + at, SIM_SECTOR);
+        revert(node, (uint32_t)(at / SIM_SECTOR));
         sector->flags &= ~(uint32_t)SECTOR_LOST;
         node->lost--;
         world->changes++;

@@ -29,7 +29,7 @@
 #include "crash/fiber.h"
 #include "crash/sim.h"
 
-#define NODES_MAX    256u
+#define NODES_MAX    512u
 #define PLACES_MAX   8u  /* unsynced places of one node */
 #define SIZES_MAX    64u /* unsynced sizes of one file; beyond, those in the middle are forgotten */
 #define WATCHES_MAX  8u
@@ -84,6 +84,7 @@ struct node {
     struct sector *sectors;
     uint64_t *stored; /* for each page, who has stored there since the last flush */
     uint8_t *space;   /* for each page, 1: it has its space on the disk */
+    uint64_t pages;   /* that have it */
     struct sector_list dirty, touched, changed;
     uint32_t lost; /* sectors that are LOST */
     uint32_t opens, views, writable_views;
@@ -190,6 +191,10 @@ struct sim_world {
     struct version *versions;
     uint32_t version_count, version_room, version_free;
     uint64_t pages_taken; /* that have their space */
+    uint64_t fulls;       /* so often there was none for more */
+    const char *full_for; /* the end of a name */
+    sim_full_fn on_full;
+    void *on_full_context;
     uint64_t changes;
     uint64_t boots;            /* power cuts until now */
     uint64_t failures, shorts; /* calls that were made to fail, half of their work done */
@@ -219,6 +224,7 @@ struct sim_world {
     void *on_step_context;
     struct watch watches[WATCHES_MAX];
     uint32_t watch_count;
+    uint32_t watch_in; /* the directory whose files are watched; ROOT: all */
 };
 
 /*
@@ -339,6 +345,9 @@ void disk_set(struct sim_world *world, struct node *node, uint64_t offset, const
               size_t n);
 
 /* ---- sim_names.c ---- */
+
+/* Whether a node is in that directory, or in one that is. */
+bool names_within(const struct sim_world *world, uint32_t number, uint32_t directory);
 
 /* The node at `path`, or NOWHERE. Also where it would be: *parent is NOWHERE without a parent. */
 uint32_t names_find(const struct sim_world *world, const char *path, struct place *place);

@@ -232,6 +232,65 @@ void sim_poke(struct sim_world *world, const char *path, uint64_t offset, const 
     world->changes++;
 }
 
+void sim_watch_in(struct sim_world *world, const char *path)
+{
+    struct place place;
+
+    world->watch_in = names_find(world, path, &place);
+    assert(world->watch_in != NOWHERE);
+}
+
+/* Whether anybody has a directory open, or anything in it. */
+static bool is_open(const struct sim_world *world, uint32_t directory)
+{
+    for (uint32_t i = 1; i < world->node_count; i++) {
+        const struct node *node = world->nodes[i];
+
+        if (node->used && (node->opens > 0 || node->views > 0) &&
+            (i == directory || names_within(world, i, directory)))
+            return true;
+    }
+    return false;
+}
+
+bool sim_move(struct sim_world *world, const char *from, const char *to, bool *opened)
+{
+    struct place old, new;
+    uint32_t number = names_find(world, from, &old);
+    struct node *node;
+
+    assert(number != NOWHERE && names_find(world, to, &new) == NOWHERE && new.parent != NOWHERE);
+    *opened = is_open(world, number);
+    if (*opened && world->config.flavour == SIM_WINDOWS)
+        return false;
+    node = world->nodes[number];
+    names_move(world, node, &new);
+    node->places[0] = new;
+    node->place_count = 1;
+    return true;
+}
+
+void sim_set_room(struct sim_world *world, uint64_t pages)
+{
+    world->config.disk_pages = pages == SIM_ROOMY ? 0 : max_u64(world->pages_taken + pages, 1);
+}
+
+void sim_set_full_for(struct sim_world *world, const char *end)
+{
+    world->full_for = end;
+}
+
+void sim_on_full(struct sim_world *world, sim_full_fn fn, void *context)
+{
+    world->on_full = fn;
+    world->on_full_context = context;
+}
+
+uint64_t sim_fulls(const struct sim_world *world)
+{
+    return world->fulls;
+}
+
 void sim_fail_writeback(struct sim_world *world, const char *path, sim_loss loss, uint64_t seed)
 {
     struct node *node = file_at(world, path);

@@ -44,6 +44,16 @@ void names_clear(struct sim_world *world, struct node *node)
     }
 }
 
+bool names_within(const struct sim_world *world, uint32_t number, uint32_t directory)
+{
+    while (number != ROOT && number != NOWHERE) {
+        number = node_place(world->nodes[number])->parent;
+        if (number == directory)
+            return true;
+    }
+    return false;
+}
+
 uint32_t names_in(const struct sim_world *world, uint32_t parent, const char *name)
 {
     for (uint32_t i = 1; i < world->node_count; i++) {
@@ -142,6 +152,23 @@ void names_sync(struct sim_world *world, uint32_t parent)
     world->changes++;
 }
 
+/* What could still have been in a directory that is gone is nowhere: another gets its number. */
+static void forget_places_in(struct sim_world *world, const struct node *directory)
+{
+    for (uint32_t i = 1; i < world->node_count; i++) {
+        struct node *node = world->nodes[i];
+
+        for (uint32_t k = 0; node->used && k < node->place_count; k++) {
+            uint32_t parent = node->places[k].parent;
+
+            if (parent != NOWHERE && world->nodes[parent] == directory)
+                node->places[k].parent = NOWHERE;
+        }
+        if (node->used && node != directory)
+            names_drop_unreachable(world, node);
+    }
+}
+
 void names_drop_unreachable(struct sim_world *world, struct node *node)
 {
     if (node->opens > 0 || node->views > 0)
@@ -150,6 +177,8 @@ void names_drop_unreachable(struct sim_world *world, struct node *node)
         if (node->places[i].parent != NOWHERE)
             return;
     }
+    if (node->is_dir)
+        forget_places_in(world, node);
     names_clear(world, node);
 }
 

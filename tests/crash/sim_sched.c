@@ -353,7 +353,16 @@ static void note(struct sim_world *world, const struct sim_step *step)
         mark->changes = step->changes;
         mark->offset = step->offset;
     }
-    world->last = *step;
+    /* One by one: they were stored so just now, and a copy of several at once waits for that. */
+    world->last.process = step->process;
+    world->last.point = step->point;
+    world->last.step = step->step;
+    world->last.thread = step->thread;
+    world->last.function = step->function;
+    world->last.changes = step->changes;
+    world->last.name = step->name;
+    world->last.offset = step->offset;
+    world->last.n = step->n;
 }
 
 /* The process that runs has been killed: get out of the call of its table. */

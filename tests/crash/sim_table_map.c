@@ -155,17 +155,30 @@ void table_unmap(struct sim_process *process, size_t i)
     names_drop_unreachable(process->world, node);
 }
 
+/* All views of a file are one memory: of two of the same bytes nobody can tell which one goes, and
+ * the one for reading does. map_count: there is none. */
+static size_t view_to_go(const struct sim_process_inside *in, const void *base, size_t n)
+{
+    size_t found = in->map_count;
+
+    for (size_t i = 0; i < in->map_count; i++) {
+        if (in->maps[i].base == base && in->maps[i].n == n &&
+            (found == in->map_count || in->maps[i].mode == OS_MAP_READ))
+            found = i;
+    }
+    return found;
+}
+
 void sim_unmap(const struct os *os, void *base, size_t n)
 {
     struct sim_process *process = sim_self(os);
     struct sim_process_inside *in = process->inside;
     const struct mapping map = view_of(process, base, n, false);
     const struct node *node = process->world->nodes[map.node];
-    size_t i = 0;
+    size_t i;
 
     table_point_at(process, SIM_FN_unmap, node, map.offset, n, false);
-    while (i < in->map_count && (in->maps[i].base != base || in->maps[i].n != n))
-        i++;
+    i = view_to_go(in, base, n);
     if (i == in->map_count)
         sim_violation(process->world, "%s: a part of a view is unmapped", node_place(node)->name);
     if (process->world->config.compare_syncs && in->maps[i].mode == OS_MAP_WRITE)

@@ -519,7 +519,7 @@ bool systematic(const struct systematic_settings *settings, struct systematic_re
     search.result = result;
     make_base(&search.base[0], false);
     make_base(&search.base[1], true);
-    search.base[0].told = search.base[1].told = settings->told;
+    search.base[0].wanted.told = search.base[1].wanted.told = settings->told;
     for (size_t i = 0; i < STORIES && well; i++) {
         const struct story *story = &stories[i];
         struct systematic_count *count = &result->count[result->stories++];

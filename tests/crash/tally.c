@@ -1,5 +1,7 @@
 #include "crash/tally.h"
 
+#include <string.h>
+
 enum {
 #define X(name, text) +1
     OPTIONS = 0 TALLY_OPTIONS(X)
@@ -30,6 +32,64 @@ void tally_run(struct tally *tally, tally_set items)
             tally->pairs[i][k] += items >> k & 1;
     }
 }
+
+/* ---- files ---- */
+
+bool tally_write(const struct tally *tally, const char *path)
+{
+    FILE *out = fopen(path, "w");
+    bool well = out != NULL;
+
+    if (!well)
+        return false;
+    fprintf(out, "%d %llu %llu\n", TALLY_ITEMS, (unsigned long long)tally->runs,
+            (unsigned long long)tally->states);
+    for (int i = 0; i < TALLY_ITEMS; i++) {
+        fprintf(out, "%llu %llu", (unsigned long long)tally->runs_with[i],
+                (unsigned long long)tally->states_after[i]);
+        for (int k = 0; k < TALLY_ITEMS; k++)
+            fprintf(out, " %llu", (unsigned long long)tally->pairs[i][k]);
+        fprintf(out, " %s\n", texts[i]);
+    }
+    well = ferror(out) == 0;
+    return fclose(out) == 0 && well;
+}
+
+static bool add_number(FILE *in, uint64_t *to)
+{
+    unsigned long long number;
+
+    if (fscanf(in, "%llu", &number) != 1)
+        return false;
+    *to += number;
+    return true;
+}
+
+static bool add_item(FILE *in, struct tally *tally, int i)
+{
+    bool well = add_number(in, &tally->runs_with[i]) && add_number(in, &tally->states_after[i]);
+    char text[80] = "";
+
+    for (int k = 0; k < TALLY_ITEMS && well; k++)
+        well = add_number(in, &tally->pairs[i][k]);
+    return well && fscanf(in, " %79[^\n]", text) == 1 && strcmp(text, texts[i]) == 0;
+}
+
+bool tally_add(struct tally *tally, const char *path)
+{
+    FILE *in = fopen(path, "r");
+    uint64_t items = 0;
+    bool well = in != NULL && add_number(in, &items) && items == TALLY_ITEMS &&
+                add_number(in, &tally->runs) && add_number(in, &tally->states);
+
+    for (int i = 0; i < TALLY_ITEMS && well; i++)
+        well = add_item(in, tally, i);
+    if (in != NULL)
+        (void)fclose(in);
+    return well;
+}
+
+/* ---- the table ---- */
 
 /* The event that was met least often together with event i. */
 static int rarest_with(const struct tally *tally, int i)

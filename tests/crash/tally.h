@@ -34,7 +34,13 @@
     X(OFTEN_CHECKPOINTS, "commits make checkpoints")                                               \
     X(TORN_STORES, "stores are seen in parts of a sector")                                         \
     X(FAST_DISK, "a sync takes no time")                                                           \
-    X(SLOW_DISK, "a sync takes its time, and others go on")
+    X(SLOW_DISK, "a sync takes its time, and others go on")                                        \
+    X(FULL_LOG, "no space for the log")                                                            \
+    X(FULL_INDEX, "no space for an index")                                                         \
+    X(FULL_RECORDS, "no space for records")                                                        \
+    X(FULL_SUMS, "no space for sums")                                                              \
+    X(FULL_DELETED, "no space for marks of deleted records")                                       \
+    X(FULL_CREATE, "no space for a new database")
 
 #define TALLY_EVENTS(X)                                                                            \
     X(TWO_WRITERS, "two or more handles have committed")                                           \
@@ -45,6 +51,10 @@
     X(CHECKPOINTER, "a process that only makes checkpoints")                                       \
     X(LOOPER, "a process that opens and closes in a loop")                                         \
     X(OTHER_LIMIT, "another log limit in the next life")                                           \
+    X(TIGHT, "a handle with the smallest budget")                                                  \
+    X(RENAMED, "the directory was renamed while it was open")                                      \
+    X(REPLACED, "and another database came to its place")                                          \
+    X(DISK_FULL, "the disk was full")                                                              \
     X(SLOW, "one process has slow calls")                                                          \
     X(KILLED, "a process was killed, others went on")                                              \
     X(ALL_KILLED, "all processes were killed at once")                                             \
@@ -93,6 +103,13 @@ void tally_state(struct tally *tally, tally_set items);
 
 /* One more run. */
 void tally_run(struct tally *tally, tally_set items);
+
+/*
+ * All of it into a file, in lines of text; and out of a file, added to what *tally has. False: the
+ * file cannot be written; it is not what this program would have written.
+ */
+bool tally_write(const struct tally *tally, const char *path);
+bool tally_add(struct tally *tally, const char *path);
 
 /* The table, in lines of text. */
 void tally_print(const struct tally *tally, FILE *out);

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "crash/damage.h"
+#include "crash/mishaps.h"
 #include "crash/sim_heap.h"
 #include "db/handle.h"
 
@@ -43,8 +45,11 @@ struct varied {
     uint64_t from;     /* step at which it began */
     uint64_t early;    /* of so many of the first steps, one in four is looked at */
     sim_loss loss;
+    uint64_t log_syncs; /* syncs of the log, by anybody, until one fails; 0: none does */
     enum theme theme;
-    bool cut; /* the last life ended with a power cut */
+    struct mishaps mishaps;
+    bool fills; /* the disk may get full */
+    bool cut;   /* the last life ended with a power cut */
 };
 
 /* ---- drawing ---- */
@@ -98,9 +103,29 @@ static uint64_t draw_checkpoint(struct run *run)
     return (1 + run_random(run, 4)) << 14;
 }
 
+static void draw_budget(struct run *run, slot_options *options)
+{
+    options->map_budget = run->options.map_budget;
+    if (chance(run, 25)) {
+        options->map_budget = run->least_budget;
+        run_met(run, TALLY_TIGHT);
+    }
+}
+
 static void draw_sync(struct run *run, slot_options *options)
 {
     options->sync = chance(run, 40) ? SLOT_SYNC_NORMAL : SLOT_SYNC_FULL;
+}
+
+/* As init_cache in open.c counts it: three views, a frame beside each, a window, what all share. */
+static uint64_t least_budget(const struct run *run)
+{
+    uint32_t size = run->model.record_size;
+    uint64_t block = (uint64_t)slot__meta_block_records(size) * size;
+    uint64_t frame =
+        slot__frame_length((uint32_t)(block > BITMAP_BLOCK_BYTES ? block : BITMAP_BLOCK_BYTES));
+
+    return SHARED_BYTES + LOG_WINDOW_BYTES + 3 * (VIEW_SIZE_MIN + round_up(frame, OS_PAGE_SIZE));
 }
 
 /* ---- what processes do ---- */
@@ -166,8 +191,11 @@ static void write_main(struct sim_process *process, void *argument)
     while (goes_on(run)) {
         slot_db *db;
 
-        if (actor->other_syncs)
+        if (actor->other_syncs) {
             draw_sync(run, &actor->options);
+            draw_budget(run, &actor->options);
+            actor->options.checkpoint_bytes = draw_checkpoint(run);
+        }
         db = run_open(run, process, &actor->options);
         if (db == NULL) {
             run->transactions -= run->transactions > 0;
@@ -256,6 +284,10 @@ static void loop_main(struct sim_process *process, void *argument)
 
         if (db != NULL)
             run_close(run, db);
+        if (chance(run, 30))
+            mishaps_look_back(run, process);
+        if (chance(run, 30))
+            mishaps_create(run, process);
         process->os.sleep_us(&process->os, (uint32_t)run_random(run, 400));
     }
 }
@@ -274,6 +306,7 @@ static struct actor *new_actor(struct varied *varied, sim_main main)
     if (chance(run, 30)) /* counts if it is the first who opens */
         actor->options.log_limit_bytes = draw_limit(run);
     draw_sync(run, &actor->options);
+    draw_budget(run, &actor->options);
     actor->patient = chance(run, 60);
     actor->clumsy = varied->theme != MIXED_SYNCS && chance(run, 50);
     actor->other_syncs = chance(run, 40);
@@ -356,7 +389,11 @@ static void break_something(struct varied *varied)
     struct sim_process *process = lost ? varied->actor[0].process : any_actor(varied)->process;
     slot_status status = chance(run, 50) ? SLOT_E_IO : SLOT_E_NO_SPACE;
 
-    if (lost || chance(run, 35)) {
+    if (chance(run, lost ? 60 : 30)) {
+        varied->log_syncs = 1 + run_random(run, 8);
+        return;
+    }
+    if (lost || chance(run, 30)) {
         sim_fail_sync(process, 1 + run_random(run, lost ? 15 : 30), varied->loss,
                       run_random(run, 1000));
         return;
@@ -392,19 +429,22 @@ static void begin_life(struct varied *varied, uint32_t life)
         if (segment_bytes(run, limit) != segment_bytes(run, run->options.log_limit_bytes))
             run_met(run, TALLY_OTHER_LIMIT);
     }
-    varied->theme = (enum theme)(chance(run, 65) ? FREELY : 1 + run_random(run, THEMES - 1));
+    varied->theme = (enum theme)(chance(run, 55) ? FREELY : 1 + run_random(run, THEMES - 1));
     run->transactions = 8 + (uint32_t)run_random(run, 24);
     run->changes = varied->theme == MIXED_SYNCS ? 16 : 5;
     if (varied->theme == MIXED_SYNCS)
         run->transactions += 30;
+    varied->log_syncs = 0;
     start_actors(varied);
     if (varied->theme == LOST_SYNC || chance(run, varied->theme == MIXED_SYNCS ? 20 : 60))
         break_something(varied);
     if (varied->theme != FREELY || chance(run, 30))
         slow_down(varied);
-    if (varied->theme != MIXED_SYNCS && chance(run, 40))
+    if (varied->theme != MIXED_SYNCS && chance(run, 50))
         sim_process_kill_at(any_actor(varied)->process, 50 + run_random(run, 5000));
     varied->from = sim_steps(run->world);
+    mishaps_draw(run, &varied->mishaps, varied->fills);
+    run->writer = 0;
     varied->stop_at =
         varied->theme != MIXED_SYNCS && chance(run, 55) ? 20 + run_random(run, 1200) : 0;
     varied->early = life > 0 && chance(run, 15) ? 80 : 0;
@@ -453,6 +493,14 @@ static void note_actors(struct varied *varied)
         run_met(run, TALLY_BOTH_SYNCS);
 }
 
+/* The sync of a segment that is about to begin: a commit may wait for it. */
+static void fail_log_sync(struct varied *varied, const struct sim_step *step)
+{
+    if (varied->log_syncs > 0 && step->function == SIM_FN_sync && strlen(step->name) == 2 &&
+        --varied->log_syncs == 0)
+        sim_fail_sync(step->process, 1, varied->loss, run_random(varied->run, 1000));
+}
+
 static void look_here(void *context, struct sim_world *world, const struct sim_step *step)
 {
     struct varied *varied = context;
@@ -460,6 +508,8 @@ static void look_here(void *context, struct sim_world *world, const struct sim_s
 
     if (run->wrong[0] != '\0')
         return;
+    mishaps_step(run, &varied->mishaps, step->step);
+    fail_log_sync(varied, step);
     note_failures(varied);
     note_actors(varied);
     if (varied->stop_at != 0 && step->step >= varied->from + varied->stop_at)
@@ -468,7 +518,7 @@ static void look_here(void *context, struct sim_world *world, const struct sim_s
         (step->step >= varied->from + varied->early || step->step % 4 != 0))
         return;
     run_crash_images(run, world, varied->images);
-    if (run->wrong[0] != '\0' && !run->quiet)
+    if (run->wrong[0] != '\0' && !run->wanted.quiet)
         fprintf(stderr, "at step %llu, point %llu: %s of `%s` at %llu\n",
                 (unsigned long long)step->step, (unsigned long long)step->point,
                 sim_function_name(step->function), step->name, (unsigned long long)step->offset);
@@ -480,10 +530,12 @@ static void look_here(void *context, struct sim_world *world, const struct sim_s
 static void end_life(struct varied *varied, sim_end end)
 {
     struct run *run = varied->run;
-    bool cut = chance(run, end == SIM_END_STOPPED ? 60 : 35);
+    bool cut = chance(run, end == SIM_END_STOPPED ? 50 : 35);
 
     varied->cut = cut;
-    run->settling = damage_is_settling(run);
+    if (cut || chance(run, 50))
+        mishaps_end(run);
+    run->homing = damage_homing(run);
     note_failures(varied);
     note_actors(varied);
     run_tell(run, "the life ends: %s, %s", end == SIM_END_STOPPED ? "stopped" : "all have ended",
@@ -503,7 +555,7 @@ static void end_life(struct varied *varied, sim_end end)
     }
     if (sim_losses(run->world) != run->losses)
         run->model.visible = run->model.durable;
-    if (!run->unharmed)
+    if (!run->wanted.unharmed)
         damage_each(run);
 }
 
@@ -512,7 +564,8 @@ static void check_end(struct varied *varied)
 {
     struct run *run = varied->run;
 
-    if (!run->unharmed && !varied->cut && chance(run, 70)) {
+    mishaps_end(run);
+    if (!run->wanted.unharmed && !varied->cut && chance(run, 70)) {
         damage_one(run);
         return;
     }
@@ -534,10 +587,8 @@ static void one_life(struct varied *varied, uint32_t life)
 void varied_run(struct run *run, uint64_t seed, uint32_t images, uint32_t steps)
 {
     static struct varied varied; /* fibers of a run that went wrong still point to it */
-    struct tally *tally = run->tally;
     struct sim_config config;
     tally_set items = 0;
-    bool quiet = run->quiet, told = run->told, unharmed = run->unharmed;
     uint32_t lives;
     uint32_t size = draw_size(seed, &items);
 
@@ -546,17 +597,15 @@ void varied_run(struct run *run, uint64_t seed, uint32_t images, uint32_t steps)
     config.max_file_bytes = UINT64_C(1) << 20;
     config.holes = true;
     config.max_points = 3000000;
+    config.compare_every = 8192;
     config.flavour = seed / 7 % 4 == 3 ? SIM_WINDOWS : SIM_LINUX;
     config.store_piece = seed / 28 % 3 == 0 ? 64 : SIM_SECTOR;
+    config.keeps_space = seed / 420 % 2 == 0;
     config.sync_us = seed / 84 % 5 < 2 ? 0 : seed / 84 % 5 == 2 ? 60 : 1500;
     run_init_sized(run, seed, &config, size);
-    run->tally = tally;
-    run->quiet = quiet;
-    run->told = told;
-    run->unharmed = unharmed;
     run->varied = true;
     run->goes_on = true;
-    run->items = items;
+    run->items |= items;
     run_met(run, config.flavour == SIM_WINDOWS ? TALLY_WINDOWS : TALLY_LINUX);
     if (config.store_piece != SIM_SECTOR)
         run_met(run, TALLY_TORN_STORES);
@@ -565,7 +614,12 @@ void varied_run(struct run *run, uint64_t seed, uint32_t images, uint32_t steps)
     varied.run = run;
     varied.images = images;
     varied.permille = steps;
+    varied.fills = config.keeps_space;
     run->options.log_limit_bytes = draw_limit(run);
+    run->least_budget = least_budget(run);
+    if (chance(run, 80))
+        mishaps_make_other(run);
+    sim_watch_in(run->world, run->path);
     sim_on_step(run->world, look_here, &varied);
     run_watch_records(run);
     lives = 1 + (uint32_t)run_random(run, LIVES_MAX);
@@ -575,6 +629,4 @@ void varied_run(struct run *run, uint64_t seed, uint32_t images, uint32_t steps)
     sim_on_step(run->world, NULL, NULL);
     if (run->wrong[0] == '\0')
         check_end(&varied);
-    if (tally != NULL)
-        tally_run(tally, run->items);
 }

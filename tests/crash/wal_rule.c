@@ -32,14 +32,16 @@ static bool frame_has(const uint8_t *segment, uint64_t size, uint64_t offset,
            memcmp(segment + body, piece->bytes, (size_t)piece->n) == 0;
 }
 
-static bool is_in_durable_log(const struct sim_world *world, const struct piece *piece)
+static bool is_in_durable_log(const struct run *run, const struct sim_world *world,
+                              const struct piece *piece)
 {
     for (uint32_t i = 0; i < SEGMENTS; i++) {
-        char path[] = RUN_PATH "/log/00";
+        char name[] = "log/00", path[RUN_PATH_MAX];
         const uint8_t *segment;
         uint64_t size = 0;
 
-        path[sizeof path - 2] = (char)('0' + i);
+        name[sizeof name - 2] = (char)('0' + i);
+        run_file(run, name, path);
         segment = sim_durable_bytes(world, path, &size);
         for (uint64_t at = SEGMENT_HEADER_BYTES; segment != NULL && at < size; at += FRAME_UNIT) {
             if (frame_has(segment, size, at, piece))
@@ -50,11 +52,15 @@ static bool is_in_durable_log(const struct sim_world *world, const struct piece 
 }
 
 /* Writing again what is there already changes nothing. */
-static bool is_there(const struct sim_world *world, const struct piece *piece)
+static bool is_there(const struct run *run, const struct sim_world *world,
+                     const struct piece *piece)
 {
     uint64_t size = 0, at = piece->block * piece->block_bytes + piece->from;
-    const uint8_t *records = sim_cache_bytes(world, RUN_PATH "/records", &size);
+    char path[RUN_PATH_MAX];
+    const uint8_t *records;
 
+    run_file(run, "records", path);
+    records = sim_cache_bytes(world, path, &size);
     return records != NULL && at + piece->n <= size &&
            memcmp(records + at, piece->bytes, (size_t)piece->n) == 0;
 }
@@ -74,7 +80,7 @@ static void check_write(void *context, struct sim_world *world, struct sim_proce
 
         if (piece.n > block_bytes - piece.from)
             piece.n = block_bytes - piece.from;
-        if (!is_there(world, &piece) && !is_in_durable_log(world, &piece))
+        if (!is_there(run, world, &piece) && !is_in_durable_log(run, world, &piece))
             run_wrong(run, "block %u of `records` is written with bytes that no durable frame has",
                       (unsigned)piece.block);
         offset += piece.n;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash/mishaps.h"
 #include "db/handle.h"
 
 #define RECORD_MAX 8192u
@@ -38,7 +39,7 @@ void run_tell(const struct run *run, const char *what, ...)
 {
     va_list arguments;
 
-    if (!run->told)
+    if (!run->wanted.told)
         return;
     fprintf(stderr, "%llu: ", (unsigned long long)sim_points(run->world));
     va_start(arguments, what);
@@ -63,8 +64,15 @@ void run_met(struct run *run, enum tally_item item)
 void run_count_state(struct run *run)
 {
     run->states++;
-    if (run->tally != NULL)
-        tally_state(run->tally, run->items);
+    if (sim_failures(run->world) > 0)
+        run_met(run, TALLY_CALL_FAILED);
+    if (run->wanted.tally != NULL)
+        tally_state(run->wanted.tally, run->items);
+}
+
+void run_file(const struct run *run, const char *name, char *path)
+{
+    (void)snprintf(path, RUN_PATH_MAX, "%s/%s", run->path, name);
 }
 
 void run_init(struct run *run, uint64_t seed, const struct sim_config *config)
@@ -72,19 +80,34 @@ void run_init(struct run *run, uint64_t seed, const struct sim_config *config)
     run_init_sized(run, seed, config, record_size_of(seed));
 }
 
+static void note_file_id(struct run *run)
+{
+    char path[RUN_PATH_MAX];
+    uint64_t size = 0;
+    const uint8_t *bytes;
+    struct meta meta;
+    slot_error err;
+
+    run_file(run, "meta", path);
+    bytes = sim_cache_bytes(run->world, path, &size);
+    if (bytes != NULL && slot__meta_decode(bytes, 0, &meta, &err) == SLOT_OK)
+        memcpy(run->file_id, meta.file_id, sizeof run->file_id);
+}
+
 void run_init_sized(struct run *run, uint64_t seed, const struct sim_config *config,
                     uint32_t record_size)
 {
+    struct run_wanted wanted = run->wanted;
     struct sim_process *process;
     slot_schema *schema = NULL;
     slot_error err;
-    bool told = run->told;
 
     memset(run, 0, sizeof *run);
-    run->told = told;
+    run->wanted = wanted;
     run->seed = seed;
     run->random = seed;
     run->changes = 5;
+    memcpy(run->path, RUN_PATH, sizeof RUN_PATH);
     run->world = sim_world_make(config);
     model_init(&run->model, record_size);
     slot_options_init(&run->options);
@@ -96,6 +119,7 @@ void run_init_sized(struct run *run, uint64_t seed, const struct sim_config *con
     if (slot_schema_sized(run->model.record_size, &schema, &err) != SLOT_OK ||
         slot__db_create_on(&process->os, RUN_PATH, schema, &run->options, &err) != SLOT_OK)
         run_wrong(run, "create: %s", err.what);
+    note_file_id(run);
     slot_schema_free(schema);
     sim_process_exit(process);
 }
@@ -107,13 +131,35 @@ void run_release(struct run *run)
 
 /* ---- a process's handle ---- */
 
+/* Whether the handle is of this database. While its directory was renamed, another one may have
+ * been where it was looked for. */
+static bool is_this_one(struct run *run, const slot_db *db, uint32_t moves)
+{
+    if (memcmp(db->meta.file_id, run->file_id, sizeof run->file_id) == 0)
+        return true;
+    if (run->moves == moves)
+        run_wrong(run, "open has opened another database");
+    return false;
+}
+
+bool run_is_first_on_full(const struct run *run, const slot_error *err)
+{
+    return err->status == SLOT_E_NO_SPACE && sim_fulls(run->world) > 0 && err->file != NULL &&
+           strcmp(err->file, "shared") == 0;
+}
+
 slot_db *run_open(struct run *run, struct sim_process *process, const slot_options *options)
 {
     slot_error err;
     slot_db *db = NULL;
-    slot_status status = slot__db_open_on(&process->os, RUN_PATH, options, &db, &err);
+    uint32_t moves = run->moves;
+    slot_status status = slot__db_open_on(&process->os, run->path, options, &db, &err);
 
     run_tell(run, "%llu opens: %s", (unsigned long long)process->number, slot_status_text(status));
+    if (status == SLOT_OK && !is_this_one(run, db, moves)) {
+        (void)slot_close(db, &err);
+        return NULL;
+    }
     if (status == SLOT_OK) {
         db->io_bytes = UINT64_C(8) << 10;         /* so that direct appends happen */
         db->lend_bytes = UINT64_C(8) << 10;       /* and pages of the log are lent */
@@ -123,7 +169,8 @@ slot_db *run_open(struct run *run, struct sim_process *process, const slot_optio
         db->log.piece_bytes = UINT64_C(8) << 10;
         return db;
     }
-    if (status != SLOT_E_BUSY && !run->lenient && !run_tolerates(run, status))
+    if (status != SLOT_E_BUSY && !run->lenient && !run_tolerates(run, status) &&
+        !(status == SLOT_E_NO_FILE && run->moves != moves) && !run_is_first_on_full(run, &err))
         run_wrong(run, "open: %s: %s (%s)", err.file, err.what, slot_status_text(status));
     return NULL;
 }
@@ -146,10 +193,23 @@ static bool is_answer(const struct run *run, slot_status status)
            status == SLOT_E_TXN_TOO_LARGE || run->lenient != 0 || run_tolerates(run, status);
 }
 
+/* The same of a call that takes space on the disk, which may be full. */
+static bool is_answer_of_writer(const struct run *run, slot_status status)
+{
+    return is_answer(run, status) || (status == SLOT_E_NO_SPACE && sim_fulls(run->world) > 0);
+}
+
 /* A failed sync of this session may have taken bytes from under those who still have it open. */
 static bool is_reverted(const struct run *run)
 {
     return run->reverts && sim_losses(run->world) != run->losses;
+}
+
+/* Whether what a transaction sees may have been taken so: what was durable in the log cannot. */
+static bool is_reverted_for(const struct run *run, const slot_db *db, const slot_txn *txn)
+{
+    return is_reverted(run) &&
+           (db->access == SLOT_READ_ONLY || txn->seen.lsn > shared_durable(&db->shared));
 }
 
 bool run_tolerates(const struct run *run, slot_status status)
@@ -204,7 +264,8 @@ static void note_snapshot(struct run *run, const slot_db *db, const slot_txn *tx
 {
     uint32_t other = 0;
 
-    if (db->access == SLOT_READ_ONLY || run->lenient || (txn->writing && is_reverted(run)))
+    if (db->access == SLOT_READ_ONLY || run->lenient ||
+        (txn->writing && is_reverted_for(run, db, txn)))
         return;
     if (!model_note(&run->model, db->session, txn->seen.lsn, (uint32_t)number, &other))
         run_wrong(run, "the snapshot at %llu is state %d, and was state %u before",
@@ -215,7 +276,7 @@ static void note_snapshot(struct run *run, const slot_db *db, const slot_txn *tx
  * commit, whatever it sees. */
 static bool is_doomed(const struct run *run, const slot_db *db, const slot_txn *txn)
 {
-    if (!run_tolerates(run, SLOT_E_POISONED))
+    if (!run_tolerates(run, SLOT_E_POISONED) && sim_fulls(run->world) == 0)
         return false;
     return txn->doomed != SLOT_OK || (txn->writing && slot__db_is_poisoned(db));
 }
@@ -227,8 +288,9 @@ static int look(struct run *run, const slot_db *db, slot_txn *txn, uint32_t visi
 {
     const char *why = NULL;
     int number = model_look(&run->model, txn, &why);
-    bool excused = run->lenient || is_reverted(run) ||
-                   (number < 0 && why == MODEL_UNREADABLE && run_tolerates(run, SLOT_E_IO));
+    bool excused =
+        run->lenient || is_reverted_for(run, db, txn) ||
+        (number < 0 && why == MODEL_UNREADABLE && run_tolerates_of(run, db, model_refusal));
 
     if (number < (int)visible && !excused && !is_doomed(run, db, txn))
         run_wrong(run, "a %s sees state %d, %u was acknowledged: %s", who, number,
@@ -249,6 +311,7 @@ struct change {
     struct model_state state;
     slot_error err;
     bool failed;   /* a call before, and its caller went on */
+    bool tight;    /* the handle has the smallest budget */
     bool hopeless; /* what it builds on is unknown: it must not be acknowledged */
 };
 
@@ -264,6 +327,10 @@ static slot_status put(struct change *change, uint32_t recno, uint32_t version)
         return slot_put(change->txn, recno, record, &change->err);
     }
     status = slot_edit(change->txn, recno, &edited, &change->err);
+    if (status == SLOT_E_BUDGET && change->tight) { /* only pointers need what others may have */
+        model_fill(&run->model, record, recno, version);
+        return slot_put(change->txn, recno, record, &change->err);
+    }
     if (status == SLOT_OK) {
         sim_lend(change->process, edited, run->model.record_size);
         model_fill(&run->model, edited, recno, version);
@@ -349,7 +416,7 @@ static slot_status insert(struct change *change)
     status = slot_insert(change->txn, record, &got, &change->err);
     if (status != SLOT_OK)
         return status;
-    if (got != recno)
+    if (got != recno && !is_reverted(run))
         run_wrong(run, "insert took record %u, not %u", (unsigned)got, (unsigned)recno);
     change->state.deleted -= recno < change->state.records;
     change->state.records += recno == change->state.records;
@@ -381,7 +448,7 @@ static bool goes_on(struct change *change, const char *what, slot_status status)
         return true;
     run_tell(change->run, "%llu: %s: %s: %s", (unsigned long long)change->process->number, what,
              change->err.what, slot_status_text(status));
-    if (!change->run->goes_on || !is_answer(change->run, status) || status == SLOT_E_LOST)
+    if (!change->run->goes_on || !is_answer_of_writer(change->run, status) || status == SLOT_E_LOST)
         return false; /* LOST: nobody knows what the record is now */
     change->failed = true;
     return true;
@@ -424,6 +491,10 @@ static void note_commit(const struct change *change, uint32_t number, uint64_t t
             model->durable = number;
         if (change->failed)
             run_met(run, TALLY_WENT_ON);
+        if (run->writer == 0)
+            run->writer = change->process->number;
+        else if (run->writer != change->process->number)
+            run_met(run, TALLY_TWO_WRITERS);
         run_met(run, full ? TALLY_FULL : TALLY_NORMAL);
     } else if (status == SLOT_E_UNKNOWN) {
         run->unknown = change->db->session;
@@ -442,7 +513,8 @@ static bool sees_itself(struct change *change)
     /* A sync may fail while it looks. */
     if (run_random(run, 4) != 0 || model_sees(&run->model, &change->state, change->txn, &why) ||
         run->lenient || is_reverted(run) ||
-        (why == MODEL_UNREADABLE && run_tolerates(run, SLOT_E_IO)) ||
+        (why == MODEL_UNREADABLE && /* what it has appended may go into the log for that */
+         is_answer_of_writer(run, model_refusal)) ||
         is_doomed(run, change->db, change->txn))
         return true;
     run_wrong(run, "a writer does not see its own changes%s: %s",
@@ -457,7 +529,8 @@ static void finish(struct change *change, uint32_t number, slot_status status)
     uint64_t ticket;
 
     sim_unlend(change->process);
-    if (status != SLOT_OK && !is_answer(run, status) && !run_tolerates_of(run, change->db, status))
+    if (status != SLOT_OK && !is_answer_of_writer(run, status) &&
+        !run_tolerates_of(run, change->db, status))
         run_wrong(run, "change: %s: %s (%s)", change->err.file, change->err.what,
                   slot_status_text(status));
     if (status != SLOT_OK || run_random(run, 7) == 0 || !sees_itself(change)) {
@@ -473,7 +546,7 @@ static void finish(struct change *change, uint32_t number, slot_status status)
     run_tell(run, "%llu commits state %u (%u records): %s",
              (unsigned long long)change->process->number, (unsigned)number,
              (unsigned)change->state.records, slot_status_text(status));
-    if (!is_answer(run, status))
+    if (!is_answer_of_writer(run, status))
         run_wrong(run, "commit: %s: %s (%s)", change->err.file, change->err.what,
                   slot_status_text(status));
     if (!change->hopeless)
@@ -486,12 +559,13 @@ static void finish(struct change *change, uint32_t number, slot_status status)
 /* One write transaction; false when this handle cannot go on. */
 bool run_write_once(struct run *run, struct sim_process *process, slot_db *db)
 {
-    struct change change = {.run = run, .process = process, .db = db};
+    struct change change = {
+        .run = run, .process = process, .db = db, .tight = db->cache.budget <= run->least_budget};
     slot_status status = slot_begin(db, SLOT_WRITE, &change.txn, &change.err);
     int number;
 
     if (status != SLOT_OK) {
-        if (!is_answer(run, status))
+        if (!is_answer_of_writer(run, status) && !run_tolerates_of(run, db, status))
             run_wrong(run, "begin: %s: %s (%s)", change.err.file, change.err.what,
                       slot_status_text(status));
         return status == SLOT_E_BUSY;
@@ -575,8 +649,9 @@ void run_shared_writer(struct sim_process *process, void *argument)
 /* ---- reading ---- */
 
 /* What was lent must not change as long as the transaction lives. */
-static void read_twice(struct run *run, slot_txn *txn, int number)
+static void read_twice(struct run *run, const slot_db *db, slot_txn *txn, int number)
 {
+    bool reverted = is_reverted_for(run, db, txn);
     uint8_t copy[RECORD_MAX];
     const void *lent = NULL;
     const char *why = NULL;
@@ -589,10 +664,12 @@ static void read_twice(struct run *run, slot_txn *txn, int number)
         memcpy(copy, lent, run->model.record_size);
     for (int i = 0; i < 3; i++) {
         if (!model_sees(&run->model, &run->model.state[number], txn, &why) && !run->lenient &&
-            !is_reverted(run) && !(why == MODEL_UNREADABLE && run_tolerates(run, SLOT_E_IO)))
+            !reverted && !is_reverted_for(run, db, txn) &&
+            !(why == MODEL_UNREADABLE && run_tolerates_of(run, db, model_refusal)))
             run_wrong(run, "a reader's state %d has changed: %s", number, why);
     }
-    if (have && !is_reverted(run) && memcmp(copy, lent, run->model.record_size) != 0)
+    if (have && !reverted && !is_reverted_for(run, db, txn) &&
+        memcmp(copy, lent, run->model.record_size) != 0)
         run_wrong(run, "the bytes of a lent record have changed");
 }
 
@@ -616,7 +693,7 @@ void run_read_once(struct run *run, slot_db *db)
     number = look(run, db, txn, visible, "reader");
     run_tell(run, "a reader has state %d", number);
     if (number >= 0)
-        read_twice(run, txn, number);
+        read_twice(run, db, txn, number);
     slot_end(txn);
 }
 
@@ -728,7 +805,7 @@ static void check_open(struct run *run, struct sim_world *world, bool commit)
     struct sim_process *process = sim_process_new(world);
     slot_error err = {0};
     slot_db *db = NULL;
-    slot_status status = slot__db_open_on(&process->os, RUN_PATH, &run->options, &db, &err);
+    slot_status status = slot__db_open_on(&process->os, run->path, &run->options, &db, &err);
 
     if (status != SLOT_OK) {
         run_wrong(run, "after a crash: open: %s: %s (%s)", err.file, err.what,
@@ -777,6 +854,8 @@ void run_check(struct run *run, struct sim_world *world, bool thorough)
         sim_on_step(world, crash_in_recovery, &nested);
     check_open(run, world, false);
     sim_on_step(world, NULL, NULL);
+    if (run->other.there && run->wrong[0] == '\0' && (thorough || run->states % 8 == 0))
+        mishaps_check_other(run, world);
     if (thorough && run->wrong[0] == '\0') {
         check_open(run, world, true);
         sim_check_stores(world);
@@ -794,7 +873,7 @@ void run_crash_images(struct run *run, struct sim_world *world, uint32_t images)
             run_count_state(run);
             run_check(run, sim_fork_crashed(world, (sim_policy)policy, seed),
                       run->states % 64 == 0);
-            if (run->wrong[0] != '\0' && !run->quiet)
+            if (run->wrong[0] != '\0' && !run->wanted.quiet)
                 fprintf(stderr, "crash image: policy %s, seed %llu\n",
                         sim_policy_name((sim_policy)policy), (unsigned long long)seed);
         }

@@ -12,8 +12,25 @@
 #include "crash/model.h"
 #include "crash/sim.h"
 #include "crash/tally.h"
+#include "format/meta.h"
 
-#define RUN_PATH "/x.slots"
+#define RUN_PATH     "/x.slots"
+#define RUN_PATH_MAX 64u
+
+/* What whoever makes a run wants of it; it stays when the run is initialised. */
+struct run_wanted {
+    struct tally *tally; /* NULL: nobody counts */
+    bool quiet;          /* do not print what is wrong */
+    bool unharmed;       /* no damage between lives */
+    bool told;           /* print what processes do, and what they are told */
+};
+
+/* Another database on the same disk, whose record 0 is a number (mishaps.h). */
+struct other {
+    bool there;
+    uint32_t acknowledged, tried; /* numbers */
+    char path[32];
+};
 
 struct run {
     uint64_t seed;
@@ -39,12 +56,18 @@ struct run {
     uint64_t losses;       /* and how many syncs had failed when it began */
     uint64_t unknown;      /* the session in which a commit was unknown last */
     uint64_t tickets;      /* commits that were called */
-    struct tally *tally;   /* NULL: nobody counts */
-    tally_set items;       /* what this run has had so far */
-    bool quiet;            /* do not print what is wrong */
-    bool settling;         /* a checkpoint was under way when the last life ended */
-    bool unharmed;         /* no damage between lives */
-    bool told;             /* print what processes do, and what they are told */
+    struct run_wanted wanted;
+    tally_set items;  /* what this run has had so far */
+    uint64_t homing;  /* as damage_homing says, when the last life ended */
+    char path[32];    /* where the database is now */
+    char left[32];    /* and where it was before it was renamed */
+    uint32_t moves;   /* so often it was */
+    uint32_t created; /* databases beside it */
+    struct other other;
+    uint8_t file_id[META_FILE_ID_BYTES];
+    uint64_t least_budget; /* that a handle can have */
+    bool full_once;        /* a disk that gets full has room as soon as somebody was told */
+    uint64_t writer;       /* the process that has committed first in this life */
     char wrong[400];
 };
 
@@ -61,6 +84,9 @@ void run_watch_records(struct run *run);
 
 /* Check every piece of the log that is stored again (again_rule.c). */
 void run_watch_log(struct run *run);
+
+/* The path of one of the database's files, of RUN_PATH_MAX bytes. */
+void run_file(const struct run *run, const char *name, char *path);
 
 /* A number below n. */
 uint64_t run_random(struct run *run, uint64_t n);
@@ -82,6 +108,10 @@ bool run_tolerates(const struct run *run, slot_status status);
 
 /* The same for a call about an open handle, from under which a failed sync may have taken bytes. */
 bool run_tolerates_of(const struct run *run, const slot_db *db, slot_status status);
+
+/* Whether an open was refused because the disk is full: what processes share gets its space when a
+ * database is opened for the first time, or anew after a power cut. */
+bool run_is_first_on_full(const struct run *run, const slot_error *err);
 
 /* The parts of what follows: open and close a handle, one write or read transaction with all
  * checks. NULL and false: it cannot go on, which need not be wrong. */
