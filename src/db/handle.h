@@ -158,6 +158,13 @@ struct append_buffer {
     uint64_t started;  /* up to where write-back was started */
 };
 
+/* Where a version was found at the end of a long way through newer ones: version.c. */
+#define VERSIONS_FAR 16u
+
+struct version_far {
+    uint64_t key, address, lsn;
+};
+
 /* How a transaction looks at deletion marks: marks.c. */
 #define MARKS_PLACES 32u /* a million records */
 #define MARKS_WORDS  (BITMAP_BLOCK_RECORDS / 64)
@@ -207,6 +214,8 @@ struct slot_txn {
     bool live_known;
     bool lent; /* pointers that are not into own frames were lent */
     struct log_live live;
+    uint32_t far_n; /* as live: those that were found, the last ones of them in `far` */
+    struct version_far far[VERSIONS_FAR];
     struct view_pins log_pins;   /* frames, for reading */
     struct view_pins frame_pins; /* own frames, for writing */
     struct view_pins lent_pins;  /* own frames that were lent for writing themselves */

@@ -10,12 +10,14 @@
 #include "db/handle.h"
 
 #define LOG_PIN_BYTES (UINT64_C(1) << 40) /* of all segments: more than there can be */
+#define FAR           8u /* versions on the way: from here on its end is remembered */
 
 static const struct log_live *live_of(slot_txn *txn)
 {
     if (!txn->live_known) {
         slot__log_live(&txn->db->log, txn->c, txn->seen.lsn, &txn->live);
         txn->live_known = true;
+        txn->far_n = 0;
     }
     return &txn->live;
 }
@@ -116,6 +118,25 @@ static slot_status read_frame(slot_txn *txn, uint64_t address, uint64_t lsn, uin
 }
 
 /*
+ * A block that others change all the time has a long chain, as long as the segment that holds it,
+ * and a reader with an old snapshot would go along all of it at each look. For one snapshot the end
+ * is always the same.
+ */
+static void remember(slot_txn *txn, uint64_t key, uint64_t address, uint64_t lsn)
+{
+    txn->far[txn->far_n++ % VERSIONS_FAR] = (struct version_far){key, address, lsn};
+}
+
+static const struct version_far *remembered(const slot_txn *txn, uint64_t key)
+{
+    for (uint32_t i = 0; i < txn->far_n && i < VERSIONS_FAR; i++) {
+        if (txn->far[i].key == key)
+            return &txn->far[i];
+    }
+    return NULL;
+}
+
+/*
  * From the newest version in the log back along its chain to the one that the transaction sees. A
  * snapshot and a checkpoint are the ends of commits: what begins before them is theirs. Versions
  * before c are in the file and never followed: their frames may be gone. Headers are read on the
@@ -124,32 +145,57 @@ static slot_status read_frame(slot_txn *txn, uint64_t address, uint64_t lsn, uin
 static slot_status walk(slot_txn *txn, uint64_t key, uint64_t newest, uint64_t *address,
                         uint64_t *lsn, slot_error *err)
 {
-    uint64_t at = newest;
+    uint64_t at = newest, found = LOG_NO_ADDRESS;
+    uint32_t passed = 0;
     struct frame frame;
     slot_status status;
 
     while (at != 0 && at >= txn->c) {
-        *address = slot__log_address(&txn->db->log, live_of(txn), at);
-        if (*address == LOG_NO_ADDRESS)
+        found = slot__log_address(&txn->db->log, live_of(txn), at);
+        if (found == LOG_NO_ADDRESS)
             return damaged(0, &txn->db->log, err);
-        if (at < txn->seen.lsn) {
-            *lsn = at;
-            return SLOT_OK;
-        }
-        status = read_frame(txn, *address, at, key, &frame, err);
+        if (at < txn->seen.lsn)
+            break;
+        status = read_frame(txn, found, at, key, &frame, err);
         if (status != SLOT_OK)
             return status;
         at = frame.previous;
+        passed++;
+        found = LOG_NO_ADDRESS;
     }
-    *address = LOG_NO_ADDRESS;
-    *lsn = 0;
+    *address = found;
+    *lsn = found == LOG_NO_ADDRESS ? 0 : at;
+    if (passed >= FAR)
+        remember(txn, key, *address, *lsn);
     return SLOT_OK;
+}
+
+/* In the segments of the transaction; nothing is changed when none has the block. */
+static slot_status find_published(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
+                                  slot_error *err)
+{
+    const struct log_live *live = live_of(txn);
+    const struct version_far *far = remembered(txn, key);
+    slot_status status = SLOT_OK;
+
+    if (far != NULL) {
+        *address = far->address;
+        *lsn = far->lsn;
+        return SLOT_OK;
+    }
+    for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
+        uint64_t offset = 0;
+
+        status = slot__index_find(&txn->db->log, live->file[i], key, &offset, err);
+        if (status == SLOT_OK && offset != 0)
+            return walk(txn, key, live->start[i] + offset, address, lsn, err);
+    }
+    return status;
 }
 
 slot_status slot__version_find(slot_txn *txn, uint64_t key, uint64_t *address, uint64_t *lsn,
                                slot_error *err)
 {
-    const struct log_live *live;
     const struct log_entry *own = slot__batch_find(&txn->batch, key);
     struct log_entry entry;
     uint64_t found = LOG_NO_ADDRESS, version = 0;
@@ -165,16 +211,7 @@ slot_status slot__version_find(slot_txn *txn, uint64_t key, uint64_t *address, u
     } else if (txn->db->overlay.in_use) {
         status = slot__overlay_find(txn->db, key, &found, &version, err);
     } else if (txn->c < txn->seen.lsn) {
-        live = live_of(txn);
-        for (uint32_t i = 0; i < live->n && status == SLOT_OK; i++) {
-            uint64_t offset = 0;
-
-            status = slot__index_find(&txn->db->log, live->file[i], key, &offset, err);
-            if (status == SLOT_OK && offset != 0) {
-                status = walk(txn, key, live->start[i] + offset, &found, &version, err);
-                break;
-            }
-        }
+        status = find_published(txn, key, &found, &version, err);
     }
     if (status != SLOT_OK)
         return status;
