@@ -331,8 +331,8 @@ slot_status slot_get_range(slot_txn *txn, uint64_t recno, uint64_t count, void *
 }
 
 /* Lend n bytes (at most a block) of the records from `offset`, wherever their version is. */
-static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
-                        slot_error *err)
+static slot_status lend_once(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
+                             slot_error *err)
 {
     slot_db *db = txn->db;
     uint64_t block = offset / db->block_bytes;
@@ -362,6 +362,21 @@ static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void *
         *bytes = at;
     }
     return status;
+}
+
+/* What the transaction holds for speed alone, of the other file, may be just what is missing. */
+static slot_status lend(slot_txn *txn, uint64_t offset, uint64_t n, const void **bytes,
+                        slot_error *err)
+{
+    slot_status status = lend_once(txn, offset, n, bytes, err);
+
+    if (status != SLOT_E_BUDGET)
+        return status;
+    slot__pins_drop(&txn->pins);
+    slot__pins_drop(&txn->log_pins);
+    if (txn->marks.known)
+        slot__pins_drop(&txn->marks.pins);
+    return lend_once(txn, offset, n, bytes, err);
 }
 
 /* A record of a view of which nothing was lent yet, or that may have a version in the log. */

@@ -57,6 +57,12 @@ static void drop_table(struct view_pins *pins)
         drop_entry(pins, &pins->table[i]);
 }
 
+void slot__pins_drop(struct view_pins *pins)
+{
+    if (pins->cache != NULL)
+        drop_table(pins);
+}
+
 static void drop_run(struct view_pins *pins, int user)
 {
     if (pins->runs[user] != NULL)

@@ -58,6 +58,10 @@ void slot__pins_init_files(struct view_pins *pins, struct view_cache *cache,
 /* Give everything back. */
 void slot__pins_release(struct view_pins *pins);
 
+/* Give back what is held for speed alone: all but what was lent, and runs. May be called where
+ * nothing was initialised but `cache`, to NULL. */
+void slot__pins_drop(struct view_pins *pins);
+
 /* Give back what was lent: no pointer handed out before may be used any more. */
 void slot__pins_unlend(struct view_pins *pins);
 
