@@ -319,7 +319,9 @@ SLOT_API void slot_options_init(slot_options *options);
  *   options   wait_ms is used; NULL for the defaults.
  *
  * Returns SLOT_OK; SLOT_E_EXISTS when anything is at `path`; SLOT_E_NO_FILE when its parent is
- * missing; SLOT_E_PERMISSION; SLOT_E_NO_SPACE; SLOT_E_NO_MEMORY; SLOT_E_IO. Cost: some 8 syncs.
+ * missing; SLOT_E_ARG when it is NULL, too long, or ends in no name; SLOT_E_PERMISSION;
+ * SLOT_E_NO_SPACE; SLOT_E_NO_MEMORY; SLOT_E_IO (also links that lead in a circle). Cost: some 8
+ * syncs.
  */
 SLOT_API slot_status slot_create(const char *path, const slot_schema *schema,
                                  const slot_options *options, slot_error *err);
@@ -329,10 +331,10 @@ SLOT_API slot_status slot_create(const char *path, const slot_schema *schema,
  * recovers it: whole transactions that are in the log go into `records`, the torn rest is
  * forgotten.
  *
- * Returns SLOT_OK; SLOT_E_NO_FILE; SLOT_E_NOT_SLOTFILE; SLOT_E_VERSION, SLOT_E_CORRUPT or
- * SLOT_E_TRUNCATED with the file and the offset in it; SLOT_E_BUSY when others had it for wait_ms;
- * SLOT_E_BUDGET with the number of bytes needed; SLOT_E_PERMISSION; SLOT_E_NO_SPACE;
- * SLOT_E_NO_MEMORY; SLOT_E_IO.
+ * Returns SLOT_OK; SLOT_E_NO_FILE; SLOT_E_NOT_SLOTFILE; SLOT_E_ARG when the path is NULL or too
+ * long; SLOT_E_VERSION, SLOT_E_CORRUPT or SLOT_E_TRUNCATED with the file and the offset in it;
+ * SLOT_E_BUSY when others had it for wait_ms; SLOT_E_BUDGET with the number of bytes needed;
+ * SLOT_E_PERMISSION; SLOT_E_NO_SPACE; SLOT_E_NO_MEMORY; SLOT_E_IO.
  * Cost: independent of the size of the database; recovery reads the log, and writes what is in it.
  */
 SLOT_API slot_status slot_open(const char *path, const slot_options *options, slot_db **db,
@@ -353,7 +355,8 @@ SLOT_API slot_status slot_close(slot_db *db, slot_error *err);
 /*
  * Remove the database at `path`: its own files and the directory; a file that is not Slotfile's
  * stays, and then so does the directory (SLOT_E_EXISTS). SLOT_E_BUSY when it is open anywhere. Who
- * opens it meanwhile is refused.
+ * opens it meanwhile is refused. A link is not followed (SLOT_E_NOT_SLOTFILE); SLOT_E_NO_FILE,
+ * SLOT_E_ARG, SLOT_E_PERMISSION and SLOT_E_IO as slot_create.
  */
 SLOT_API slot_status slot_destroy(const char *path, const slot_options *options, slot_error *err);
 

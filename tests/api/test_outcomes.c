@@ -303,7 +303,7 @@ static void call_one(struct outcomes *run, const struct trouble *trouble, enum o
                      slot_txn *txn)
 {
     if (call == OUTCOME_OF_READ)
-        outcomes_look(run, txn, run->now.records - 1);
+        outcomes_look(run, txn, (trouble->in_edit ? run->model.records : run->now.records) - 1);
     else if (call == OUTCOME_OF_WRITE && trouble->in_edit)
         outcomes_edit(run, txn, run->model.records - 1);
     else if (call == OUTCOME_OF_WRITE)

@@ -9,8 +9,8 @@
 # name, kind of run, first seed, crash images (of varied: steps of 1,000; `harmed` is varied with damage
 # between lives). For kind `systematic`: name, kind, schedules of each story, and the story, _ for
 # blanks. For kind `test`: name, kind, the test program that is linked with it, and of test_golden what
-# it is to do. With SLOT_TEST_LONG=1 no seed is given away: the search begins at seed 1 and has a
-# minute for each mutant.
+# it is to do. For kind `fault`: a program of tests/faults. With SLOT_TEST_LONG=1 no seed is given
+# away: the search begins at seed 1 and has a minute for each mutant.
 set -u
 
 build=$1 cc=$2
@@ -39,6 +39,11 @@ build_mutant() {
         $cc $flags -I"$root/include" -I"$tree/src" -c "$tree/$source" \
             -o "$tree/$(echo "$source" | tr / _).o" || return 1
     done
+    if [ "$2" = fault ]; then
+        $cc "$build/tests/faults/CMakeFiles/fault_$3.dir/$3.c.o" "$tree"/*.o \
+            "$build/lib/libslotfile.a" -lpthread -ldl -o "$tree/crash"
+        return
+    fi
     if [ "$2" = test ]; then
         cmocka=$(find "$build" -name libcmocka_lib.a | head -n 1)
         $cc "$build"/tests/*/CMakeFiles/"$3.dir/$3".c.o "$tree"/*.o "$build/lib/libtest_support.a" \
@@ -64,6 +69,7 @@ first_seed() {
 arguments() {
     case $1 in
     systematic) printf '%s\n' --systematic 2 --most "$2" --only "$(echo "$3" | tr _ ' ')" ;;
+    fault) printf '%s\n' "$work/$name/db" ;;
     test) if [ "$2" = test_golden ]; then printf '%s\n' "$3" "$here"/../golden/v1/*.txt; fi ;;
     harmed) printf '%s\n' --only varied --from "$(first_seed "$2")" --seeds "$seeds" --steps "$3" --images 1 ;;
     varied) printf '%s\n' --only varied --from "$(first_seed "$2")" --seeds "$seeds" --steps "$3" --unharmed ;;

@@ -3,7 +3,10 @@
  * bytes of the dead are in the page cache, and a sync that did not fail has lost nothing.
  *
  * Right: the next commit of the survivor is OK, and nothing acknowledged is missing. 1,000 kills
- * with SLOT_TEST_LONG=1.
+ * with SLOT_TEST_LONG=1. It shows that the words which say that a flush is under way poison nobody
+ * when their owner is killed: a survivor that takes an odd word for a failure fails here. That such
+ * bytes are stored again is seen where the disk can lose them: mutants dead-flusher-not-seen and
+ * again-without-header of the crash simulator.
  */
 #include <signal.h>
 #include <stdatomic.h>
