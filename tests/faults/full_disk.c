@@ -22,6 +22,7 @@
 #define DELETED      10000u
 #define DELETED_EXT4 1000u /* each checkpoint waits for a real disk */
 #define DISK_MIB     24
+#define LARGE        4096 /* a record of a block */
 
 static char disk[4000], path[4096], record[RECORD_SIZE];
 static slot_options options;
@@ -253,6 +254,55 @@ static void use_full_disk(uint64_t records)
     MUST(slot_close(db, &error));
 }
 
+/* Every second block of a range that slot_extend has made is changed: the others are holes. */
+static void commit_in_holes(bool checkpoint)
+{
+    static uint8_t block[LARGE];
+    slot_error error = {0};
+    slot_db *db = NULL;
+    slot_txn *txn;
+
+    MUST(slot_open(path, &options, &db, &error));
+    MUST(slot_begin(db, SLOT_WRITE, &txn, &error));
+    MUST(slot_extend(txn, 300, NULL, &error));
+    MUST(slot_commit(txn, &error));
+    MUST(slot_checkpoint(db, &error));
+    MUST(slot_begin(db, SLOT_WRITE, &txn, &error));
+    for (uint64_t i = 0; i < 40; i++)
+        MUST(slot_put(txn, i * 2, block, &error));
+    MUST(slot_commit(txn, &error));
+    fill_disk();
+    if (checkpoint)
+        CHECK(slot_checkpoint(db, &error) == SLOT_OK, "checkpoint: %s", error.what);
+    fflush(stdout);
+    (void)raise(wrong ? SIGTERM : SIGKILL);
+}
+
+static void use_holes(bool checkpoint)
+{
+    slot_error error = {0};
+    slot_db *db = NULL;
+    slot_status status;
+    int ended = 0;
+    pid_t child;
+
+    if (mount("none", disk, "tmpfs", 0, "size=3m") != 0)
+        exit(FAULT_SKIPPED);
+    fault_create(path, LARGE);
+    if ((child = fork()) == 0)
+        commit_in_holes(checkpoint);
+    (void)waitpid(child, &ended, 0);
+    CHECK(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL, "the child has failed");
+    status = slot_open(path, &options, &db, &error);
+    CHECK(status == SLOT_OK, "holes: open: %s: %s", error.file, error.what);
+    if (status == SLOT_OK) {
+        status = slot_verify(db, NULL, NULL, &error);
+        CHECK(status == SLOT_OK, "holes: verify: %s", error.what);
+        CHECK(slot_close(db, &error) == SLOT_OK, "holes: close: %s", error.what);
+    }
+    unmount_disk(false);
+}
+
 static void try_disk(bool ext4, bool killed, slot_sync sync)
 {
     uint64_t records;
@@ -286,6 +336,8 @@ int main(int argc, char **argv)
     slot_options_init(&options);
     for (int i = 0; i < 4 && !wrong; i++)
         try_disk(i >= 2, i % 2 == 1, i == 1 ? SLOT_SYNC_FULL : SLOT_SYNC_NORMAL);
+    for (int i = 0; i < 2 && !wrong; i++)
+        use_holes(i == 0);
     (void)rmdir(disk);
     return wrong ? FAULT_WRONG : FAULT_RIGHT;
 }
