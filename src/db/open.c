@@ -82,28 +82,44 @@ static slot_status open_directory(slot_db *db, const char *path, slot_error *err
     return SLOT_OK;
 }
 
-/* Read-only: nobody can come and change the files while we are here, and nobody is there. */
-static slot_status lock_read_only(slot_db *db, slot_error *err)
+/* Byte 4, shared, and whether somebody who may write has the database open: then not. */
+static slot_status try_read_only(slot_db *db, bool *held, slot_error *err)
 {
     const struct os *os = db->os;
-    bool held = false;
     slot_status status =
         slot__db_lock(os, db->files.lock, LOCK_BYTE_RECOVERY, false, db->wait_ms, err);
     os_result result;
 
     if (status != SLOT_OK)
         return status;
-    result = os->held(os, db->files.lock, LOCK_BYTE_ALIVE, &held);
+    result = os->held(os, db->files.lock, LOCK_BYTE_ALIVE, held);
     if (!os_ok(result))
         return slot__error_os(
             err, result.status, result.code, FILE_LOCK, LOCK_BYTE_ALIVE,
             "the database cannot be locked: does this file system support locks?");
-    if (held)
-        return slot__error_set(
-            err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
-            "the database is in use by another process or handle, which may write: "
-            "read it in transactional access");
+    if (*held) /* whoever it is may need it to get ready, or to close */
+        os->unlock(os, db->files.lock, LOCK_BYTE_RECOVERY);
     return SLOT_OK;
+}
+
+/* Read-only: nobody can come and change the files while we are here, and nobody is there. */
+static slot_status lock_read_only(slot_db *db, slot_error *err)
+{
+    bool held = false;
+    struct wait wait;
+    slot_status status;
+
+    slot__wait_init(&wait, db->os, db->wait_ms);
+    do
+        status = try_read_only(db, &held, err);
+    while (status == SLOT_OK && held && slot__wait_more(&wait, "lock_read_only"));
+    if (status == SLOT_OK && held)
+        status = slot__error_set(
+            err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
+            "the database is in use by another process or handle, which may write: read it in "
+            "transactional access (waited %u ms)",
+            db->wait_ms);
+    return status;
 }
 
 /* Direct access is for one alone: neither openers nor readers beside it. */

@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "support/by_path.h"
 #include "support/fixture.h"
+#include "support/thread.h"
 
 static slot_status open_with(struct fixture *f, slot_access access, uint32_t wait_ms, slot_db **db)
 {
@@ -102,6 +103,32 @@ static void test_open__one_writer_or_many_readers(void **state)
     assert_ok(f, open_with(f, SLOT_DIRECT, 0, &three));
     assert_ok(f, slot_close(three, &f->err));
     assert_ok(f, slot_close(NULL, &f->err));
+}
+
+static void close_later(void *context)
+{
+    const struct os *os = slot__os_native();
+    struct fixture *f = context;
+
+    os->sleep_us(os, 100000);
+    fixture_close(f);
+}
+
+/* A reader waits as everybody does. */
+static void test_open__read_only_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct test_thread *thread;
+    slot_db *db = NULL;
+    slot_error err;
+
+    fixture_create(f, 10);
+    thread = test_thread_start(close_later, f);
+    f->options.access = SLOT_READ_ONLY;
+    f->options.wait_ms = 60000;
+    assert_int_equal(slot_open(f->path, &f->options, &db, &err), SLOT_OK);
+    test_thread_join(thread);
+    assert_ok(f, slot_close(db, &f->err));
 }
 
 static void test_open__read_only_writes_nothing(void **state)
@@ -325,6 +352,7 @@ int main(void)
         fixture_test_both(test_open__create_refuses_what_exists),
         fixture_test_both(test_open__create_leaves_no_temporary),
         fixture_test_direct(test_open__one_writer_or_many_readers),
+        fixture_test(test_open__read_only_waits),
         fixture_test_both(test_open__read_only_writes_nothing),
         fixture_test_both(test_open__budget_names_what_is_needed),
         fixture_test_both(test_open__options_without_a_size),
