@@ -672,7 +672,8 @@ SLOT_API slot_status slot_write(slot_txn *txn, uint64_t recno, uint32_t offset, 
  *            program (SIGSEGV, EXCEPTION_ACCESS_VIOLATION). A child made by fork has neither. In
  *            direct access a late store changes that record in the file and nothing else, or ends
  *            the program when its view is gone.
- * Deleted    what is stored into a record that the transaction has deleted is not kept.
+ * Deleted    what is stored into a record that the transaction has deleted is not kept, and no call
+ *            shows it: the record is deleted. (A run of slot_scan that was lent before shows it.)
  * Reading    a slot_ref or slot_scan pointer that was lent before may go on showing the bytes of
  *            before: lend the record anew.
  */

@@ -52,6 +52,7 @@ static void start(slot_txn *txn)
     txn->changed = false;
     txn->doomed = SLOT_OK;
     txn->doom_told = false;
+    txn->loans = false;
     txn->direct_blocks = 0;
     txn->direct_end = 0;
     memset(&txn->append, 0, sizeof txn->append);

@@ -158,7 +158,8 @@ static slot_status set_mark(slot_txn *txn, uint64_t recno, const struct marked *
     return SLOT_OK;
 }
 
-static slot_status store_zeros(slot_txn *txn, const struct marked *marked, slot_error *err)
+static slot_status store_zeros(slot_txn *txn, const struct touched *block, uint32_t offset,
+                               slot_error *err)
 {
     static const uint8_t zeros[4096];
     uint32_t record_size = txn->db->record_size;
@@ -167,7 +168,7 @@ static slot_status store_zeros(slot_txn *txn, const struct marked *marked, slot_
     for (uint32_t at = 0; at < record_size && status == SLOT_OK; at += sizeof zeros) {
         uint32_t n = (uint32_t)min_u64(sizeof zeros, record_size - at);
 
-        status = slot__touched_store(txn, &marked->record, marked->offset + at, zeros, n, err);
+        status = slot__touched_store(txn, block, offset + at, zeros, n, err);
     }
     return status;
 }
@@ -184,7 +185,7 @@ static slot_status delete_record(slot_txn *txn, uint64_t recno, slot_error *err)
     if (status == SLOT_OK)
         status = touch_both(txn, recno, &marked, err);
     if (status == SLOT_OK)
-        status = store_zeros(txn, &marked, err);
+        status = store_zeros(txn, &marked.record, marked.offset, err);
     if (status == SLOT_OK)
         status = set_mark(txn, recno, &marked, true, err);
     if (status == SLOT_OK)
@@ -197,10 +198,10 @@ slot_status slot_delete(slot_txn *txn, uint64_t recno, slot_error *err)
     return outcome(txn, OUTCOME_OF_WRITE, delete_record(txn, recno, err));
 }
 
-/* Zeros over the records of [from, to) that are marked; `bytes` are those of `from`. The marks are
- * in one block of the bitmap. */
-static slot_status zero_marked(slot_txn *txn, uint64_t from, uint64_t to, uint8_t *bytes,
-                               slot_error *err)
+/* Zeros over the records of [from, to) that are marked; `offset` of `body` is where the first is.
+ * The marks are in one block of the bitmap. */
+static slot_status zero_marked(slot_txn *txn, uint64_t from, uint64_t to,
+                               const struct touched *body, uint32_t offset, slot_error *err)
 {
     uint8_t bits[PIECE_BYTES + 1]; /* a block has 4,096 records at most */
     uint32_t first = byte_in_block(from), n = byte_in_block(to - 1) + 1 - first;
@@ -208,7 +209,22 @@ static slot_status zero_marked(slot_txn *txn, uint64_t from, uint64_t to, uint8_
 
     for (uint64_t recno = from; recno < to && status == SLOT_OK; recno++) {
         if ((bits[byte_in_block(recno) - first] & bit_of(recno)) != 0)
-            memset(bytes + (recno - from) * txn->record_size, 0, (size_t)txn->record_size);
+            status = store_zeros(txn, body, offset, err);
+        offset += (uint32_t)txn->record_size;
+    }
+    return status;
+}
+
+/* The same for records [first, end) of one block. */
+static slot_status zero_deleted(slot_txn *txn, uint64_t first, uint64_t end,
+                                const struct touched *body, slot_error *err)
+{
+    slot_status status = SLOT_OK;
+    uint64_t next;
+
+    for (uint64_t at = first; at < end && txn->deleted > 0 && status == SLOT_OK; at = next) {
+        next = min_u64(end, (bitmap_block(at) + 1) * BITMAP_BLOCK_RECORDS);
+        status = zero_marked(txn, at, next, body, (uint32_t)((at - first) * txn->record_size), err);
     }
     return status;
 }
@@ -221,17 +237,28 @@ slot_status slot__deleted_settle(void *context, uint64_t key, uint8_t *body, slo
 {
     slot_txn *txn = context;
     const slot_db *db = txn->db;
+    const struct touched touched = {LOG_NO_ADDRESS, body};
     uint64_t first = key_block(key) * db->block_records;
     uint64_t end = max_u64(min_u64(txn->records, first + db->block_records), first);
-    uint64_t n = (end - first) * db->record_size, next;
-    slot_status status = SLOT_OK;
+    uint64_t n = (end - first) * db->record_size;
 
     memset(body + n, 0, (size_t)(db->block_bytes - n));
-    for (uint64_t at = first; at < end && txn->deleted > 0 && status == SLOT_OK; at = next) {
-        next = min_u64(end, (bitmap_block(at) + 1) * BITMAP_BLOCK_RECORDS);
-        status = zero_marked(txn, at, next, body + (at - first) * db->record_size, err);
-    }
-    return status;
+    return zero_deleted(txn, first, end, &touched, err);
+}
+
+/* And before that in a block that the transaction itself reads. */
+slot_status slot__deleted_zero_lent(slot_txn *txn, uint64_t block, slot_error *err)
+{
+    const struct log_entry *own = slot__batch_find(&txn->batch, key_of_records(block));
+    uint64_t first = block * txn->db->block_records;
+    struct touched touched;
+
+    if (own == NULL || !own->lent)
+        return SLOT_OK;
+    touched.address = own->address;
+    touched.body = own->body;
+    return zero_deleted(txn, first, min_u64(txn->records, first + txn->db->block_records), &touched,
+                        err);
 }
 
 /* The first mark in n bytes of marks, from bit *bit on; false: there is none. */

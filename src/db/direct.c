@@ -108,6 +108,7 @@ slot_status slot__direct_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot
     begun->live_known = false; /* there is no log, or it is not shared */
     begun->log_pins.cache = NULL;
     begun->lent = false;
+    begun->loans = false; /* what is deleted is not lent for writing here */
     if (db->overlay.in_use)
         slot__overlay_begin(begun);
     slot__db_read_init(begun);

@@ -212,7 +212,8 @@ struct slot_txn {
     struct snapshot seen; /* the snapshot; a writer's: the head, as it was at begin */
     uint64_t c;           /* what `records` holds at least, and at most for us */
     bool live_known;
-    bool lent; /* pointers that are not into own frames were lent */
+    bool lent;  /* pointers that are not into own frames were lent */
+    bool loans; /* for writing: a deleted record need not be zeros before the seal */
     struct log_live live;
     uint32_t far_n; /* as live: those that were found, the last ones of them in `far` */
     struct version_far far[VERSIONS_FAR];
@@ -521,6 +522,15 @@ static inline void db_marks_release(slot_txn *txn)
 /* log_commit.settle, of a transaction: what deleted records, and what is no record, has in the body
  * of a block that was lent for writing becomes zeros. */
 slot_status slot__deleted_settle(void *txn, uint64_t key, uint8_t *body, slot_error *err);
+
+/* What was stored into deleted records through loans becomes zeros already, in a block that this
+ * write transaction is about to read; nothing when the block was not lent. SLOT_E_LOST dooms. */
+slot_status slot__deleted_zero_lent(slot_txn *txn, uint64_t block, slot_error *err);
+
+static inline slot_status deleted_zero_lent(slot_txn *txn, uint64_t block, slot_error *err)
+{
+    return txn->loans && txn->deleted > 0 ? slot__deleted_zero_lent(txn, block, err) : SLOT_OK;
+}
 
 /* ---- block.c: the same in direct access; and what a block is ---- */
 

@@ -116,13 +116,16 @@ static bool all_zero(const uint8_t *bytes, uint64_t n)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, (size_t)n - 1) == 0;
 }
 
-/* Whether the record may be deleted: deleted ones are zeros, and mostly the first bytes tell. */
+/* Whether the record may be deleted: deleted ones are zeros, and mostly the first bytes tell. Where
+ * this transaction has lent blocks for writing, no bytes tell anything. */
 static inline bool may_be_deleted(const slot_txn *txn, const uint8_t *record, uint64_t n)
 {
     uint64_t first = 0;
 
     if (txn->deleted == 0)
         return false;
+    if (txn->loans)
+        return true;
     memcpy(&first, record, (size_t)min_u64(n, sizeof first));
     return first == 0 && all_zero(record, n);
 }
@@ -296,7 +299,8 @@ static slot_status copy_piece(slot_txn *txn, uint64_t offset, uint8_t *to, uint6
         slot__pins_run(&txn->pins, PINS_BULK, offset, offset + db->record_size, &view, NULL) !=
             SLOT_OK) {
         *n = min_u64(left, slot__db_rest_of_block(db, offset));
-        return copy_version(txn, offset, to, *n, err);
+        status = deleted_zero_lent(txn, offset / db->block_bytes, err);
+        return status == SLOT_OK ? copy_version(txn, offset, to, *n, err) : status;
     }
     *n = (view->n - (offset - view->offset)) / db->record_size * db->record_size;
     *n = min_u64(plain, *n);

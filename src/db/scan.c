@@ -117,6 +117,8 @@ static slot_status lend_block(slot_txn *txn, uint64_t offset, uint64_t n, const 
     struct view *view = NULL;
     slot_status status = slot__version_find(txn, key_of_records(block), &address, NULL, err);
 
+    if (status == SLOT_OK)
+        status = deleted_zero_lent(txn, block, err);
     if (status != SLOT_OK)
         return status;
     if (address == LOG_NO_ADDRESS)

@@ -303,6 +303,7 @@ slot_status slot__db_lend_block(slot_txn *txn, uint64_t key, uint8_t **body, slo
         status = lend_pages(txn, key, touched.address, body, err);
     if (status != SLOT_OK || lent)
         return status;
+    txn->loans = true;
     slot__batch_lend(&txn->batch, key);
     txn->db->writer.bodies.lent += slot__batch_find(&txn->batch, key)->body != NULL;
     return SLOT_OK;

@@ -55,6 +55,7 @@ static slot_status read_begin(slot_db *db, slot_txn **txn, slot_error *err)
     slot__reader_begin(begun);
     begun->writing = false;
     begun->changed = false;
+    begun->loans = false;
     begun->doomed = SLOT_OK;
     begun->doom_told = false;
     begun->records = begun->seen.records;
