@@ -341,14 +341,18 @@ SLOT_API slot_status slot_open(const char *path, const slot_options *options, sl
                                slot_error *err);
 
 /*
- * Close. All transactions must have ended. The handle is gone whatever is returned; when it is not
- * SLOT_OK, the database was not marked clean, and nothing that is durable is lost by that.
- * SLOT_E_POISONED: a flush has failed, in this process or in another that had the database open;
- * what was committed with SLOT_SYNC_NORMAL since may be lost. SLOT_E_BUSY: others asked to read
- * without end, or a transaction of this handle is open. NULL is allowed. The last one to
- * close makes a checkpoint and removes the log: then `records` holds everything, in exactly
- * records * record_size bytes. In a child made by fork it only closes files. Cost: the checkpoint,
- * or 3 syncs in direct access, when something was written.
+ * Close. The handle is gone whatever is returned; when it is not SLOT_OK, the database was not
+ * marked clean, and nothing that is durable is lost by that. SLOT_E_POISONED: a flush has failed,
+ * in this process or in another that had the database open; what was committed with
+ * SLOT_SYNC_NORMAL since may be lost. SLOT_E_BUSY: others asked to read without end; or
+ * transactions of this handle are open: they may go on, and the last one to end closes, without
+ * saying how that went. So end them first. NULL is allowed.
+ *
+ * The last handle to close makes a checkpoint and empties the log: then `records` holds everything,
+ * in exactly records * record_size bytes. One file of the log stays with its index, mostly
+ * `log/00`, so that the next transaction needs no space for it: up to 64 MiB in a listing, some
+ * 130 KiB on disk. In a child made by fork it only closes files. Cost: the checkpoint, or 3 syncs
+ * in direct access, when something was written.
  */
 SLOT_API slot_status slot_close(slot_db *db, slot_error *err);
 
@@ -503,10 +507,13 @@ SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slo
  */
 SLOT_API slot_status slot_commit(slot_txn *txn, slot_error *err);
 
-/* End a write transaction without its changes (see SLOT_DIRECT for what stays there). */
+/*
+ * End a transaction of either kind; a write transaction without its changes (see SLOT_DIRECT for
+ * what stays there). NULL is allowed. The two are the same by two names, slot_abort for write
+ * transactions and slot_end for read transactions; slot_commit of a read transaction ends it, too,
+ * and returns SLOT_OK.
+ */
 SLOT_API void slot_abort(slot_txn *txn);
-
-/* End a read transaction. NULL is allowed, here and in slot_abort. */
 SLOT_API void slot_end(slot_txn *txn);
 
 /* Take back all pointers that this transaction has lent, so that their views can be evicted. */

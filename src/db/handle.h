@@ -95,6 +95,8 @@ struct overlay {
     struct log_live live; /* the segments that they are in */
 };
 
+#define DB_CLOSED (1 << 30)
+
 struct slot_db {
     const struct os *os;
     slot_access access;
@@ -146,7 +148,7 @@ struct slot_db {
                                 transactional access; walked in a child made by fork */
     slot_txn *idle;          /* those that are not open now */
     uint32_t next_slot;      /* where to look for another slot */
-    _Atomic int open_count;  /* transactions */
+    _Atomic int open_count;  /* transactions; DB_CLOSED more: the last one to end closes */
 };
 
 /* Records that were appended and not yet written: see append.c. */
@@ -241,6 +243,9 @@ slot_status slot__db_open_on(const struct os *os, const char *path, const slot_o
                              slot_db **db, slot_error *err);
 slot_status slot__db_destroy_on(const struct os *os, const char *path, const slot_options *options,
                                 slot_error *err);
+
+/* slot_close when no transaction is open any more. */
+slot_status slot__db_close_now(slot_db *db, slot_error *err);
 
 /* The options of a caller, checked, or the defaults for NULL. SLOT_E_ARG. */
 slot_status slot__db_options(const slot_options *given, slot_options *used, slot_error *err);

@@ -3,7 +3,6 @@
  * against each other before the handle exists. It walks no file and, but for recovery after a crash
  * (recover.c) and a damaged slot of meta, writes nothing; the first write transaction does.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -463,10 +462,20 @@ static slot_status leave(slot_db *db, slot_error *err)
     return status;
 }
 
-slot_status slot_close(slot_db *db, slot_error *err)
+slot_status slot__db_close_now(slot_db *db, slot_error *err)
 {
     slot_status status = SLOT_OK;
 
+    if (db->access == SLOT_DIRECT)
+        status = slot__direct_close(db, err);
+    else if (db->access == SLOT_TRANSACTIONAL)
+        status = leave(db, err);
+    free_handle(db);
+    return status;
+}
+
+slot_status slot_close(slot_db *db, slot_error *err)
+{
     if (db == NULL)
         return SLOT_OK;
     if (db->os->process(db->os) != db->process) {
@@ -475,13 +484,10 @@ slot_status slot_close(slot_db *db, slot_error *err)
         slot__db_files_close(db->os, &db->files);
         return SLOT_OK;
     }
-    assert(atomic_load(&db->open_count) == 0); /* all transactions have ended */
-    if (db->access == SLOT_DIRECT)
-        status = slot__direct_close(db, err);
-    else if (db->access == SLOT_TRANSACTIONAL)
-        status = leave(db, err);
-    free_handle(db);
-    return status;
+    if (atomic_fetch_add_explicit(&db->open_count, DB_CLOSED, memory_order_acq_rel) == 0)
+        return slot__db_close_now(db, err);
+    return slot__error_set(err, SLOT_E_BUSY, "", SLOT_NO_OFFSET,
+                           "a transaction of this handle is open: the last one to end closes it");
 }
 
 /* ---- what is known without a transaction ---- */

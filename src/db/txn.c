@@ -2,7 +2,6 @@
  * What users call to begin and end transactions: checks that hold for all, then the access that the
  * database was opened with. commit.c and reader.c are transactional access, direct.c the others.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -100,51 +99,66 @@ slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slot_error *
     return status;
 }
 
-/* Whether the transaction can be ended as usual: not in a child made by fork, where it only goes.
- */
-static bool is_ours(slot_txn *txn)
+/* The transaction has ended, and is not looked at any more. Who closed the handle meanwhile has
+ * left that to the last one; not in a child made by fork, where nothing is closed. */
+static void count_end(slot_db *db, bool ours)
 {
-    atomic_fetch_sub_explicit(&txn->db->open_count, 1, memory_order_relaxed);
-    return db_check_process(txn->db, NULL) == SLOT_OK;
+    int before = atomic_fetch_sub_explicit(&db->open_count, 1, memory_order_acq_rel);
+
+    if (ours && before == DB_CLOSED + 1)
+        (void)slot__db_close_now(db, NULL);
 }
 
-slot_status slot_commit(slot_txn *txn, slot_error *err)
+static void end_reading(slot_txn *txn)
 {
-    bool transactional = txn->db->access == SLOT_TRANSACTIONAL;
-    slot_status status;
-
-    assert(txn->writing);
-    if (!is_ours(txn))
-        status = db_check_process(txn->db, err);
+    if (txn->db->access == SLOT_TRANSACTIONAL)
+        read_end(txn);
     else
-        status = transactional ? slot__commit_now(txn, err) : slot__direct_commit(txn, err);
-    return slot__outcome_of_commit(transactional, status);
+        slot__direct_end(txn);
 }
 
-void slot_abort(slot_txn *txn)
+static void give_up(slot_txn *txn)
 {
-    if (txn == NULL)
-        return;
-    assert(txn->writing);
-    if (!is_ours(txn))
-        return;
     if (txn->db->access == SLOT_TRANSACTIONAL)
         slot__commit_abort(txn);
     else
         slot__direct_abort(txn);
 }
 
+slot_status slot_commit(slot_txn *txn, slot_error *err)
+{
+    slot_db *db = txn->db;
+    bool transactional = db->access == SLOT_TRANSACTIONAL;
+    slot_status status = db_check_process(db, err);
+    bool ours = status == SLOT_OK;
+
+    if (ours && !txn->writing)
+        end_reading(txn);
+    else if (ours)
+        status = transactional ? slot__commit_now(txn, err) : slot__direct_commit(txn, err);
+    count_end(db, ours);
+    return slot__outcome_of_commit(transactional, status);
+}
+
 void slot_end(slot_txn *txn)
 {
+    slot_db *db;
+    bool ours;
+
     if (txn == NULL)
         return;
-    assert(!txn->writing);
-    if (!is_ours(txn))
-        return;
-    if (txn->db->access == SLOT_TRANSACTIONAL)
-        read_end(txn);
-    else
-        slot__direct_end(txn);
+    db = txn->db;
+    ours = db_check_process(db, NULL) == SLOT_OK;
+    if (ours && txn->writing)
+        give_up(txn);
+    else if (ours)
+        end_reading(txn);
+    count_end(db, ours);
+}
+
+void slot_abort(slot_txn *txn)
+{
+    slot_end(txn);
 }
 
 void slot_unpin(slot_txn *txn)
