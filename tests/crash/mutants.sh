@@ -78,15 +78,16 @@ arguments() {
 }
 
 run_mutant() {
-    name=$1
+    name=$1 limit=$seconds
     shift
+    case $1 in test | fault) limit=120 ;; esac # they end by themselves
     old_ifs=$IFS
     IFS='
 '
     # shellcheck disable=SC2046 # one argument a line
     set -- $(arguments "$@")
     IFS=$old_ifs
-    timeout "$seconds" "$work/$name/crash" "$@"
+    timeout "$limit" "$work/$name/crash" "$@"
 }
 
 # one NAME KIND SEED IMAGES: says what came of it.
