@@ -43,6 +43,17 @@ static int value_text(const record_view *view, const slot_field *field, size_t *
     return CLI_REFUSED;
 }
 
+/* Before the first byte is shown: what is shown in part looks like a record with fewer fields. */
+static int check_values(const record_view *view)
+{
+    int code = CLI_DONE;
+    size_t n;
+
+    for (size_t i = 0; i < view->table->columns && code == CLI_DONE; i++)
+        code = value_text(view, view->table->column[i], &n);
+    return code;
+}
+
 static void print_hex(const unsigned char *bytes, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
@@ -77,7 +88,6 @@ static void print_plain(const char *text, size_t n)
 
 static int show_kv(const record_view *view)
 {
-    int code = CLI_DONE;
     size_t n;
 
     if (view->table->columns == 0) {
@@ -85,18 +95,17 @@ static int show_kv(const record_view *view)
         putchar('\n');
         return CLI_DONE;
     }
-    for (size_t i = 0; i < view->table->columns && code == CLI_DONE; i++) {
+    for (size_t i = 0; i < view->table->columns; i++) {
         const slot_field *field = view->table->column[i];
 
-        code = value_text(view, field, &n);
-        if (code == CLI_DONE) {
-            print_plain(field->name, strlen(field->name));
-            putchar('=');
-            print_plain(view->text, n);
-            putchar('\n');
-        }
+        if (value_text(view, field, &n) != CLI_DONE)
+            return CLI_REFUSED;
+        print_plain(field->name, strlen(field->name));
+        putchar('=');
+        print_plain(view->text, n);
+        putchar('\n');
     }
-    return code;
+    return CLI_DONE;
 }
 
 /* ---- JSON ---- */
@@ -122,7 +131,6 @@ static bool is_bare_in_json(const slot_field *field, const char *text, size_t n)
 
 static int show_json(const record_view *view)
 {
-    int code = CLI_DONE;
     const char *separator = "{";
     size_t n;
 
@@ -132,23 +140,22 @@ static int show_json(const record_view *view)
         fputs("\"}\n", stdout);
         return CLI_DONE;
     }
-    for (size_t i = 0; i < view->table->columns && code == CLI_DONE; i++) {
+    for (size_t i = 0; i < view->table->columns; i++) {
         const slot_field *field = view->table->column[i];
 
-        code = value_text(view, field, &n);
-        if (code == CLI_DONE) {
-            fputs(separator, stdout);
-            cli_print_json_text(field->name, strlen(field->name));
-            putchar(':');
-            if (is_bare_in_json(field, view->text, n))
-                fwrite(view->text, 1, n, stdout);
-            else
-                cli_print_json_text(view->text, n);
-            separator = ",";
-        }
+        if (value_text(view, field, &n) != CLI_DONE)
+            return CLI_REFUSED;
+        fputs(separator, stdout);
+        cli_print_json_text(field->name, strlen(field->name));
+        putchar(':');
+        if (is_bare_in_json(field, view->text, n))
+            fwrite(view->text, 1, n, stdout);
+        else
+            cli_print_json_text(view->text, n);
+        separator = ",";
     }
     fputs("}\n", stdout);
-    return code;
+    return CLI_DONE;
 }
 
 /* ---- CSV and raw ---- */
@@ -224,8 +231,10 @@ static int get(const char *path, slot_db *db, uint64_t recno, show_fn show)
     else
         code = fetch(path, db, recno, record, &found);
     if (found) {
-        int shown = show(&view);
+        int shown = show == show_raw ? CLI_DONE : check_values(&view);
 
+        if (shown == CLI_DONE)
+            shown = show(&view);
         code = code == CLI_DONE ? shown : code;
     }
     free(view.text);

@@ -70,7 +70,20 @@ run 0 create any.slots --record-size 4 --records 1
 printf '\002abc' | run 0 put bad.slots 0 --raw -
 run 1 get bad.slots 0
 err_is 'slotfile: field "ok": the bytes are not a value of its type (--format raw shows them)'
+out_empty
 run 1 get bad.slots 0 --format csv
+out_empty
 run 1 get bad.slots 0 --format json
+out_empty
 run 0 get bad.slots 0 --format raw
+
+# Nor is a part of it shown, when the first fields have values: it would look whole.
+run 0 create later.slots --schema 'id:u8,t:text[3],n:u8' --records 1
+printf 'a\377bcd' | run 0 put later.slots 0 --raw -
+for format in kv json csv; do
+    run 1 get later.slots 0 --format $format
+    out_empty
+    err_is 'slotfile: field "t": the bytes are not a value of its type (--format raw shows them)'
+done
+run 0 get later.slots 0 --format raw
 finish
