@@ -162,6 +162,20 @@ void record_release(record_input *input)
 
 /* ---- append and insert ---- */
 
+/* Tell the number that the new record got: it stays, whatever becomes of what is written here. */
+static int print_number(const char *path, uint64_t recno)
+{
+    int code = CLI_DONE;
+
+    printf("%" PRIu64 "\n", recno);
+    errno = EIO; /* should stdio keep the reason to itself */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        code = cli_stdout_failed();
+        cli_say("%s: record %" PRIu64 " was added", path, recno);
+    }
+    return code;
+}
+
 typedef struct add_job {
     record_input input;
     record_add_fn add;
@@ -198,7 +212,7 @@ int record_add(int argc, char **argv, record_add_fn add)
     if (code == CLI_DONE)
         code = cli_change(argv[1], db, add_record, &job);
     if (code == CLI_DONE)
-        printf("%" PRIu64 "\n", job.recno);
+        code = print_number(argv[1], job.recno);
     record_release(&job.input);
     return cli_close(argv[1], db, code);
 }

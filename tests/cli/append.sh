@@ -62,6 +62,24 @@ absent missing.slots
 [ "$(fingerprint a.slots)" = "$before" ]
 passed $? 'a refused append has changed a file'
 
+# Output that is lost does not take the record with it, and that is said.
+if [ -w /dev/full ]; then
+    for command in append insert; do
+        last="$command a.slots id=5 >/dev/full"
+        $SLOTFILE $command a.slots id=5 >/dev/full 2>err
+        [ $? -eq 3 ]
+        passed $? 'a full device is not exit code 3'
+        mv err told
+        run 0 info a.slots
+        records=$(number records)
+        mv told err
+        err_is "slotfile: cannot write to standard output: No space left on device
+slotfile: a.slots: record $((records - 1)) was added"
+    done
+    [ "$records" -eq 8 ]
+    passed $? "$records records are not 8"
+fi
+
 # Records without fields.
 run 0 create h.slots --record-size 4
 printf 'abcd' | run 0 append h.slots --raw -
