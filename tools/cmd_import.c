@@ -26,7 +26,7 @@ const char cmd_import_help[] =
     "\n"
     "  --format csv            comma-separated values as in RFC 4180, with a header that names\n"
     "                          the fields in any order; the default when there are fields\n"
-    "  --format raw            the bytes of the records\n"
+    "  --format raw            the bytes of the records, as they are: no value is checked\n"
     "  --no-header             the first line is a row; columns are in the order of the schema\n"
     "  --batch N               commit after every N records, as they come in: what was committed\n"
     "                          stays when a later one is refused, and others can write in\n"
@@ -46,7 +46,7 @@ typedef struct import_job {
     const char *path;
     const char *name; /* of the input, for messages */
     FILE *file;
-    int failure; /* errno of a read that failed, or 0 */
+    int failure; /* errno of the read that failed */
     bool raw;
     bool no_header;
     bool direct;
@@ -117,15 +117,16 @@ static int flush_chunk(import_job *job)
 }
 
 /* What is there, at most n bytes; it waits for the first of them only, so that rows of a live
- * stream are committed as they come. 0 at the end and after a failure. */
-static size_t read_input(void *context, void *buf, size_t n)
+ * stream are committed as they come. *got is 0 at the end. False after a failure. */
+static bool read_input(void *context, void *buf, size_t n, size_t *got)
 {
     import_job *job = context;
-    size_t got = 0;
 
-    if (!host_read(job->file, buf, n, &got))
-        job->failure = errno;
-    return got;
+    *got = 0;
+    if (host_read(job->file, buf, n, got))
+        return true;
+    job->failure = errno;
+    return false;
 }
 
 static int read_failed(const import_job *job)
@@ -138,15 +139,17 @@ static int read_failed(const import_job *job)
 /* ---- Raw ---- */
 
 /* As many of the n bytes as there are before the end. */
-static size_t read_fully(import_job *job, size_t n)
+static bool read_fully(import_job *job, size_t n, size_t *filled)
 {
-    size_t filled = 0, got;
+    size_t got = 0;
 
+    *filled = 0;
     do {
-        got = read_input(job, job->chunk + filled, n - filled);
-        filled += got;
-    } while (got > 0 && filled < n);
-    return filled;
+        if (!read_input(job, job->chunk + *filled, n - *filled, &got))
+            return false;
+        *filled += got;
+    } while (got > 0 && *filled < n);
+    return true;
 }
 
 static int import_raw(import_job *job)
@@ -157,19 +160,17 @@ static int import_raw(import_job *job)
 
     do {
         room = job->wanted * job->record_size;
-        n = read_fully(job, room);
+        if (!read_fully(job, room, &n))
+            return read_failed(job);
         bytes += n;
         job->filled = n / job->record_size;
-        if (job->failure != 0)
-            return read_failed(job);
         if (n % job->record_size == 0)
             code = flush_chunk(job);
     } while (n == room && code == CLI_DONE);
     if (code == CLI_DONE && bytes % job->record_size != 0) {
         cli_say("%s: %" PRIu64 " bytes are left over: its %" PRIu64
-                " bytes are not a multiple of the record size, %zu%s",
-                job->name, bytes % job->record_size, bytes, job->record_size,
-                job->committed == 0 ? " (nothing was imported)" : "");
+                " bytes are not a multiple of the record size, %zu",
+                job->name, bytes % job->record_size, bytes, job->record_size);
         code = CLI_REFUSED;
     }
     return code;
@@ -195,7 +196,7 @@ static int no_row(const import_job *job, const csv_table *table, const csv_reade
 {
     table_problem problem;
 
-    if (job->failure != 0)
+    if (result == CSV_UNREADABLE)
         return read_failed(job);
     if (result == CSV_OUT_OF_MEMORY)
         return cli_no_memory();
@@ -284,6 +285,8 @@ static int import_all(import_job *job)
     abandon(job);
     if (code != CLI_DONE && job->committed > 0)
         cli_say("%s: %" PRIu64 " records were imported before that", job->path, job->committed);
+    else if (code == CLI_REFUSED)
+        cli_say("%s: nothing was imported", job->path);
     free(job->chunk);
     return code;
 }

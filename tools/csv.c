@@ -104,7 +104,7 @@ static csv_result grow(csv_reader *reader)
 
 /* Move the row that has begun to the front and read on, until there is a line feed that may end the
  * row, so that it is not held back until the buffer is full, or the buffer is full. CSV_ROW: there
- * are more bytes, or the end of the input was found. */
+ * are more bytes, or the end of the input was found. When reading fails, the row has no end. */
 static csv_result refill(csv_reader *reader)
 {
     size_t used = (size_t)(reader->end - reader->row);
@@ -118,7 +118,8 @@ static csv_result refill(csv_reader *reader)
     if (used == reader->capacity)
         result = grow(reader);
     while (result == CSV_ROW && !reader->at_end && !may_end && used < reader->capacity) {
-        n = reader->config.read(reader->config.context, reader->end, reader->capacity - used);
+        if (!reader->config.read(reader->config.context, reader->end, reader->capacity - used, &n))
+            return CSV_UNREADABLE;
         reader->at_end = n == 0;
         may_end = memchr(reader->end, '\n', n) != NULL;
         reader->end += n;

@@ -21,9 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads up to n bytes into buf and returns how many; 0 is the end, for good. It may return fewer
- * than there will be: a row is handed out as soon as its line end was read. */
-typedef size_t (*csv_read_fn)(void *context, void *buf, size_t n);
+/* Reads up to n bytes into buf; *got is how many, and 0 is the end, for good. They may be fewer than
+ * there will be: a row is handed out as soon as its line end was read. False when it cannot be
+ * read: then what was read of a row is no row. */
+typedef bool (*csv_read_fn)(void *context, void *buf, size_t n, size_t *got);
 
 typedef struct csv_config {
     csv_read_fn read;
@@ -46,6 +47,7 @@ typedef struct csv_field {
 typedef enum csv_result {
     CSV_ROW,
     CSV_END,
+    CSV_UNREADABLE,   /* the input cannot be read: nothing is known of what comes */
     CSV_OPEN_QUOTE,   /* the input ends within quotes */
     CSV_AFTER_QUOTE,  /* something other than , or a line end behind a closing quote */
     CSV_INNER_QUOTE,  /* a quote within a value that does not begin with one */

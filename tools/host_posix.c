@@ -139,11 +139,12 @@ bool host_read(FILE *file, void *buf, size_t n, size_t *got)
         /* The pipe is there for a signal that comes between the look at `noted` and the wait. */
         if (is_held && poll(ready, 2, -1) < 0 && errno != EINTR)
             return false;
-        if (noted != 0) {
+        result = noted == 0 ? read(ready[0].fd, buf, n) : 0;
+        if (noted != 0) { /* the signal may have ended who writes, too: what looks like the end is
+                             none */
             errno = EINTR;
             return false;
         }
-        result = read(ready[0].fd, buf, n);
     } while (result < 0 && errno == EINTR);
     *got = result > 0 ? (size_t)result : 0;
     return result >= 0;

@@ -23,7 +23,8 @@ typedef struct record_input {
     "  FIELD=VALUE             a field is named once; a name may stand in double quotes, and "     \
     "has\n"                                                                                        \
     "                          to when it could be read as another one: '\"a=b\"=1'\n"             \
-    "  --raw FILE              the new bytes, exactly one record\n"
+    "  --raw FILE              the new bytes, exactly one record, as they are: no value is "       \
+    "checked\n"
 
 /* Take the operands from argv[first] on. CLI_DONE, or CLI_USAGE unless there are either some or
  * --raw. */

@@ -12,7 +12,8 @@ cp d.slots/records records
 bad() {
     run 1 import d.slots bad.csv
     out_empty
-    err_is "bad.csv:$1"
+    err_is "bad.csv:$1
+slotfile: d.slots: nothing was imported"
     same d.slots/records records
 }
 
@@ -91,15 +92,18 @@ bad '1:1: field "a\x1b[31mb": unknown column (take it out, or import with a sche
 # Without a header, and from standard input.
 printf '300,a\n' >bad.csv
 run 1 import n.slots bad.csv --schema 'id:u8,t:text[2]' --no-header
-err_is 'bad.csv:1:1: field "id": number out of range (u8 holds 0 to 255)'
+err_is 'bad.csv:1:1: field "id": number out of range (u8 holds 0 to 255)
+slotfile: n.slots: nothing was imported'
 run 1 import n.slots - --schema 'id:u8,t:text[2]' --no-header <bad.csv
-err_is 'standard input:1:1: field "id": number out of range (u8 holds 0 to 255)'
+err_is 'standard input:1:1: field "id": number out of range (u8 holds 0 to 255)
+slotfile: n.slots: nothing was imported'
 absent n.slots
 
 # A quote that is open for megabytes is found before memory runs out.
 awk 'BEGIN { print "t"; printf "\""; for (i = 0; i < 300000; i++) print "0123456789" }' >bad.csv
 run 1 import n.slots bad.csv --schema 't:text[2]'
-err_is 'bad.csv:2:1: field "t": the row is longer than 1048576 bytes (is a quote open?)'
+err_is 'bad.csv:2:1: field "t": the row is longer than 1048576 bytes (is a quote open?)
+slotfile: n.slots: nothing was imported'
 absent n.slots
 run 0 verify d.slots
 finish

@@ -44,6 +44,14 @@ for command in create export get checkpoint info verify; do
     err_is "slotfile $command: unknown option --sync (see: slotfile help $command)"
 done
 
+# What checks no value says so.
+run 0 help import
+out_has 'no value is checked'
+for command in put append insert; do
+    run 0 help $command
+    out_has 'no value is checked'
+done
+
 # Sizes are powers of 1024, with = or without.
 run 0 create a.slots --record-size 1K --records 2
 run 0 info a.slots --map-budget=8M

@@ -39,7 +39,8 @@ rows 0 900 >want
 same out want
 run 0 verify bad.slots
 run 1 import bad.slots bad.csv
-err_is 'bad.csv:1002:1: field "id": not an integer (write digits only, with an optional sign)'
+err_is 'bad.csv:1002:1: field "id": not an integer (write digits only, with an optional sign)
+slotfile: bad.slots: nothing was imported'
 run 0 info bad.slots
 out_has 'records: 900'
 run 1 import new.slots bad.csv --schema "$schema" --batch 1001

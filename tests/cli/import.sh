@@ -52,7 +52,8 @@ printf 'abcdefghabcdefgh' >want
 same r.slots/records want
 printf 'abcdefghi' >raw9
 run 1 import r.slots raw9
-err_is 'slotfile: raw9: 1 bytes are left over: its 9 bytes are not a multiple of the record size, 4 (nothing was imported)'
+err_is 'slotfile: raw9: 1 bytes are left over: its 9 bytes are not a multiple of the record size, 4
+slotfile: r.slots: nothing was imported'
 same r.slots/records want
 run 1 import new.slots raw9 --record-size 4
 absent new.slots
@@ -85,7 +86,8 @@ run 1 import new.slots bad.csv --schema "$schema"
 absent new.slots
 cp a.slots/records before
 run 1 import a.slots bad.csv
-err_is 'bad.csv:3:7: field "ok": not a bool (write true, false, 1 or 0)'
+err_is 'bad.csv:3:7: field "ok": not a bool (write true, false, 1 or 0)
+slotfile: a.slots: nothing was imported'
 same a.slots/records before
 run 0 info a.slots
 out_has 'records: 8'
@@ -96,7 +98,8 @@ run 0 verify a.slots
 people 25000 >p.csv
 echo 'x' >>p.csv
 run 1 import new.slots p.csv --schema "$people_schema"
-err_is 'p.csv:25002:2: field "first": wrong number of fields, 1 instead of 10 (there must be a value for each column)'
+err_is 'p.csv:25002:2: field "first": wrong number of fields, 1 instead of 10 (there must be a value for each column)
+slotfile: new.slots: nothing was imported'
 absent new.slots
 people 1000 >q.csv
 run 0 import p.slots q.csv --schema "$people_schema"

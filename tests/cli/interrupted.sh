@@ -98,6 +98,39 @@ for signal in $signals; do
         absent new.slots
     done
 done
+# Wherever a row was cut: an interruption is no end of the input, and nothing is said of the data.
+for signal in $signals; do
+    for piece in 'id' 'id,n' 'id,n\n1' 'id,n\n1,2' 'id,n\n1,2\n3,"4'; do
+        for more in '' '--batch 1' --direct; do
+            last="import new.slots - $more ($signal after $piece)"
+            # shellcheck disable=SC2086 # an option and its value
+            $default $SLOTFILE import new.slots - --schema id:u64,n:u64 $more <first >out 2>err &
+            exec 8>first
+            # shellcheck disable=SC2059
+            printf "$piece" >&8
+            tries=0
+            while [ ! -e new.slots ] && [ $tries -lt 100 ]; do
+                tries=$((tries + 1))
+                sleep 0.05
+            done
+            present new.slots
+            sleep 0.05 # most likely it waits for more by now
+            ended $signal
+            exec 8>&-
+            grep -v -x 'slotfile: new.slots: 1 records were imported before that' err >err.raw
+            mv err.raw err
+            err_empty
+            case "$piece $more" in
+            *3*batch*) # one row was whole, and committed if it was read by then
+                [ ! -e new.slots ] || run 0 verify new.slots
+                rm -rf new.slots
+                ;;
+            *) absent new.slots ;;
+            esac
+        done
+    done
+done
+
 # The temporary databases of bench, and its report.
 mkdir there
 for signal in $signals; do

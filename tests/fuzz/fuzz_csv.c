@@ -16,7 +16,7 @@ typedef struct source {
     size_t n;
 } source;
 
-static size_t read_source(void *context, void *buf, size_t n)
+static bool read_source(void *context, void *buf, size_t n, size_t *got)
 {
     source *from = context;
 
@@ -25,7 +25,8 @@ static size_t read_source(void *context, void *buf, size_t n)
     memcpy(buf, from->data, n);
     from->data += n;
     from->n -= n;
-    return n;
+    *got = n;
+    return true;
 }
 
 static uint64_t mix(uint64_t hash, uint64_t value)

@@ -41,8 +41,8 @@ static void add_place(report *to, uint64_t line, uint64_t column)
 
 static const char *result_name(csv_result result)
 {
-    static const char *const names[] = {"row",   "end",    "open", "after",
-                                        "inner", "return", "long", "memory"};
+    static const char *const names[] = {"row",   "end",    "unread", "open",  "after",
+                                        "inner", "return", "long",   "memory"};
 
     return names[result];
 }
@@ -53,12 +53,17 @@ typedef struct source {
     size_t n;
     size_t at;
     size_t piece;
+    bool fails; /* at its end */
 } source;
 
-static size_t read_source(void *context, void *buf, size_t n)
+static bool read_source(void *context, void *buf, size_t n, size_t *got)
 {
     source *from = context;
     size_t left = from->n - from->at;
+
+    *got = 0;
+    if (left == 0 && from->fails)
+        return false;
 
     if (n > from->piece)
         n = from->piece;
@@ -66,14 +71,15 @@ static size_t read_source(void *context, void *buf, size_t n)
         n = left;
     memcpy(buf, from->text + from->at, n);
     from->at += n;
-    return n;
+    *got = n;
+    return true;
 }
 
 /* What the reader makes of an input: "[line:column:value]" for each field, ";" at the place where a
  * row ends, and the last result with its place. */
 static void read_all(report *to, const char *text, size_t n, size_t buffer, size_t piece)
 {
-    source from = {text, n, 0, piece};
+    source from = {text, n, 0, piece, false};
     csv_config config = {read_source, &from, buffer, TEXT_MAX, 8};
     csv_reader reader;
     csv_result result;
@@ -177,7 +183,7 @@ static void test_csv__bytes_beyond_ascii(void **state)
     (void)state;
     check("\xac\xa2\x8d\x8a,\xff\n", "[1:1:\xac\xa2\x8d\x8a][1:6:\xff]1:7:;end");
     for (size_t buffer = 1; buffer < 9; buffer++) {
-        source from = {nul, sizeof nul - 1, 0, 1};
+        source from = {nul, sizeof nul - 1, 0, 1, false};
         csv_config config = {read_source, &from, buffer, TEXT_MAX, 8};
         csv_reader reader;
 
@@ -212,7 +218,7 @@ static void test_csv__find_special(void **state)
 
 static csv_result read_limited(const char *text, size_t limit, size_t fields_max, size_t *count)
 {
-    source from = {text, strlen(text), 0, 2};
+    source from = {text, strlen(text), 0, 2, false};
     csv_config config = {read_source, &from, 4, limit, fields_max};
     csv_reader reader;
     csv_result result;
@@ -222,6 +228,31 @@ static csv_result read_limited(const char *text, size_t limit, size_t fields_max
     *count = reader.count;
     csv_close(&reader);
     return result;
+}
+
+/* What comes behind a failure is not known: wherever it happens, what there is of a row is none, and
+ * no error of the input either. */
+static void test_csv__unreadable(void **state)
+{
+    static const char text[] = "ab,\"c\"\r\n1,\"2\"\r\n";
+
+    (void)state;
+    for (size_t n = 0; n < sizeof text; n++) {
+        for (size_t buffer = 1; buffer < sizeof text + 2; buffer++) {
+            source from = {text, n, 0, 3, true};
+            csv_config config = {read_source, &from, buffer, TEXT_MAX, 8};
+            csv_reader reader;
+            size_t rows = 0;
+            csv_result result;
+
+            assert_true(csv_open(&reader, &config));
+            while ((result = csv_next(&reader)) == CSV_ROW)
+                rows++;
+            assert_int_equal(result, CSV_UNREADABLE);
+            assert_int_equal(rows, (n >= 8) + (n >= 15));
+            csv_close(&reader);
+        }
+    }
 }
 
 static void test_csv__limits(void **state)
@@ -365,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_csv__errors),
         cmocka_unit_test(test_csv__bytes_beyond_ascii),
         cmocka_unit_test(test_csv__find_special),
+        cmocka_unit_test(test_csv__unreadable),
         cmocka_unit_test(test_csv__limits),
         cmocka_unit_test(test_csv__random_against_simple),
     };
