@@ -342,7 +342,10 @@ int cli_check_streams(const char *command, const char *path)
     if (host_is_inside(stderr, path))
         return CLI_USAGE; /* to say why would be the damage */
     if (host_is_inside(stdout, path))
-        return cli_usage(command, "standard output is a file of the database %s", path);
+        return cli_usage(command,
+                         "standard output is a file of the database %s: the shell may have emptied "
+                         "it (then restore it from a backup)",
+                         path);
     return CLI_DONE;
 }
 

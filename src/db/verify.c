@@ -355,7 +355,7 @@ static slot_status verify_all(struct verify *verify, slot_error *err)
         slot__verify_found_in(
             verify, FILE_SUMS, SLOT_NO_OFFSET, 0,
             "the database was not closed cleanly: nobody can tell whether its records "
-            "are whole; look at them, then rebuild the checksums");
+            "are whole; look at them, then rebuild the checksums (verify --rebuild-sums)");
         return SLOT_OK;
     }
     if (!verify->stopped)

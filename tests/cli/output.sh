@@ -57,6 +57,7 @@ for arguments; do
     $SLOTFILE $arguments >>p.slots/records 2>err
     got=$?
     lost 2 'standard output is a file of the database p.slots'
+    lost 2 'the shell may have emptied it (then restore it from a backup)'
     last="$arguments 2>>p.slots/meta"
     # shellcheck disable=SC2086
     $SLOTFILE $arguments >out 2>>p.slots/meta

@@ -24,6 +24,17 @@ out_is 'p.slots: 1000 records, no damage found'
 run 0 verify p.slots
 run 0 put p.slots 500 visits=1
 
+# The line about a change that was not finished says what to do about it.
+run 0 create cut.slots --schema a:u8
+hold cut.slots --direct
+head -c 600000 /dev/zero >&9
+sleep 0.2
+slay
+run 1 verify cut.slots
+err_has 'slotfile: cut.slots/sums: the database was not closed cleanly: '
+err_has '(verify --rebuild-sums)'
+run 0 verify cut.slots --rebuild-sums
+
 # A file that is too short, one that is missing, something else.
 cp -r p.slots short.slots
 run 0 verify short.slots
