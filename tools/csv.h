@@ -21,9 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads up to n bytes into buf; *got is how many, and 0 is the end, for good. They may be fewer than
- * there will be: a row is handed out as soon as its line end was read. False when it cannot be
- * read: then what was read of a row is no row. */
+/* Reads up to n bytes into buf; *got is how many, and 0 is the end, for good. They may be fewer
+ * than there will be: a row is handed out as soon as its line end was read. False when nothing can
+ * be read: then what was read of a row is no row. */
 typedef bool (*csv_read_fn)(void *context, void *buf, size_t n, size_t *got);
 
 typedef struct csv_config {

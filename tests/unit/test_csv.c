@@ -230,8 +230,8 @@ static csv_result read_limited(const char *text, size_t limit, size_t fields_max
     return result;
 }
 
-/* What comes behind a failure is not known: wherever it happens, what there is of a row is none, and
- * no error of the input either. */
+/* What comes behind a failure is not known: wherever it happens, what there is of a row is none,
+ * and no error of the input either. */
 static void test_csv__unreadable(void **state)
 {
     static const char text[] = "ab,\"c\"\r\n1,\"2\"\r\n";
