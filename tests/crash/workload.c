@@ -145,7 +145,7 @@ static bool is_this_one(struct run *run, const slot_db *db, uint32_t moves)
 bool run_is_first_on_full(const struct run *run, const slot_error *err)
 {
     return err->status == SLOT_E_NO_SPACE && sim_fulls(run->world) > 0 && err->file != NULL &&
-           strcmp(err->file, "shared") == 0;
+           (strcmp(err->file, "shared") == 0 || (run->items & tally_bit(TALLY_POWER_CUT)) != 0);
 }
 
 slot_db *run_open(struct run *run, struct sim_process *process, const slot_options *options)

@@ -110,7 +110,8 @@ bool run_tolerates(const struct run *run, slot_status status);
 bool run_tolerates_of(const struct run *run, const slot_db *db, slot_status status);
 
 /* Whether an open was refused because the disk is full: what processes share gets its space when a
- * database is opened for the first time, or anew after a power cut. */
+ * database is opened for the first time, or anew after a power cut; and that may have taken what
+ * was set aside for the log to go home. */
 bool run_is_first_on_full(const struct run *run, const slot_error *err);
 
 /* The parts of what follows: open and close a handle, one write or read transaction with all
