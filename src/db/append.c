@@ -91,12 +91,14 @@ static slot_status flush_direct(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
     struct append_buffer *append = &txn->append;
-    slot_status status = SLOT_OK;
+    uint64_t size = 0;
+    slot_status status =
+        slot__db_not_cut(db->os, db->files.records, FILE_RECORDS, append->start, &size, err);
     struct pin *pin;
     os_result result;
 
     /* The block that the file ends in gets longer: its checksum changes like that of any other. */
-    if (append->start % db->block_bytes != 0)
+    if (status == SLOT_OK && append->start % db->block_bytes != 0)
         status = slot__db_block_touch(txn, append->start / db->block_bytes, &pin, err);
     txn->changed = true;
     if (status == SLOT_OK)
@@ -134,8 +136,10 @@ static slot_status write_blocks(slot_txn *txn, uint64_t n, slot_error *err)
 
     if (sums == NULL)
         return slot__error_set(err, SLOT_E_NO_MEMORY, FILE_RECORDS, SLOT_NO_OFFSET, NULL);
-    status = slot__space_for_records(db, first * db->block_records,
-                                     (first + blocks) * db->block_records, err);
+    status = slot__space_not_cut(db, err);
+    if (status == SLOT_OK)
+        status = slot__space_for_records(db, first * db->block_records,
+                                         (first + blocks) * db->block_records, err);
     if (status != SLOT_OK) {
         free(sums);
         return status;
@@ -385,7 +389,10 @@ static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
             slot__db_touch(txn, key_of_records(txn->records / db->block_records), &touched, err);
     if (status != SLOT_OK || blocks == first)
         return status;
-    status = clear_range(db, db->files.records, FILE_RECORDS, first * db->block_bytes, end, err);
+    status = slot__space_not_cut(db, err);
+    if (status == SLOT_OK)
+        status =
+            clear_range(db, db->files.records, FILE_RECORDS, first * db->block_bytes, end, err);
     if (status == SLOT_OK)
         status =
             clear_range(db, db->files.sums, FILE_SUMS, first * SUM_BYTES, blocks * SUM_BYTES, err);
@@ -401,12 +408,13 @@ static slot_status extend_in_log(slot_txn *txn, uint64_t count, slot_error *err)
 static slot_status extend_in_place(slot_txn *txn, uint64_t count, slot_error *err)
 {
     slot_db *db = txn->db;
-    uint64_t end = (txn->records + count) * txn->record_size;
-    slot_status status = SLOT_OK;
+    uint64_t end = (txn->records + count) * txn->record_size, size = 0;
+    slot_status status =
+        slot__db_not_cut(db->os, db->files.records, FILE_RECORDS, db->records.size, &size, err);
     struct pin *pin;
     os_result result;
 
-    if (count > 0 && db->records.size % db->block_bytes != 0)
+    if (status == SLOT_OK && count > 0 && db->records.size % db->block_bytes != 0)
         status = slot__db_block_touch(txn, db->records.size / db->block_bytes, &pin, err);
     if (status != SLOT_OK)
         return status;

@@ -162,8 +162,13 @@ static slot_status sum_last_block(slot_db *db, slot_error *err)
 static slot_status cut_records(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
+    uint64_t size = 0;
+    slot_status status =
+        slot__db_not_cut(db->os, db->files.records, FILE_RECORDS, db->records.size, &size, err);
     os_result result;
 
+    if (status != SLOT_OK)
+        return status;
     slot__pins_release(&txn->pins);
     slot__view_drop_all(&db->cache, &db->records);
     result = db->os->resize(db->os, db->files.records, db->records.size);
@@ -222,28 +227,15 @@ static slot_status hand_over(slot_txn *txn, slot_error *err)
     return status;
 }
 
-/* A file that another program has cut takes our stores, and loses them. */
-static slot_status check_size(slot_db *db, slot_error *err)
-{
-    uint64_t size = 0;
-    os_result result = db->os->size(db->os, db->files.records, &size);
-
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, FILE_RECORDS, SLOT_NO_OFFSET,
-                              "the size of the file cannot be had");
-    if (size < db->records.size)
-        return slot__error_set(err, SLOT_E_TRUNCATED, FILE_RECORDS, size,
-                               "another program has cut the file from %llu bytes to %llu",
-                               (unsigned long long)db->records.size, (unsigned long long)size);
-    return SLOT_OK;
-}
-
 /* Steps 2 and 3. After a failure here nobody knows what is on disk. */
 static slot_status make_durable(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
     struct meta next = db->meta;
-    slot_status status = check_size(db, err);
+    uint64_t size = 0;
+    /* A file that another program has cut takes our stores, and loses them. */
+    slot_status status =
+        slot__db_not_cut(db->os, db->files.records, FILE_RECORDS, db->records.size, &size, err);
 
     if (status != SLOT_OK)
         return status;

@@ -26,6 +26,22 @@ slot_status slot__db_dir_open(const struct os *os, struct os_dir *parent, const 
     return SLOT_OK;
 }
 
+slot_status slot__db_not_cut(const struct os *os, struct os_file *file, const char *name,
+                             uint64_t least, uint64_t *size, slot_error *err)
+{
+    os_result result = os->size(os, file, size);
+
+    if (!os_ok(result))
+        return slot__error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
+                              "the size of the file cannot be had");
+    if (*size < least)
+        return slot__error_set(err, SLOT_E_TRUNCATED, name, *size,
+                               "another program has cut the file from %llu bytes to %llu: close "
+                               "the database everywhere and restore a backup",
+                               (unsigned long long)least, (unsigned long long)*size);
+    return SLOT_OK;
+}
+
 slot_status slot__db_file_open(const struct os *os, struct os_dir *dir, const char *name, int flags,
                                struct os_file **file, slot_error *err)
 {

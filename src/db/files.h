@@ -58,6 +58,14 @@ slot_status slot__db_meta_in(const struct os *os, struct os_dir *dir, struct met
 slot_status slot__db_check_owner(const struct os *os, struct os_dir *dir, const uint8_t *file_id,
                                  slot_error *err);
 
+/*
+ * Before a file is made longer: it still has the bytes that it must have. Another program may have
+ * cut it, and what is written behind the cut makes zeros of what was lost, for good and unseen.
+ * *size gets how long it is. SLOT_E_TRUNCATED.
+ */
+slot_status slot__db_not_cut(const struct os *os, struct os_file *file, const char *name,
+                             uint64_t least, uint64_t *size, slot_error *err);
+
 /* Close those that are open. */
 void slot__db_files_close(const struct os *os, struct db_files *files);
 

@@ -52,6 +52,11 @@ struct pending {
     slot_status result;    /* of the commit, its own; good when writer.finished has reached it */
 };
 
+/* Bytes of files. */
+struct file_sizes {
+    uint64_t records, sums, deleted;
+};
+
 #define WRITER_ROUNDS 4 /* a sleeper of one is awake before the number comes again */
 
 /* What this handle needs to write in transactional access: writer.c. */
@@ -81,6 +86,7 @@ struct writer {
     uint64_t sums_c;          /* the checkpoint as of which db->sums has cached checksums */
     /* What surely has its space on disk (space.c): bytes of `records`, a range of bitmap blocks. */
     uint64_t records_space, marks_from, marks_to;
+    struct file_sizes sizes; /* that were seen: files get no shorter as long as we are here */
 };
 
 /* What the log holds of a database that is only read and was not closed cleanly: overlay.c. */
@@ -563,6 +569,9 @@ uint64_t slot__db_rest_of_block(const slot_db *db, uint64_t offset);
 uint64_t slot__db_blocks_of(const slot_db *db, uint64_t records);
 
 /* ---- space.c: set aside for checkpoints. By the writer. SLOT_E_NO_SPACE says how much ---- */
+
+/* Before `records` and `sums` are made longer: both have what was committed. SLOT_E_TRUNCATED. */
+slot_status slot__space_not_cut(slot_db *db, slot_error *err);
 
 /* A block behind what is in the file: it, its checksum, the marks of its records; and some more. */
 slot_status slot__space_for_new_block(slot_db *db, uint64_t block, slot_error *err);

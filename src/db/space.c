@@ -27,6 +27,55 @@ static os_result allocate(slot_db *db, struct os_file *file, uint64_t offset, ui
     return result.status == SLOT_E_UNSUPPORTED ? os_success() : result;
 }
 
+/* ---- what is there ---- */
+
+/* What meta says that the files hold: they get no shorter. Checksums that vouch for nothing may be
+ * missing. */
+static void least_sizes(slot_db *db, struct file_sizes *least)
+{
+    const struct meta *meta = &db->meta;
+    bool stale;
+
+    slot__os_mutex_lock(&db->stat_mutex);
+    stale = db->sums_stale || meta->sums_stale || meta->access == META_ACCESS_DIRECT;
+    least->records = meta->records * db->record_size;
+    least->sums = stale ? 0 : slot__db_blocks_of(db, meta->records) * SUM_BYTES;
+    least->deleted = meta->deleted_blocks * BITMAP_BLOCK_BYTES;
+    slot__os_mutex_unlock(&db->stat_mutex);
+}
+
+static slot_status not_cut(slot_db *db, struct os_file *file, const char *name, uint64_t least,
+                           uint64_t *known, slot_error *err)
+{
+    uint64_t size = 0;
+    slot_status status = slot__db_not_cut(db->os, file, name, max_u64(least, *known), &size, err);
+
+    if (status == SLOT_OK)
+        *known = size;
+    return status;
+}
+
+slot_status slot__space_not_cut(slot_db *db, slot_error *err)
+{
+    struct file_sizes *known = &db->writer.sizes, least;
+    slot_status status;
+
+    least_sizes(db, &least);
+    status = not_cut(db, db->files.records, FILE_RECORDS, least.records, &known->records, err);
+    if (status == SLOT_OK)
+        status = not_cut(db, db->files.sums, FILE_SUMS, least.sums, &known->sums, err);
+    return status;
+}
+
+static slot_status marks_not_cut(slot_db *db, slot_error *err)
+{
+    struct file_sizes least;
+
+    least_sizes(db, &least);
+    return not_cut(db, db->files.deleted, FILE_DELETED, least.deleted, &db->writer.sizes.deleted,
+                   err);
+}
+
 static slot_status no_space(slot_error *err, os_result result, const char *name, uint64_t offset,
                             uint64_t bytes)
 {
@@ -70,6 +119,8 @@ slot_status slot__space_for_marks(slot_db *db, uint64_t first, uint64_t end, uin
     if (first >= writer->marks_from && first <= writer->marks_to)
         from = writer->marks_to;
     status = slot__deleted_make(db, err);
+    if (status == SLOT_OK)
+        status = marks_not_cut(db, err);
     if (status != SLOT_OK)
         return status;
     status = give_marks(db, from, to, err);
@@ -88,8 +139,12 @@ slot_status slot__space_for_marks(slot_db *db, uint64_t first, uint64_t end, uin
 static slot_status give_blocks(slot_db *db, uint64_t first, uint64_t blocks, slot_error *err)
 {
     uint64_t n = blocks * db->block_bytes;
-    os_result result = allocate(db, db->files.records, first * db->block_bytes, n);
+    slot_status status = slot__space_not_cut(db, err);
+    os_result result;
 
+    if (status != SLOT_OK)
+        return status;
+    result = allocate(db, db->files.records, first * db->block_bytes, n);
     if (!os_ok(result))
         return no_space(err, result, FILE_RECORDS, first * db->block_bytes, n);
     result = allocate(db, db->files.sums, first * SUM_BYTES, blocks * SUM_BYTES);

@@ -42,9 +42,14 @@ static slot_status io_error(slot_error *err, os_result result, uint64_t offset, 
 static slot_status resize(struct sums_file *sums, uint64_t size, slot_error *err)
 {
     os_result result;
+    uint64_t is = 0;
+    slot_status status;
 
     if (size == sums->size)
         return SLOT_OK;
+    status = slot__db_not_cut(sums->os, sums->file, FILE_SUMS, min_u64(size, sums->size), &is, err);
+    if (status != SLOT_OK)
+        return status;
     result = sums->os->resize(sums->os, sums->file, size);
     if (!os_ok(result))
         return io_error(err, result, size, "the file of checksums cannot be resized");
@@ -57,8 +62,13 @@ static slot_status page_write(struct sums_file *sums, struct sums_page *page, sl
 {
     uint64_t offset = page->number * SUMS_PAGE_BYTES + page->dirty_from;
     uint32_t n = page->dirty_to - page->dirty_from;
+    uint64_t is = 0;
+    slot_status status =
+        slot__db_not_cut(sums->os, sums->file, FILE_SUMS, min_u64(offset, sums->size), &is, err);
     os_result result;
 
+    if (status != SLOT_OK)
+        return status;
     result = sums->os->write_at(sums->os, sums->file, offset, page->bytes + page->dirty_from, n);
     if (!os_ok(result))
         return io_error(err, result, offset, "checksums cannot be written");
@@ -71,17 +81,20 @@ static slot_status page_write(struct sums_file *sums, struct sums_page *page, sl
 static slot_status page_read(struct sums_file *sums, struct sums_page *page, uint64_t number,
                              slot_error *err)
 {
-    uint64_t offset = number * SUMS_PAGE_BYTES;
-    os_result result = os_success();
+    uint64_t offset = number * SUMS_PAGE_BYTES, size = sums->size;
+    slot_status status = SLOT_OK;
+    os_result result;
     size_t n;
 
     page->number = UINT64_MAX;
     /* Who appends in another process makes the file longer. */
-    if (offset + SUMS_PAGE_BYTES > sums->size)
-        result = sums->os->size(sums->os, sums->file, &sums->size);
+    if (offset + SUMS_PAGE_BYTES > size)
+        status = slot__db_not_cut(sums->os, sums->file, FILE_SUMS, sums->size, &size, err);
+    if (status != SLOT_OK)
+        return status;
+    sums->size = size;
     n = offset < sums->size ? (size_t)min_u64(SUMS_PAGE_BYTES, sums->size - offset) : 0;
-    if (os_ok(result))
-        result = sums->os->read_at(sums->os, sums->file, offset, page->bytes, n);
+    result = sums->os->read_at(sums->os, sums->file, offset, page->bytes, n);
     if (!os_ok(result))
         return io_error(err, result, offset, "checksums cannot be read");
     memset(page->bytes + n, 0, SUMS_PAGE_BYTES - n);
