@@ -406,12 +406,13 @@ void cli_warn_of_stale_sums(const char *path, slot_db *db)
 int cli_close(const char *path, slot_db *db, int code)
 {
     slot_error err;
+    int failure;
 
-    if (slot_close(db, &err) == SLOT_OK || code != CLI_DONE)
+    if (slot_close(db, &err) == SLOT_OK)
         return code;
-    code = cli_error(path, &err);
+    failure = cli_error(path, &err);
     cli_say("%s: closing it failed; nothing that was committed is lost", path);
-    return code;
+    return code != CLI_DONE ? code : failure;
 }
 
 int cli_change(const char *path, slot_db *db, cli_work_fn work, void *job)

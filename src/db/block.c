@@ -71,18 +71,21 @@ static slot_status check_sum(slot_db *db, const struct view *view, uint64_t bloc
 
 /*
  * Why a page could not be had: the file was cut, or the disk has no space for a hole. Asks for the
- * space, and for the pages once more. (Asking first would make a file that was cut long again.)
+ * space of the whole pages, which a disk may have in smaller blocks, and for the pages once more.
+ * (Asking first would make a file that was cut long again.)
  */
 static os_result fill_hole(slot_db *db, uint8_t *address, uint64_t offset, uint64_t n,
                            os_result result)
 {
     const struct os *os = db->os;
-    uint64_t size = 0;
+    uint64_t size = 0, from, to;
     os_result space = os->size(os, db->files.records, &size);
 
     if (!os_ok(space) || size < offset + n)
         return result;
-    space = os->allocate(os, db->files.records, offset, n);
+    from = round_down(offset, OS_PAGE_SIZE);
+    to = min_u64(round_up(offset + n, OS_PAGE_SIZE), size);
+    space = os->allocate(os, db->files.records, from, to - from);
     if (os_ok(space))
         return os->populate(os, address, (size_t)n, true);
     return space.status == SLOT_E_NO_SPACE ? space : result;
@@ -119,6 +122,8 @@ slot_status slot__db_block_touch(slot_txn *txn, uint64_t block, struct pin **pin
         status = make_ready(db, entry->view, offset, n, err);
         if (status == SLOT_OK)
             status = check_sum(db, entry->view, block, err);
+        if (status == SLOT_OK)
+            status = slot__sums_reserve(&db->sums, block, err);
         if (status == SLOT_OK)
             status = slot__view_mark_dirty(&db->cache, entry->view, block, err);
         if (status == SLOT_OK)

@@ -178,25 +178,32 @@ static slot_status cut_records(slot_txn *txn, slot_error *err)
     return SLOT_OK;
 }
 
-/* Take back what was appended; bring the checksums up to date with what was changed in place. */
+/*
+ * Take back what was appended; bring the checksums up to date with what was changed in place. Most
+ * aborts come from a disk that is full, so that this needs no space: the checksums of what is taken
+ * back go first, and those that are written had their space before their blocks were changed.
+ */
 static slot_status roll_back(slot_txn *txn, slot_error *err)
 {
     slot_db *db = txn->db;
+    bool longer = db->records.size > db->meta.records * db->record_size;
     slot_status status = SLOT_OK;
 
     if (!txn->changed)
         return SLOT_OK;
     db->sync_needed = true;
     db->records.size = db->meta.records * db->record_size;
-    status = slot__db_block_renew_fresh(db, err);
+    status = slot__sums_cut_appended(&db->sums, err);
+    if (status == SLOT_OK)
+        status = slot__db_block_renew_fresh(db, err);
     if (status == SLOT_OK)
         status = slot__view_flush_all(&db->cache, err);
-    if (status == SLOT_OK)
+    if (status == SLOT_OK && longer)
         status = sum_last_block(db, err);
     if (status == SLOT_OK)
         status = cut_records(txn, err);
     if (status == SLOT_OK)
-        status = slot__sums_cut_appended(&db->sums, err);
+        status = slot__sums_write(&db->sums, err);
     if (status != SLOT_OK)
         slot__db_poison(db, status);
     return status;
@@ -305,6 +312,9 @@ static slot_status close_cleanly(slot_db *db, slot_error *err)
 slot_status slot__direct_close(slot_db *db, slot_error *err)
 {
     if (atomic_load(&db->poisoned))
-        return slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET, NULL);
+        return slot__error_set(err, SLOT_E_POISONED, "", SLOT_NO_OFFSET,
+                               db->marked ? "an earlier failure has left a change unfinished: not "
+                                            "closed cleanly, the checksums are stale"
+                                          : NULL);
     return db->marked ? close_cleanly(db, err) : SLOT_OK;
 }

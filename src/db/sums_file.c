@@ -28,8 +28,21 @@ void slot__sums_release(struct sums_file *sums)
     sums->pages = NULL;
 }
 
+/* Nothing is known any more of the space of checksums from `block` on. */
+static void forget_space(struct sums_file *sums, uint64_t block)
+{
+    uint64_t first = block * SUM_BYTES / SUMS_WINDOW_BYTES;
+
+    if (first < SUMS_WINDOWS) {
+        sums->reserved[first / 8] &= (uint8_t)((1u << first % 8) - 1);
+        memset(sums->reserved + first / 8 + 1, 0, sizeof sums->reserved - first / 8 - 1);
+    }
+}
+
 void slot__sums_begin(struct sums_file *sums, uint64_t first_new)
 {
+    if (first_new != sums->first_new) /* new ones may be a hole, even where others were written */
+        forget_space(sums, min_u64(first_new, sums->first_new));
     sums->first_new = first_new;
     sums->appended = 0;
 }
@@ -149,6 +162,44 @@ slot_status slot__sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum
     return status;
 }
 
+static bool is_reserved(const struct sums_file *sums, uint64_t window)
+{
+    return window < SUMS_WINDOWS && (sums->reserved[window / 8] >> window % 8 & 1) != 0;
+}
+
+/* Real space for bytes [from, to) of the file. Where the system cannot reserve it, writing will
+ * show. */
+static slot_status reserve_range(struct sums_file *sums, uint64_t from, uint64_t to,
+                                 slot_error *err)
+{
+    os_result result = sums->os->allocate(sums->os, sums->file, from, to - from);
+
+    if (os_ok(result) || result.status == SLOT_E_UNSUPPORTED)
+        return SLOT_OK;
+    return slot__error_os(err, result.status, result.code, FILE_SUMS, from,
+                          "%llu bytes cannot be had for it: free some space and try again",
+                          (unsigned long long)(to - from));
+}
+
+slot_status slot__sums_reserve(struct sums_file *sums, uint64_t block, slot_error *err)
+{
+    uint64_t at = block * SUM_BYTES, end = sums->first_new * SUM_BYTES;
+    uint64_t window = at / SUMS_WINDOW_BYTES;
+    uint64_t from = window * SUMS_WINDOW_BYTES;
+    slot_status status;
+
+    if (block >= sums->first_new || is_reserved(sums, window))
+        return SLOT_OK;
+    status = reserve_range(sums, from, min_u64(from + SUMS_WINDOW_BYTES, end), NULL);
+    if (status == SLOT_OK && window < SUMS_WINDOWS)
+        sums->reserved[window / 8] |= (uint8_t)(1u << window % 8);
+    if (status != SLOT_OK) { /* what is needed, without a window */
+        from = round_down(at, SUMS_PAGE_BYTES);
+        status = reserve_range(sums, from, min_u64(from + SUMS_PAGE_BYTES, end), err);
+    }
+    return status;
+}
+
 static void mark_dirty(struct sums_page *page, uint32_t at)
 {
     bool clean = page->dirty_from == page->dirty_to;
@@ -192,9 +243,32 @@ void slot__sums_forget(struct sums_file *sums)
         sums->pages[i].number = UINT64_MAX;
 }
 
+/* What is cached of the checksums from `blocks` on is 0, as in the file once that is cut. */
+static void drop_beyond(struct sums_file *sums, uint64_t blocks)
+{
+    uint64_t end = blocks * SUM_BYTES;
+
+    for (uint32_t i = 0; sums->pages != NULL && i < SUMS_PAGES; i++) {
+        struct sums_page *page = &sums->pages[i];
+        uint64_t start = page->number * SUMS_PAGE_BYTES;
+        uint32_t kept;
+
+        if (page->number == UINT64_MAX || start + SUMS_PAGE_BYTES <= end)
+            continue;
+        kept = start < end ? (uint32_t)(end - start) : 0;
+        memset(page->bytes + kept, 0, SUMS_PAGE_BYTES - kept);
+        page->dirty_to = page->dirty_to < kept ? page->dirty_to : kept;
+        if (page->dirty_from >= page->dirty_to)
+            page->dirty_from = page->dirty_to = 0;
+    }
+}
+
 slot_status slot__sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err)
 {
-    slot_status status = slot__sums_write(sums, err);
+    slot_status status;
+
+    drop_beyond(sums, blocks);
+    status = slot__sums_write(sums, err);
 
     if (status == SLOT_OK)
         status = resize(sums, blocks * SUM_BYTES, err);
@@ -209,14 +283,10 @@ static void forget_pages(struct sums_file *sums)
 
 slot_status slot__sums_cut_appended(struct sums_file *sums, slot_error *err)
 {
-    slot_status status = slot__sums_flush(sums, sums->first_new, err);
-
-    if (status == SLOT_OK) {
-        sums->root -= sums->appended;
-        sums->appended = 0;
-        forget_pages(sums); /* they may hold checksums beyond the cut */
-    }
-    return status;
+    drop_beyond(sums, sums->first_new);
+    sums->root -= sums->appended;
+    sums->appended = 0;
+    return resize(sums, sums->first_new * SUM_BYTES, err);
 }
 
 slot_status slot__sums_clear(struct sums_file *sums, uint64_t blocks, slot_error *err)
@@ -224,6 +294,7 @@ slot_status slot__sums_clear(struct sums_file *sums, uint64_t blocks, slot_error
     slot_status status;
 
     forget_pages(sums);
+    forget_space(sums, 0);
     sums->root = sums->appended = 0;
     status = resize(sums, 0, err);
     if (status == SLOT_OK)

@@ -11,6 +11,10 @@
 #define SUMS_PAGE_BYTES 4096u
 #define SUMS_PAGES      64u /* cached: 256 KiB, the checksums of a million records of 125 bytes */
 
+/* Checksums get their space in windows of so many bytes: 512 MiB of records. */
+#define SUMS_WINDOW_BYTES (UINT64_C(1) << 20)
+#define SUMS_WINDOWS      32768u
+
 struct sums_page {
     uint64_t number;               /* page of the file; UINT64_MAX: empty */
     uint32_t dirty_from, dirty_to; /* bytes that differ from the file; none when equal */
@@ -27,6 +31,9 @@ struct sums_file {
     uint64_t first_new;
     bool unsynced;           /* bytes were written since the last sync */
     struct sums_page *pages; /* SUMS_PAGES; NULL until first used */
+    /* One bit for each window of the file, but for those of blocks beyond the first 2^32: all of it
+     * that is before first_new has its space on the disk. */
+    uint8_t reserved[SUMS_WINDOWS / 8];
 };
 
 /* `size` is the file's. Nothing is read yet. */
@@ -42,16 +49,22 @@ slot_status slot__sums_get(struct sums_file *sums, uint64_t block, uint64_t *sum
  */
 slot_status slot__sums_set(struct sums_file *sums, uint64_t block, uint64_t sum, slot_error *err);
 
+/* See to it that writing the checksum of that block needs no space: before the block is changed.
+ * Those of new blocks are left to who writes them: an abort writes none. */
+slot_status slot__sums_reserve(struct sums_file *sums, uint64_t block, slot_error *err);
+
 /* Forget what is cached, of which nothing is dirty: the file was changed otherwise. */
 void slot__sums_forget(struct sums_file *sums);
 
 /* Write what is dirty, exactly that: others may be writing what lies beside it. */
 slot_status slot__sums_write(struct sums_file *sums, slot_error *err);
 
-/* Write what is dirty, and make the file exactly `blocks` checksums long, new ones 0. */
+/* Write what is dirty of the first `blocks` checksums, and make the file exactly so long, new ones
+ * 0. */
 slot_status slot__sums_flush(struct sums_file *sums, uint64_t blocks, slot_error *err);
 
-/* Forget the appended part: flush, then cut the file to first_new checksums. */
+/* Forget the appended part and cut the file to first_new checksums. It writes nothing, so that it
+ * needs no space; what else is dirty stays so. */
 slot_status slot__sums_cut_appended(struct sums_file *sums, slot_error *err);
 
 /* All checksums 0, the file `blocks` of them long. */
