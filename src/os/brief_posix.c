@@ -1,7 +1,8 @@
 /*
  * Files opened with OS_BRIEF: they have a descriptor while they are used, and as long as something
- * that was written through it is not synced. A use opens the file again, in its directory, and
- * looks whether it still is the one that was opened.
+ * that was written through it is not synced: a sync covers what was written before it began, and
+ * other threads may write while it waits. A use opens the file again, in its directory, and looks
+ * whether it still is the one that was opened.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "os/posix.h"
 
 /* "log/07" of the database's directory: the one of the log need not stay open. */
@@ -82,8 +84,16 @@ static os_result open_again(struct os_file *file)
 
 int slot__os_posix_use(struct os_file *file)
 {
+    uint64_t writes;
+
+    return slot__os_posix_use_to_sync(file, &writes);
+}
+
+int slot__os_posix_use_to_sync(struct os_file *file, uint64_t *writes)
+{
     int fd;
 
+    *writes = 0;
     if (file->brief == NULL)
         return file->fd;
     slot__os_mutex_lock(&file->brief->mutex);
@@ -91,6 +101,7 @@ int slot__os_posix_use(struct os_file *file)
         (void)open_again(file); /* then the call says that there is no such descriptor */
     file->brief->users++;
     fd = file->fd;
+    *writes = file->brief->writes;
     slot__os_mutex_unlock(&file->brief->mutex);
     return fd;
 }
@@ -101,7 +112,7 @@ static void close_if_idle(struct os_file *file)
     const struct os_brief *brief = file->brief;
     int held;
 
-    if (brief->users > 0 || brief->kept || brief->unsynced || file->fd < 0)
+    if (brief->users > 0 || brief->kept || brief->writes > brief->synced || file->fd < 0)
         return;
     held = slot__os_posix_hold();
     close(file->fd);
@@ -109,7 +120,8 @@ static void close_if_idle(struct os_file *file)
     file->fd = -1;
 }
 
-void slot__os_posix_used(struct os_file *file, enum os_use use)
+/* A use has ended, after which there are so many writes, and so many of them are synced. */
+static void end_use(struct os_file *file, uint64_t more_writes, uint64_t synced)
 {
     struct os_brief *brief = file->brief;
 
@@ -117,12 +129,20 @@ void slot__os_posix_used(struct os_file *file, enum os_use use)
         return;
     slot__os_mutex_lock(&brief->mutex);
     brief->users--;
-    if (use == OS_USE_WRITE)
-        brief->unsynced = true;
-    else if (use == OS_USE_SYNC)
-        brief->unsynced = false;
+    brief->writes += more_writes;
+    brief->synced = max_u64(brief->synced, synced);
     close_if_idle(file);
     slot__os_mutex_unlock(&brief->mutex);
+}
+
+void slot__os_posix_used(struct os_file *file, enum os_use use)
+{
+    end_use(file, use == OS_USE_WRITE ? 1 : 0, 0);
+}
+
+void slot__os_posix_synced(struct os_file *file, uint64_t writes)
+{
+    end_use(file, 0, writes);
 }
 
 os_result slot__os_file_keep(const struct os *os, struct os_file *file, bool keep)

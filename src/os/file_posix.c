@@ -329,9 +329,13 @@ static os_result sync_fd(const struct os *os, int fd)
 
 os_result slot__os_file_sync(const struct os *os, struct os_file *file)
 {
-    os_result result = sync_fd(os, slot__os_posix_use(file));
+    uint64_t writes;
+    os_result result = sync_fd(os, slot__os_posix_use_to_sync(file, &writes));
 
-    slot__os_posix_used(file, os_ok(result) ? OS_USE_SYNC : OS_USE_WRITE);
+    if (os_ok(result))
+        slot__os_posix_synced(file, writes);
+    else
+        slot__os_posix_used(file, OS_USE_WRITE);
     return result;
 }
 

@@ -34,10 +34,12 @@ struct os_brief {
     ino_t number;
     uint32_t users; /* calls under way */
     bool kept;
-    bool unsynced; /* something was written through the descriptor */
+    /* Calls that wrote through the descriptor and have ended, and how many of them had when a sync
+     * began that said OK. Others may not be on the disk. */
+    uint64_t writes, synced;
 };
 
-enum os_use { OS_USE_READ, OS_USE_WRITE, OS_USE_SYNC };
+enum os_use { OS_USE_READ, OS_USE_WRITE };
 
 #define OS_DIR_NAME_MAX 16 /* of a directory in another one, its NUL included */
 
@@ -79,6 +81,10 @@ bool slot__os_posix_make_brief(struct os_file *file, struct os_dir *dir, const c
 void slot__os_posix_end_brief(struct os_file *file);
 int slot__os_posix_use(struct os_file *file);
 void slot__os_posix_used(struct os_file *file, enum os_use use);
+
+/* The same for a sync; `synced` when it said OK, with the number of writes that came before it. */
+int slot__os_posix_use_to_sync(struct os_file *file, uint64_t *writes);
+void slot__os_posix_synced(struct os_file *file, uint64_t writes);
 
 /* What errno value `code` means for the caller. */
 os_result slot__os_posix_result(int code);
