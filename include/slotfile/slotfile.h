@@ -60,6 +60,7 @@ extern "C" {
 
 /*
  * Every result there is. The numbers are part of the interface: never renumbered, never reused.
+ * SLOT_E_NEEDS_RECOVERY is reserved: nothing returns it.
  *
  *    0       success
  *    1..19   an answer, not a failure: the call and the database are both fine
@@ -443,7 +444,8 @@ typedef enum slot_mode { SLOT_READ = 0, SLOT_WRITE = 1 } slot_mode;
  * other up to wait_ms.
  *
  * Returns SLOT_OK; SLOT_E_ARG: there is no such mode; SLOT_E_BUSY; SLOT_E_READ_ONLY;
- * SLOT_E_POISONED; SLOT_E_READERS_FULL; SLOT_E_FORKED; SLOT_E_NO_MEMORY; and for the first write
+ * SLOT_E_POISONED; SLOT_E_READERS_FULL, for either kind: a write transaction has a reader slot,
+ * too; SLOT_E_FORKED; SLOT_E_NO_MEMORY; and for the first write
  * transaction, which marks the database as not clean (5 syncs), or takes over from a writer that
  * was killed, SLOT_E_IO, SLOT_E_NO_SPACE and SLOT_E_CORRUPT. SLOT_E_LIMIT: after 2^62 bytes of log.
  */
@@ -461,7 +463,9 @@ SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slo
  *   -        this call does not return this status
  *
  * reads are all calls that read, writes are slot_put, slot_write, slot_edit and slot_delete,
- * appends are slot_append, slot_extend and slot_insert.
+ * appends are slot_append, slot_extend and slot_insert. An append that is accepted may only have
+ * been buffered: after SLOT_E_TXN_TOO_LARGE, SLOT_E_LOG_FULL or SLOT_E_NO_SPACE of another call it
+ * can be what makes slot_commit fail, so commit what there is and append in the next transaction.
  *
  * outcomes: begin
  *                       | transactional access           | direct access
@@ -501,7 +505,8 @@ SLOT_API slot_status slot_begin(slot_db *db, slot_mode mode, slot_txn **txn, slo
  * SLOT_E_TXN_TOO_LARGE, and whatever had failed before in this transaction.
  * Direct access: SLOT_OK: everything is on disk. When the flush has failed it is unknown what is on
  * disk, and the handle is poisoned and takes no more writes; when something before it has failed,
- * appended records are taken back.
+ * appended records are taken back; among that is SLOT_E_BUDGET, when pointers into all views are
+ * lent and the last records wait to be written.
  * Cost: one flush of what was changed; transactional access with 1 MiB or more of appended records
  * two more, for `records` and their checksums; now and then a checkpoint, see checkpoint_bytes.
  */
@@ -691,9 +696,11 @@ SLOT_API slot_status slot_edit(slot_txn *txn, uint64_t recno, void **record, slo
  * the number of the first of them.
  *
  * Returns SLOT_OK; SLOT_E_LIMIT beyond SLOT_RECORDS_MAX; SLOT_E_NO_SPACE; SLOT_E_CORRUPT when the
- * partial last block is damaged; SLOT_E_NO_MEMORY; SLOT_E_IO. After most of them the transaction
- * can only be ended: see the table at slot_commit. When a later call writes the buffer and fails,
- * the records stay in the buffer, and the next call tries again.
+ * partial last block is damaged; SLOT_E_TRUNCATED when another program has cut a file;
+ * SLOT_E_NO_MEMORY; SLOT_E_IO; SLOT_E_LOG_FULL; SLOT_E_TXN_TOO_LARGE; in direct access
+ * SLOT_E_BUDGET when pointers into all views are lent (slot_unpin helps). After most of them the
+ * transaction can only be ended: see the table at slot_commit. When a later call writes the buffer
+ * and fails, the records stay in the buffer, and the next call tries again.
  * Cost: a copy into a buffer of about 1 MiB, written when it is full.
  */
 SLOT_API slot_status slot_append(slot_txn *txn, const void *records, uint64_t count,
@@ -701,7 +708,8 @@ SLOT_API slot_status slot_append(slot_txn *txn, const void *records, uint64_t co
 
 /*
  * Append `count` records of zeros without writing them: where the file system can, the file gets a
- * hole. Returns as slot_append. Cost: independent of `count`.
+ * hole. Returns as slot_append; SLOT_E_LIMIT, too, for a transaction with more than 4294967295 new
+ * blocks: commit more often. Cost: independent of `count`.
  */
 SLOT_API slot_status slot_extend(slot_txn *txn, uint64_t count, uint64_t *first, slot_error *err);
 
@@ -759,7 +767,8 @@ SLOT_API slot_status slot_verify(slot_db *db, slot_finding_fn report, void *cont
  * nobody can tell which blocks were half written: the checksums are stale (slot_stat says so,
  * slot_verify reports it, nothing is checked against them) until this call.
  *
- * Returns as slot_begin and slot_commit. Cost: reads the whole file once.
+ * In direct access only: SLOT_E_UNSUPPORTED in the others. Else it returns as slot_begin and
+ * slot_commit. Cost: reads the whole file once.
  */
 SLOT_API slot_status slot_rebuild_sums(slot_db *db, slot_error *err);
 
