@@ -41,4 +41,15 @@ slot_status slot__error_set(slot_error *err, slot_status status, const char *fil
 slot_status slot__error_os(slot_error *err, slot_status status, int os_code, const char *file,
                            uint64_t offset, const char *what, ...) SLOT_PRINTF(6, 7);
 
+/*
+ * The end of a call that another call may mend: `own` are the details of its failure, which the
+ * caller of both gets only when it is the answer. Who gets SLOT_OK finds his slot_error as it was.
+ */
+static inline slot_status error_hand_on(slot_error *err, const slot_error *own, slot_status status)
+{
+    if (err != NULL && status != SLOT_OK)
+        *err = *own;
+    return status;
+}
+
 #endif

@@ -165,16 +165,19 @@ static slot_status seal(slot_txn *txn, struct snapshot *state, slot_error *err)
 {
     slot_db *db = txn->db;
     struct writer *writer = &db->writer;
+    slot_error own;
     const struct log_commit commit = {txn->records,         txn->deleted, txn->direct_blocks,
                                       slot__deleted_settle, intact,       txn};
     slot_status status = slot__batch_seal(&db->log, &writer->head, &txn->batch, &commit,
-                                          slot__db_log_limit(db), writer->scratch, err);
+                                          slot__db_log_limit(db), writer->scratch, &own);
 
     if (status == SLOT_E_LOG_FULL || status == SLOT_E_NO_SPACE) {
         status = slot__commit_make_room(txn, err);
         if (status == SLOT_OK)
             status = slot__batch_seal(&db->log, &writer->head, &txn->batch, &commit,
                                       slot__db_log_limit(db), writer->scratch, err);
+    } else {
+        status = error_hand_on(err, &own, status);
     }
     if (status == SLOT_OK) {
         const struct snapshot made = {writer->head.lsn, txn->records, txn->deleted,

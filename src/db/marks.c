@@ -170,19 +170,20 @@ static slot_status copy(slot_txn *txn, uint64_t offset, uint8_t *bits, uint32_t 
     struct marks *marks = &txn->marks;
     const struct os *os = txn->os;
     struct pin *pin = NULL;
+    slot_error own;
     slot_status status;
     os_result result;
 
     if (marks->pins.cache == NULL) {
         result = slot__leases_copy(&marks->leases, offset, bits, n);
     } else {
-        status = pins_get(&marks->pins, offset, n, &pin, err);
+        status = pins_get(&marks->pins, offset, n, &pin, &own);
         if (status == SLOT_OK)
             result = os->load(os, bits, pin->base + (offset - pin->offset), n);
         else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
             result = (os_result){SLOT_E_LOST, 0};
         else
-            return status;
+            return error_hand_on(err, &own, status);
     }
     /* No view, or a hole that a full disk gives no page for: the file tells. */
     if (result.status == SLOT_E_LOST)

@@ -68,14 +68,15 @@ static slot_status copy_pinned(slot_txn *txn, uint64_t offset, void *to, uint64_
 {
     slot_db *db = txn->db;
     struct pin *pin;
-    slot_status status = pins_get(&txn->pins, offset, n, &pin, err);
+    slot_error own;
+    slot_status status = pins_get(&txn->pins, offset, n, &pin, &own);
 
     if (status == SLOT_OK)
         *result = db->os->load(db->os, to, pin->base + (offset - pin->offset), (size_t)n);
     else if (status == SLOT_E_BUDGET || status == SLOT_E_NO_MEMORY)
         *result = db->os->read_at(db->os, db->files.records, offset, to, (size_t)n);
     else
-        return status;
+        return error_hand_on(err, &own, status);
     return SLOT_OK;
 }
 

@@ -87,17 +87,18 @@ static slot_status lend_records(slot_txn *txn, uint64_t offset, uint64_t least, 
                                 const void **bytes, uint64_t *got, slot_error *err)
 {
     struct view *view = NULL;
+    slot_error own;
     slot_status status;
 
     if (db_has_log(txn->db) && txn->log_pins.cache != NULL)
         slot__pins_end_run(&txn->log_pins, PINS_SCAN);
-    status = slot__pins_run(&txn->pins, PINS_SCAN, offset, offset + least, &view, err);
+    status = slot__pins_run(&txn->pins, PINS_SCAN, offset, offset + least, &view, &own);
     if (may_do_without(status)) {
         *got = n;
         return read_records(txn, offset, n, bytes, err);
     }
     if (status != SLOT_OK)
-        return status;
+        return error_hand_on(err, &own, status);
     *bytes = view->base + (offset - view->offset);
     *got = min_u64(n, view->offset + view->n - offset);
     return SLOT_OK;

@@ -112,6 +112,7 @@ slot_status slot__space_for_marks(slot_db *db, uint64_t first, uint64_t end, uin
     uint64_t blocks = (records + BITMAP_BLOCK_RECORDS - 1) / BITMAP_BLOCK_RECORDS;
     uint64_t from = first / MARKS_WINDOW * MARKS_WINDOW;
     uint64_t to = max_u64(end, min_u64(from + MARKS_WINDOW, blocks));
+    slot_error own;
     slot_status status;
 
     if (first >= writer->marks_from && end <= writer->marks_to)
@@ -123,11 +124,13 @@ slot_status slot__space_for_marks(slot_db *db, uint64_t first, uint64_t end, uin
         status = marks_not_cut(db, err);
     if (status != SLOT_OK)
         return status;
-    status = give_marks(db, from, to, err);
+    status = give_marks(db, from, to, &own);
     if (status == SLOT_E_NO_SPACE) { /* what is needed, without a window */
         from = first;
         to = end;
         status = give_marks(db, from, to, err);
+    } else {
+        status = error_hand_on(err, &own, status);
     }
     if (status == SLOT_OK)
         note_marks(writer, from, to);
@@ -175,14 +178,17 @@ slot_status slot__space_for_new_block(slot_db *db, uint64_t block, slot_error *e
     uint64_t start = block * db->block_bytes;
     uint64_t step = min_u64(max_u64(start, STEP_BYTES), max_u64(db->io_bytes, db->block_bytes));
     uint64_t blocks = max_u64(step / db->block_bytes, 1);
+    slot_error own;
     slot_status status;
 
     if (start + db->block_bytes <= writer->records_space)
         return SLOT_OK;
-    status = give_blocks(db, block, blocks, err);
+    status = give_blocks(db, block, blocks, &own);
     if (status == SLOT_E_NO_SPACE) {
         blocks = 1;
         status = give_blocks(db, block, blocks, err);
+    } else {
+        status = error_hand_on(err, &own, status);
     }
     if (status == SLOT_OK)
         status = slot__space_for_records(db, block * db->block_records,

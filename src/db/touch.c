@@ -102,11 +102,12 @@ static slot_status reserve(slot_txn *txn, uint64_t key, uint64_t previous, uint6
 {
     slot_db *db = txn->db;
     uint32_t limit = slot__db_log_limit(db);
+    slot_error own;
     slot_status status = slot__batch_reserve(&db->log, &db->writer.head, &txn->batch, key, previous,
-                                             limit, address, err);
+                                             limit, address, &own);
 
     if (status != SLOT_E_LOG_FULL && status != SLOT_E_NO_SPACE)
-        return status;
+        return error_hand_on(err, &own, status);
     status = slot__commit_make_room(txn, err);
     if (status == SLOT_OK)
         status = slot__batch_reserve(&db->log, &db->writer.head, &txn->batch, key, previous, limit,

@@ -75,6 +75,7 @@ slot_status slot__version_copy(slot_txn *txn, uint64_t address, uint64_t offset,
     uint64_t at = address + FRAME_HEADER_BYTES + offset;
     const uint8_t *bytes = NULL;
     struct pin *pin;
+    slot_error own;
     slot_status status = SLOT_OK;
     os_result result;
 
@@ -83,7 +84,7 @@ slot_status slot__version_copy(slot_txn *txn, uint64_t address, uint64_t offset,
         status = slot__version_pins(txn, address, err);
     if (status != SLOT_OK)
         return status;
-    status = slot__version_body(txn, address, offset, n, &pin, &bytes, err);
+    status = slot__version_body(txn, address, offset, n, &pin, &bytes, &own);
     if (status == SLOT_OK && pin == NULL) {
         memcpy(to, bytes, (size_t)n);
         return SLOT_OK;
@@ -94,7 +95,7 @@ slot_status slot__version_copy(slot_txn *txn, uint64_t address, uint64_t offset,
         result = txn->os->read_at(txn->os, log->files[log_file_of(log, at)], log_offset_of(log, at),
                                   to, (size_t)n);
     else
-        return status;
+        return error_hand_on(err, &own, status);
     if (!os_ok(result))
         return slot__error_os(err, result.status, result.code, slot__log_name(log_file_of(log, at)),
                               log_offset_of(log, at), "the log cannot be read");

@@ -142,11 +142,14 @@ static slot_status check_limit(struct log *log, uint32_t limit_segments, slot_er
 static slot_status make_ready(struct log *log, uint32_t i, uint64_t n, bool *existed,
                               slot_error *err)
 {
-    slot_status status = slot__log_open_segment(log, i, err);
+    slot_error own;
+    slot_status status = slot__log_open_segment(log, i, &own);
 
     *existed = status != SLOT_E_NO_FILE;
     if (status == SLOT_E_NO_FILE) /* only then: others may have it open */
         status = slot__log_create_segment(log, i, err);
+    else
+        status = error_hand_on(err, &own, status);
     if (status == SLOT_OK)
         status = slot__log_give_space(log, i, SEGMENT_HEADER_BYTES + n, err);
     return status;
