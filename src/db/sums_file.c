@@ -31,9 +31,11 @@ void slot__sums_release(struct sums_file *sums)
 /* Nothing is known any more of the space of checksums from `block` on. */
 static void forget_space(struct sums_file *sums, uint64_t block)
 {
-    uint64_t first = block * SUM_BYTES / SUMS_WINDOW_BYTES;
+    uint64_t window = block * SUM_BYTES / SUMS_WINDOW_BYTES;
 
-    if (first < SUMS_WINDOWS) {
+    if (window < SUMS_WINDOWS) {
+        size_t first = (size_t)window;
+
         sums->reserved[first / 8] &= (uint8_t)((1u << first % 8) - 1);
         memset(sums->reserved + first / 8 + 1, 0, sizeof sums->reserved - first / 8 - 1);
     }
