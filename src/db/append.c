@@ -346,18 +346,25 @@ slot_status slot_append(slot_txn *txn, const void *records, uint64_t count, uint
     return outcome(txn, OUTCOME_OF_APPEND, append(txn, records, count, first, err));
 }
 
-/* Zeros over what an abort or a crash has left in [from, to) of a file, which may end before. */
+/*
+ * Zeros over what an abort or a crash has left in [from, to) of a file, which may end before. The
+ * disk may have something behind that end, too, in the rest of its last page: who cut the file has
+ * stored zeros there, and their sync may have failed. Once the file is longer, these bytes would be
+ * read when the system has dropped the page. So they are stored with what this transaction syncs.
+ */
 static slot_status clear_range(slot_db *db, struct os_file *file, const char *name, uint64_t from,
                                uint64_t to, slot_error *err)
 {
     static const uint8_t zeros[4096];
     const struct os *os = db->os;
-    uint64_t size = 0;
+    uint64_t size = 0, end = 0;
     os_result result = os->size(os, file, &size);
 
-    while (os_ok(result) && from < min_u64(to, size)) {
-        uint64_t data = os->next_data(os, file, from);
-        uint64_t n = min_u64(sizeof zeros, min_u64(to, size) - from);
+    if (os_ok(result))
+        end = min_u64(to, round_up(size, OS_PAGE_SIZE));
+    while (os_ok(result) && from < end) {
+        uint64_t data = from < size ? os->next_data(os, file, from) : from;
+        uint64_t n = min_u64(sizeof zeros, end - from);
 
         if (data > from)
             n = data - from;
@@ -412,16 +419,14 @@ static slot_status extend_in_place(slot_txn *txn, uint64_t count, slot_error *er
     slot_status status =
         slot__db_not_cut(db->os, db->files.records, FILE_RECORDS, db->records.size, &size, err);
     struct pin *pin;
-    os_result result;
 
     if (status == SLOT_OK && count > 0 && db->records.size % db->block_bytes != 0)
         status = slot__db_block_touch(txn, db->records.size / db->block_bytes, &pin, err);
     if (status != SLOT_OK)
         return status;
-    result = db->os->resize(db->os, db->files.records, end);
-    if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, FILE_RECORDS, db->records.size,
-                              "the file cannot be made longer");
+    status = clear_range(db, db->files.records, FILE_RECORDS, db->records.size, end, err);
+    if (status != SLOT_OK)
+        return status;
     db->records.size = end;
     txn->changed = true;
     return SLOT_OK;

@@ -54,10 +54,12 @@ static slot_status io_error(slot_error *err, os_result result, uint64_t offset, 
     return slot__error_os(err, result.status, result.code, FILE_SUMS, offset, "%s", what);
 }
 
+/* The disk may have something behind the end, in the rest of the last page: see append.c. */
 static slot_status resize(struct sums_file *sums, uint64_t size, slot_error *err)
 {
-    os_result result;
-    uint64_t is = 0;
+    static const uint8_t zeros[SUMS_PAGE_BYTES];
+    uint64_t rest = min_u64(size, round_up(sums->size, SUMS_PAGE_BYTES)), is = 0;
+    os_result result = os_success();
     slot_status status;
 
     if (size == sums->size)
@@ -65,7 +67,11 @@ static slot_status resize(struct sums_file *sums, uint64_t size, slot_error *err
     status = slot__db_not_cut(sums->os, sums->file, FILE_SUMS, min_u64(size, sums->size), &is, err);
     if (status != SLOT_OK)
         return status;
-    result = sums->os->resize(sums->os, sums->file, size);
+    if (rest > sums->size)
+        result = sums->os->write_at(sums->os, sums->file, sums->size, zeros,
+                                    (size_t)(rest - sums->size));
+    if (os_ok(result))
+        result = sums->os->resize(sums->os, sums->file, size);
     if (!os_ok(result))
         return io_error(err, result, size, "the file of checksums cannot be resized");
     sums->size = size;

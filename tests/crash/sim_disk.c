@@ -437,6 +437,13 @@ static void lose_sector(struct sim_world *world, struct node *node, uint32_t num
     node->lost++;
 }
 
+/* Whether the sector is in a page behind that in which the file ends: what was cut off with its
+ * place on the disk is not written, cannot be lost, and does not come back. */
+static bool is_cut_off(const struct node *node, uint32_t number)
+{
+    return (uint64_t)number * SIM_SECTOR >= round_up(node_size(node), SIM_PAGE);
+}
+
 void disk_sync_failed(struct sim_world *world, struct node *node, sim_loss loss, uint64_t seed)
 {
     uint64_t random = sim_mix(seed, node->dirty.count);
@@ -447,7 +454,7 @@ void disk_sync_failed(struct sim_world *world, struct node *node, sim_loss loss,
         uint32_t number = node->dirty.at[i];
         uint64_t chance = sim_random(&random);
 
-        if (i == unlucky || (chance & 1) != 0) {
+        if ((i == unlucky || (chance & 1) != 0) && !is_cut_off(node, number)) {
             lose_sector(world, node, number, loss, chance >> 1);
         } else {
             set_durable(world, node, number, node->cache + (size_t)number * SIM_SECTOR);

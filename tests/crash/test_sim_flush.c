@@ -178,11 +178,116 @@ static void test_reverted_under_a_transaction(void **state)
     }
 }
 
+/* A durable block of records; two more are stored beside the log, and their writer is killed. */
+static void leave_bytes_behind(struct machine *machine)
+{
+    struct sim_process *process;
+    uint8_t record[RECORD_BYTES];
+    slot_txn *txn = NULL;
+    slot_db *db;
+
+    make(machine);
+    process = sim_process_new(machine->world);
+    db = open_on(machine, process, SLOT_SYNC_FULL);
+    db->io_bytes = db->block_bytes;
+    for (uint64_t i = 0; i < db->block_records; i++)
+        assert_int_equal(append(db), SLOT_OK);
+    assert_int_equal(slot_begin(db, SLOT_WRITE, &txn, NULL), SLOT_OK);
+    for (uint64_t i = 0; i <= 2 * db->block_records; i++) {
+        record_fill(record, RECORD_BYTES, i, 1);
+        assert_int_equal(slot_append(txn, record, 1, NULL, NULL), SLOT_OK);
+    }
+    assert_true(txn->direct_blocks >= 2);
+    sim_process_kill(process);
+}
+
+/* A block and a half of new records, which are zeros. */
+static void extend(struct machine *machine, slot_access access)
+{
+    struct sim_process *process = sim_process_new(machine->world);
+    slot_txn *txn = NULL;
+    slot_db *db;
+
+    machine->options.access = access;
+    db = open_on(machine, process, SLOT_SYNC_FULL);
+
+    assert_int_equal(slot_begin(db, SLOT_WRITE, &txn, NULL), SLOT_OK);
+    assert_int_equal(slot_extend(txn, db->block_records * 3 / 2, NULL, NULL), SLOT_OK);
+    assert_int_equal(slot_commit(txn, NULL), SLOT_OK);
+    if (access == SLOT_DIRECT)
+        assert_int_equal(slot_close(db, NULL), SLOT_OK);
+    sim_process_kill(process);
+    machine->options.access = SLOT_TRANSACTIONAL;
+}
+
+static void check_extended(struct machine *machine)
+{
+    static const uint8_t zeros[RECORD_BYTES];
+    struct sim_process *process = sim_process_new(machine->world);
+    slot_db *db = open_on(machine, process, SLOT_SYNC_FULL);
+    uint8_t record[RECORD_BYTES];
+    slot_txn *txn = NULL;
+
+    assert_int_equal(slot_verify(db, NULL, NULL, NULL), SLOT_OK);
+    assert_int_equal(slot_begin(db, SLOT_READ, &txn, NULL), SLOT_OK);
+    assert_int_equal(slot_records(txn), db->block_records * 5 / 2);
+    for (uint64_t i = db->block_records; i < slot_records(txn); i++) {
+        assert_int_equal(slot_get(txn, i, record, NULL), SLOT_OK);
+        assert_memory_equal(record, zeros, sizeof zeros);
+    }
+    slot_end(txn);
+    assert_int_equal(slot_close(db, NULL), SLOT_OK);
+}
+
+/*
+ * The nth sync of a recovery fails, perhaps that after a file was cut to its length: then the disk
+ * has bytes behind its end, the zeros over them were lost, and nobody is told of that once more.
+ * The next session makes the file longer. Whether there were so many syncs.
+ */
+static bool cut_in_vain(uint64_t nth, sim_loss loss, slot_access access, uint64_t seed)
+{
+    struct machine machine;
+    struct sim_process *process;
+    slot_db *db = NULL;
+    bool failed;
+
+    leave_bytes_behind(&machine);
+    process = sim_process_new(machine.world);
+    sim_fail_sync(process, nth, loss, seed);
+    (void)slot__db_open_on(&process->os, PATH, &machine.options, &db, NULL);
+    sim_process_kill(process);
+    failed = sim_losses(machine.world) > 0;
+    if (failed) {
+        extend(&machine, access);
+        sim_evict(machine.world);
+        check_extended(&machine);
+    }
+    sim_world_free(machine.world);
+    return failed;
+}
+
+static void test_cut_in_vain(void **state)
+{
+    uint64_t nth = 1;
+
+    (void)state;
+    while (cut_in_vain(nth, SIM_LOSS_KEPT, SLOT_TRANSACTIONAL, 1)) {
+        for (uint64_t seed = 2; seed <= 3; seed++) {
+            assert_true(cut_in_vain(nth, SIM_LOSS_KEPT, SLOT_TRANSACTIONAL, seed));
+            assert_true(cut_in_vain(nth, SIM_LOSS_REVERTED, SLOT_TRANSACTIONAL, seed));
+            assert_true(cut_in_vain(nth, SIM_LOSS_KEPT, SLOT_DIRECT, seed));
+        }
+        nth++;
+    }
+    assert_true(nth > 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reached),
         cmocka_unit_test(test_reverted_under_a_transaction),
+        cmocka_unit_test(test_cut_in_vain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
