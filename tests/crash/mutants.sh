@@ -47,7 +47,7 @@ build_mutant() {
     if [ "$2" = test ]; then
         cmocka=$(find "$build" -name libcmocka_lib.a | head -n 1)
         $cc "$build"/tests/*/CMakeFiles/"$3.dir/$3".c.o "$tree"/*.o "$build/lib/libtest_support.a" \
-            "${cmocka:--lcmocka}" "$build/lib/libslotfile.a" -lpthread -o "$tree/crash"
+            "${cmocka:--lcmocka}" "$build/lib/libcrash_sim.a" "$build/lib/libslotfile.a" -lpthread -o "$tree/crash"
         return
     fi
     # shellcheck disable=SC2086
