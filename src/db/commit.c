@@ -57,6 +57,7 @@ static void start(slot_txn *txn)
     txn->direct_end = 0;
     memset(&txn->append, 0, sizeof txn->append);
     slot__batch_init(&txn->batch, &db->writer.head);
+    shared_set_begun(&db->shared, db->writer.head.lsn);
     if (db->writer.sums_c != txn->c)
         slot__sums_forget(&db->sums); /* others have written, or a checkpoint was made */
     db->writer.sums_c = txn->c;
@@ -158,7 +159,7 @@ static slot_status intact(void *context, uint32_t file, slot_error *err)
 {
     const slot_txn *txn = context;
 
-    return slot__flush_intact(txn->db, (enum flush_file)(FLUSH_SEGMENT + (int)file), err);
+    return slot__flush_intact(txn->db, file, err);
 }
 
 static slot_status seal(slot_txn *txn, struct snapshot *state, slot_error *err)

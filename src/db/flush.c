@@ -68,13 +68,13 @@ slot_status slot__flush_file(slot_db *db, enum flush_file file, const char *what
     return ask(db, file, db->os->sync, what, err);
 }
 
-slot_status slot__flush_intact(slot_db *db, enum flush_file file, slot_error *err)
-{
-    return ask(db, file, db->os->intact, "what was stored in the log may not be there any more",
-               err);
-}
-
 /* ---- parts of the log ---- */
+
+/* The number of a flush whose end nobody has told. */
+static bool is_odd(uint64_t number)
+{
+    return number % 2 != 0;
+}
 
 /* Bytes of segment i of `live` that hold (from, to]. */
 static bool part_of(const struct log *log, const struct log_live *live, uint32_t i, uint64_t from,
@@ -261,25 +261,31 @@ static slot_status store_again(slot_db *db, uint32_t slot, uint64_t to, slot_err
     return status;
 }
 
-/*
- * Whether a flush of the other role may have been told of an error in some part that our opening of
- * it will not be told of: it was under way when we opened the segment, and has not told its end.
- */
-static bool may_have_missed(slot_db *db, enum shared_role role, const struct log_live *live,
-                            uint64_t from, uint64_t to)
+/* Whether the other role's flush may have been told of an error in some part that our opening of it
+ * will not be told of: we have opened the segment while such a flush was under way, and one is. */
+static bool may_have_missed_of(slot_db *db, enum shared_role other, const struct log_live *live,
+                               uint64_t from, uint64_t to)
 {
-    enum shared_role other = role == SHARED_WRITER ? SHARED_CHECKPOINTER : SHARED_WRITER;
-    uint64_t number = shared_flushing(&db->shared, other);
     uint64_t offset, end;
     bool missed = false;
 
-    if (number % 2 == 0 || atomic_load_explicit(&db->flush.busy[other], memory_order_acquire))
+    if (!is_odd(shared_flushing(&db->shared, other)) ||
+        atomic_load_explicit(&db->flush.busy[other], memory_order_acquire))
         return false;
     for (uint32_t i = 0; i < live->n && !missed; i++)
         missed = part_of(&db->log, live, i, from, to, &offset, &end) &&
-                 atomic_load_explicit(&db->log.opened_in[live->file[i]][other],
-                                      memory_order_relaxed) == number;
+                 is_odd(atomic_load_explicit(&db->log.opened_in[live->file[i]][other],
+                                             memory_order_relaxed));
     return missed;
+}
+
+static bool may_have_missed(slot_db *db, enum shared_role role, const struct log_live *live,
+                            uint64_t from, uint64_t to)
+{
+    if (role == SHARED_WRITER)
+        return may_have_missed_of(db, SHARED_CHECKPOINTER, live, from, to);
+    return may_have_missed_of(db, SHARED_WRITER, live, from, to) ||
+           may_have_missed_of(db, SHARED_SEALER, live, from, to);
 }
 
 /* What was stored again was stored after we opened these parts: of its loss we are told. */
@@ -293,22 +299,26 @@ static void miss_nothing(slot_db *db, const struct log_live *live)
 
 /* ---- the log ---- */
 
-bool slot__flush_unanswered(const slot_db *db, enum shared_role role)
+bool slot__flush_unanswered(const slot_db *db)
 {
-    return shared_flushing(&db->shared, role) % 2 != 0;
+    return is_odd(shared_flushing(&db->shared, SHARED_WRITER)) ||
+           is_odd(shared_flushing(&db->shared, SHARED_SEALER));
 }
 
-/* From the first call of the system on: others know, and are told the end. */
+/* From the first call of the system on others know; they are told the end, unless it `answers` for
+ * less than they may be waiting for. */
 static slot_status flush_parts(slot_db *db, enum shared_role role, const struct log_live *live,
-                               uint64_t from, uint64_t to, slot_error *err)
+                               uint64_t from, uint64_t to, bool answers, slot_error *err)
 {
-    uint64_t number = shared_flushing(&db->shared, role) | 1;
+    uint64_t number = shared_flushing(&db->shared, role);
     slot_status status;
 
-    atomic_store_explicit(&db->flush.busy[role], true, memory_order_release);
-    shared_set_flushing(&db->shared, role, number);
+    /* One that goes on for the dead has openings which may have missed something like others'. */
+    atomic_store_explicit(&db->flush.busy[role], !is_odd(number), memory_order_release);
+    shared_set_flushing(&db->shared, role, number | 1);
     status = sync_parts(db, live, from, to, err);
-    shared_set_flushing(&db->shared, role, number + 1);
+    if (answers || status != SLOT_OK)
+        shared_set_flushing(&db->shared, role, (number | 1) + 1);
     atomic_store_explicit(&db->flush.busy[role], false, memory_order_release);
     /* Somebody else's flush may have failed meanwhile, with bytes of this one in it. */
     if (status == SLOT_OK && slot__db_is_poisoned(db))
@@ -318,7 +328,7 @@ static slot_status flush_parts(slot_db *db, enum shared_role role, const struct 
 
 /* `again`: store all of it once more in any case. */
 static slot_status flush_log(slot_db *db, enum shared_role role, uint32_t slot, uint64_t to,
-                             bool again, slot_error *err)
+                             bool again, bool answers, slot_error *err)
 {
     uint64_t from = shared_durable(&db->shared);
     struct log_live live;
@@ -330,37 +340,90 @@ static slot_status flush_log(slot_db *db, enum shared_role role, uint32_t slot, 
     status = open_parts(&db->log, &live, from, to, err);
     if (status == SLOT_OK && (again || may_have_missed(db, role, &live, from, to))) {
         status = store_again(db, slot, to, err);
-        if (status == SLOT_OK)
+        if (status == SLOT_OK && answers)
             miss_nothing(db, &live);
     }
     if (status == SLOT_OK)
-        status = flush_parts(db, role, &live, from, to, err);
+        status = flush_parts(db, role, &live, from, to, answers, err);
     if (status == SLOT_OK)
         shared_raise_durable(&db->shared, to);
     return status;
 }
 
-/* The same, and an end to what a dead owner of the role has left open. */
-static slot_status flush_and_answer(slot_db *db, enum shared_role role, uint32_t slot, uint64_t to,
-                                    bool again, slot_error *err)
+/* An end to what a dead owner has left open. */
+static void answer(slot_db *db, enum shared_role role)
 {
-    bool dead = slot__flush_unanswered(db, role);
-    slot_status status = flush_log(db, role, slot, to, again || dead, err);
+    uint64_t number = shared_flushing(&db->shared, role);
 
-    if (status == SLOT_OK && dead && slot__flush_unanswered(db, role)) /* nothing was undurable */
-        shared_set_flushing(&db->shared, role, shared_flushing(&db->shared, role) + 1);
+    if (is_odd(number))
+        shared_set_flushing(&db->shared, role, number + 1);
+}
+
+/*
+ * A checkpointer was killed in a flush. What was lost then and told to nobody else is anything that
+ * was in the log: also of a transaction that was open, which nobody can store again before it is
+ * sealed. Whether a flush up to *to, which becomes all that is published, covers what was there:
+ * no transaction is open, or another one than then, and it begins at or before *to.
+ */
+static bool answers_for_dead(slot_db *db, uint64_t *to)
+{
+    struct flush *flush = &db->flush;
+    uint64_t number = shared_flushing(&db->shared, SHARED_CHECKPOINTER), begun;
+    bool writing;
+
+    if (number != flush->left_number) { /* who left it open was killed, and not this handle */
+        flush->left_number = number + 2;
+        shared_set_flushing(&db->shared, SHARED_CHECKPOINTER, number + 2);
+        flush->left_begun = shared_begun(&db->shared);
+    }
+    begun = shared_begun(&db->shared);
+    writing = shared_writing(&db->shared) != 0;
+    *to = max_u64(*to, shared_snapshot(&db->shared).lsn);
+    return !writing || (begun > flush->left_begun && begun <= *to);
+}
+
+static slot_status flush_as_checkpointer(slot_db *db, uint64_t to, slot_error *err)
+{
+    bool dead = is_odd(shared_flushing(&db->shared, SHARED_CHECKPOINTER));
+    bool answers = dead ? answers_for_dead(db, &to) : true;
+    slot_status status = flush_log(db, SHARED_CHECKPOINTER, SHARED_SLOTS, to, dead, answers, err);
+
+    if (status == SLOT_OK && answers) /* nothing was undurable */
+        answer(db, SHARED_CHECKPOINTER);
     return status;
 }
 
 slot_status slot__flush_log(slot_db *db, enum shared_role role, uint32_t slot, uint64_t to,
                             slot_error *err)
 {
-    return flush_and_answer(db, role, slot, to, false, err);
+    return role == SHARED_CHECKPOINTER ? flush_as_checkpointer(db, to, err)
+                                       : flush_log(db, role, slot, to, false, true, err);
 }
 
 slot_status slot__flush_adopted(slot_db *db, uint64_t to, slot_error *err)
 {
-    return flush_and_answer(db, SHARED_WRITER, SHARED_SLOTS, to, db->os->views_apart(db->os), err);
+    bool again = slot__flush_unanswered(db) || db->os->views_apart(db->os);
+    slot_status status = flush_log(db, SHARED_WRITER, SHARED_SLOTS, to, again, true, err);
+
+    if (status == SLOT_OK) {
+        answer(db, SHARED_WRITER); /* nothing was undurable */
+        answer(db, SHARED_SEALER);
+    }
+    return status;
+}
+
+slot_status slot__flush_intact(slot_db *db, uint32_t file, slot_error *err)
+{
+    uint64_t number = shared_flushing(&db->shared, SHARED_SEALER) | 1;
+    slot_status status;
+
+    atomic_store_explicit(&db->flush.busy[SHARED_SEALER], true, memory_order_release);
+    shared_set_flushing(&db->shared, SHARED_SEALER, number);
+    status = ask(db, (enum flush_file)(FLUSH_SEGMENT + (int)file), db->os->intact,
+                 "what was stored in the log may not be there any more", err);
+    shared_set_flushing(&db->shared, SHARED_SEALER, number + 1);
+    atomic_store_explicit(&db->flush.busy[SHARED_SEALER], false, memory_order_release);
+    return status;
 }
 
 slot_status slot__flush_recovered(slot_db *db, const struct log_live *live, uint64_t from,

@@ -34,6 +34,9 @@ enum flush_file {
 struct flush {
     _Atomic uint32_t turn[FLUSH_FILES];
     atomic_bool busy[SHARED_ROLES]; /* this handle flushes the log in that role now */
+    /* Of a checkpointer that was killed in a flush, and that this handle could not answer for yet:
+     * the number that it has left, and `begun` as it was then. */
+    uint64_t left_number, left_begun;
 };
 
 /*
@@ -42,9 +45,9 @@ struct flush {
  */
 slot_status slot__flush_file(slot_db *db, enum flush_file file, const char *what, slot_error *err);
 
-/* Whether nothing was lost of what this handle has stored in a file since it was synced last. A
- * failure is one of slot__flush_file, and poisons likewise. */
-slot_status slot__flush_intact(slot_db *db, enum flush_file file, slot_error *err);
+/* Whether nothing was lost of what this handle has stored in a segment since it was synced. The
+ * writer lock and turn are ours. A failure is one of slot__flush_file, and poisons likewise. */
+slot_status slot__flush_intact(slot_db *db, uint32_t file, slot_error *err);
 
 /*
  * Make the log durable up to `to`, whoever has stored it, and raise `durable`. The lock of the role
@@ -58,8 +61,8 @@ slot_status slot__flush_log(slot_db *db, enum shared_role role, uint32_t slot, u
  * no sync reaches it otherwise. */
 slot_status slot__flush_adopted(slot_db *db, uint64_t to, slot_error *err);
 
-/* Whether the last owner of the role was killed in a flush of the log. Its lock is ours. */
-bool slot__flush_unanswered(const slot_db *db, enum shared_role role);
+/* Whether the last writer was killed while the system told it what was lost. Its lock is ours. */
+bool slot__flush_unanswered(const slot_db *db);
 
 /* Recovery, alone: store the log in (from, to] again and make it durable. */
 slot_status slot__flush_recovered(slot_db *db, const struct log_live *live, uint64_t from,

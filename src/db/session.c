@@ -174,6 +174,8 @@ static void rebuild(slot_db *db, const struct snapshot *state)
     shared_set_poison(map, 0);
     shared_set_flushing(map, SHARED_WRITER, 0);
     shared_set_flushing(map, SHARED_CHECKPOINTER, 0);
+    shared_set_flushing(map, SHARED_SEALER, 0);
+    shared_set_begun(map, state->lsn);
     shared_set_writing(map, 0);
     shared_store(map, &words->durable.word, state->lsn, memory_order_relaxed);
     shared_complete_durable(map);

@@ -232,9 +232,9 @@ static slot_status take_over(slot_db *db, slot_error *err)
 
     slot__log_live(&db->log, from.lsn - (from.lsn > 0), LSN_MAX, &live);
     status = find_end(db, &live, &from, &end, err);
-    if (status == SLOT_OK && slot__flush_unanswered(db, SHARED_WRITER))
+    if (status == SLOT_OK && slot__flush_unanswered(db))
         status = discard_rest(db, &live, end, err);
-    if (status == SLOT_OK && (end > from.lsn || slot__flush_unanswered(db, SHARED_WRITER)))
+    if (status == SLOT_OK && (end > from.lsn || slot__flush_unanswered(db)))
         status = slot__flush_adopted(db, end, err);
     if (status == SLOT_OK && end > from.lsn)
         status = adopt(db, &live, &from, end, err);
@@ -260,6 +260,9 @@ static slot_status mark_open(slot_db *db, slot_error *err)
     /* Segments of an earlier life, whose removal a power cut has undone. */
     if (os_ok(result))
         status = slot__db_keep_log(db, false, err);
+    /* Who gave the space of the kept one back may have died before its length was durable again. */
+    if (os_ok(result) && status == SLOT_OK)
+        status = slot__log_settle(db->os, db->files.dir, err);
     if (os_ok(result) && status == SLOT_OK) /* they never stand beside those of this life */
         result = slot__log_sync_names(&db->log);
     if (status != SLOT_OK)

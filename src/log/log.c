@@ -769,7 +769,7 @@ slot_status slot__log_settle(const struct os *os, struct os_dir *database, slot_
             os->close(os, file);
         if (!os_ok(result))
             status =
-                file_error(err, result, i, "the segment cannot be made durable before recovery");
+                file_error(err, result, i, "the segment cannot be made durable before its use");
     }
     if (dir != NULL)
         os->close_dir(os, dir);

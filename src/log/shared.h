@@ -18,9 +18,11 @@
  *               the session, last                                 is done, or after it was cut
  *   poison      who saw a failed    writers,       rel / acq      the next flush says OK and the
  *               flush               checkpointer                  lost bytes are acknowledged
- *   flushing[2] W, C: odd while a   W, C; F of     rel / acq      what a flush has lost whose
- *               flush of its log    the next                      caller was killed before it
- *               is not told         session                       could say so counts as durable
+ *   flushing[3] W, C: odd while a   W, C           rel / acq      what a flush has lost whose
+ *               flush of the log                                  caller was killed before it
+ *               is not told                                       could say so counts as durable
+ *   begun       W: where its        C              rlx, fence /   what an open transaction had
+ *               transaction begins                 acq            stored then counts as durable
  *   writing     W: 1 before frames, W at begin     rel / acq      complete transactions of a dead
  *               0 when published                                  writer are overwritten
  *   published   W, after the ring   readers, all   rel / acq      a snapshot older or newer than
@@ -63,10 +65,10 @@
 #include "os/os.h"
 
 #define SHARED_BYTES    65536u
-#define SHARED_MAGIC    UINT64_C(0x334445524148534c) /* "LSHARED3" */
+#define SHARED_MAGIC    UINT64_C(0x344445524148534c) /* "LSHARED4" */
 #define SHARED_SEGMENTS 64u
 #define SHARED_RING     4u
-#define SHARED_ROLES    2u /* that flush the log: enum shared_role */
+#define SHARED_ROLES    3u /* that flush the log: enum shared_role */
 #define SHARED_FREE     UINT64_MAX
 #define SHARED_ATTEMPTS 1000000
 #define SHARED_SLOTS    ((SHARED_BYTES - 32u * 64u) / 64u)
@@ -106,7 +108,7 @@ struct shared {
     shared_word boot_id; /* of the machine; the last of this line */
     struct shared_line ready, poison, writing, published;
     struct shared_ring ring[SHARED_RING];
-    struct shared_line flushing[SHARED_ROLES];
+    struct shared_line flushing[SHARED_ROLES], begun;
     struct shared_evidence durable;
     struct shared_line target, checkpoint, recycled, settling, marked, wanted, slots_used;
     _Alignas(64) shared_word segment[SHARED_SEGMENTS];
@@ -115,8 +117,12 @@ struct shared {
 
 _Static_assert(sizeof(struct shared) <= SHARED_BYTES, "the file has a fixed size");
 
-/* Who flushes the log: each role has a lock, and so one owner at a time. */
-enum shared_role { SHARED_WRITER, SHARED_CHECKPOINTER };
+/*
+ * Who is told by the system of what the log has lost. Each role has a lock, and so one owner at a
+ * time: the writer lock those of the flush of commits, and of the question that a seal asks, which
+ * another thread of the handle may do meanwhile.
+ */
+enum shared_role { SHARED_WRITER, SHARED_CHECKPOINTER, SHARED_SEALER };
 
 /* What a transaction sees: the state that a commit has left. */
 struct snapshot {
@@ -213,6 +219,22 @@ static inline void shared_set_flushing(const struct shared_map *map, enum shared
                                        uint64_t number)
 {
     shared_store(map, &map->words->flushing[role].word, number, memory_order_release);
+}
+
+/*
+ * Where the write transaction begins that was begun last: before it stores anything into the log.
+ * So all that was in the log at any moment ends at or before what is seen later, if that is more
+ * than what was seen then.
+ */
+static inline uint64_t shared_begun(const struct shared_map *map)
+{
+    return shared_load(map, &map->words->begun.word, memory_order_acquire);
+}
+
+static inline void shared_set_begun(const struct shared_map *map, uint64_t lsn)
+{
+    shared_store(map, &map->words->begun.word, lsn, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
 }
 
 /* ---- snapshots ---- */

@@ -376,7 +376,8 @@ typedef enum sim_loss {
  */
 void sim_fail_sync(struct sim_process *process, uint64_t nth, sim_loss loss, uint64_t seed);
 
-/* The same, now, in the background: each opening is told by its next sync, once. */
+/* The same, now, in the background: each opening is told by its next sync, once; and so are those
+ * that come later, as long as nobody was told. `path` is that of a file that is there. */
 void sim_fail_writeback(struct sim_world *world, const char *path, sim_loss loss, uint64_t seed);
 
 /* Calls, allocations and syncs that were made to fail in this world so far. */

@@ -461,7 +461,7 @@ static void fork_node(struct cut *cut, struct node *from, uint32_t number)
         from->sectors[from->changed.at[i]].flags &= ~(uint32_t)SECTOR_CHANGED;
     from->changed.count = 0;
     to->lock_count = 0;
-    to->errors = 0;
+    to->errors = to->errors_seen = 0;
     if (!from->is_dir)
         cut_file(cut, from, to, number);
     cut_place(cut, from, to);

@@ -88,7 +88,8 @@ struct node {
     struct sector_list dirty, touched, changed;
     uint32_t lost; /* sectors that are LOST */
     uint32_t opens, views, writable_views;
-    uint64_t errors; /* write errors so far */
+    uint64_t errors;      /* write errors so far, */
+    uint64_t errors_seen; /* and those that some opening was told of */
     struct held_lock *locks;
     uint32_t lock_count, lock_room;
 };

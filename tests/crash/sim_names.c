@@ -36,7 +36,7 @@ void names_clear(struct sim_world *world, struct node *node)
     node->sizes[0] = 0;
     node->size_count = 1;
     node->lock_count = 0;
-    node->errors = 0;
+    node->errors = node->errors_seen = 0;
     world->changes++;
     for (uint32_t i = 0; world->child != NULL && i < world->child->node_count; i++) {
         if (world->nodes[i] == node)

@@ -51,7 +51,7 @@ os_result sim_open(const struct os *os, struct os_dir *dir, const char *name, in
     opened->process = process;
     opened->node = number;
     opened->flags = flags;
-    opened->errors_told = process->world->nodes[number]->errors;
+    opened->errors_told = process->world->nodes[number]->errors_seen;
     opened->previous = NULL;
     opened->next = process->inside->files;
     if (opened->next != NULL)
@@ -274,18 +274,18 @@ static bool sync_fails(struct sim_process *process, struct os_file *file, struct
     if (in->sync_fails == 0 || --in->sync_fails > 0)
         return false;
     disk_sync_failed(process->world, node, in->sync_loss, in->sync_seed);
-    file->errors_told = node->errors;
+    file->errors_told = node->errors_seen = node->errors;
     in->failed++;
     process->world->failures++;
     return true;
 }
 
 /* What was lost before, which this opening was not told of. */
-static os_result told_now(struct os_file *file, const struct node *node)
+static os_result told_now(struct os_file *file, struct node *node)
 {
     bool lost = file->errors_told != node->errors;
 
-    file->errors_told = node->errors;
+    file->errors_told = node->errors_seen = node->errors;
     return lost ? (os_result){SLOT_E_IO, CODE_IO} : os_success();
 }
 

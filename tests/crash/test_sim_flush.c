@@ -282,12 +282,128 @@ static void test_cut_in_vain(void **state)
     assert_true(nth > 12);
 }
 
+/* ---- a checkpointer that is killed in a sync while a commit is being stored ---- */
+
+struct story {
+    struct machine machine;
+    struct sim_process *writer, *killed, *second;
+    uint64_t seed;
+    uint32_t stores;                     /* of the commit, into its segment */
+    bool committing, stored_half, ended; /* where the writer is */
+    bool lost;                           /* the sync has failed, of which only the dead one knew */
+};
+
+static slot_status write_records(slot_db *db, uint64_t n, uint32_t version)
+{
+    uint8_t record[RECORD_BYTES];
+    slot_txn *txn = NULL;
+
+    assert_int_equal(slot_begin(db, SLOT_WRITE, &txn, NULL), SLOT_OK);
+    for (uint64_t i = 0; i < n; i++) {
+        record_fill(record, RECORD_BYTES, i, version);
+        assert_int_equal(i < slot_records(txn) ? slot_put(txn, i, record, NULL)
+                                               : slot_append(txn, record, 1, NULL, NULL),
+                         SLOT_OK);
+    }
+    return slot_commit(txn, NULL);
+}
+
+/* Half of the commit is stored: from now on its process is slow, and the others do all they do. */
+static void stop_in_the_middle(void *context, struct sim_world *world, const struct sim_step *step)
+{
+    struct story *story = context;
+
+    (void)world;
+    if (strcmp(step->name, "00") != 0)
+        return;
+    if (story->committing && step->process == story->writer && step->function == SIM_FN_store &&
+        ++story->stores == 20) {
+        story->stored_half = true;
+        sim_slow(story->writer, 1000, 1000000);
+    }
+    if (story->stored_half && !story->lost && step->process == story->killed &&
+        step->function == SIM_FN_sync) {
+        story->lost = true;
+        sim_fail_sync(story->killed, 1, SIM_LOSS_KEPT, story->seed);
+        sim_process_kill_at(story->killed, 1);
+    }
+}
+
+static void writer_main(struct sim_process *process, void *argument)
+{
+    struct story *story = argument;
+    slot_db *db = open_on(&story->machine, process, SLOT_SYNC_NORMAL);
+
+    assert_int_equal(write_records(db, 20, 0), SLOT_OK);
+    story->committing = true;
+    assert_int_equal(write_records(db, 20, 1), SLOT_OK);
+    story->ended = true;
+    while (story->second->alive)
+        process->os.sleep_us(&process->os, 1000);
+}
+
+static void killed_main(struct sim_process *process, void *argument)
+{
+    struct story *story = argument;
+    slot_db *db;
+
+    while (!story->stored_half)
+        process->os.sleep_us(&process->os, 10);
+    db = open_on(&story->machine, process, SLOT_SYNC_NORMAL);
+    (void)slot_checkpoint(db, NULL);
+}
+
+/* Has the log durable up to what is published, and after the commit up to that. */
+static void second_main(struct sim_process *process, void *argument)
+{
+    struct story *story = argument;
+    slot_db *db;
+
+    while (story->killed->alive)
+        process->os.sleep_us(&process->os, 10);
+    db = open_on(&story->machine, process, SLOT_SYNC_FULL);
+    assert_int_equal(slot_checkpoint(db, NULL), SLOT_OK);
+    assert_false(story->ended);
+    sim_slow(story->writer, 0, 0);
+    while (!story->ended)
+        process->os.sleep_us(&process->os, 1000);
+    assert_int_equal(write_records(db, 21, 1), SLOT_OK);
+}
+
+static void test_killed_in_a_sync_beside_a_commit(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        static struct story story;
+        struct sim_process *process;
+        slot_db *db;
+
+        memset(&story, 0, sizeof story);
+        story.seed = seed;
+        make(&story.machine);
+        story.writer = sim_process_start(story.machine.world, writer_main, &story);
+        story.killed = sim_process_start(story.machine.world, killed_main, &story);
+        story.second = sim_process_start(story.machine.world, second_main, &story);
+        sim_on_step(story.machine.world, stop_in_the_middle, &story);
+        (void)sim_run(story.machine.world);
+        assert_true(story.lost && story.ended);
+        sim_on_step(story.machine.world, NULL, NULL);
+        sim_crash(story.machine.world, SIM_CRASH_NONE, seed);
+        process = sim_process_new(story.machine.world);
+        db = open_on(&story.machine, process, SLOT_SYNC_FULL);
+        assert_true(all_of_version(db, 1));
+        assert_int_equal(slot_close(db, NULL), SLOT_OK);
+        sim_world_free(story.machine.world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reached),
         cmocka_unit_test(test_reverted_under_a_transaction),
         cmocka_unit_test(test_cut_in_vain),
+        cmocka_unit_test(test_killed_in_a_sync_beside_a_commit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

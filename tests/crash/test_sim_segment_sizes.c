@@ -1,7 +1,8 @@
 /*
  * Two lives with another log_limit_bytes each, and the power is cut at steps of the second
  * one's open and first commit: an old segment whose removal was undone may stand beside a new one
- * of another size. Nothing acknowledged is missing, and nothing is refused.
+ * of another size. Nothing acknowledged is missing, and nothing is refused. And a life that begins
+ * with a segment whose length a killed closer was about to renew.
  */
 #include "support/fixture.h"
 
@@ -18,7 +19,8 @@ static struct {
     slot_options options;
     uint64_t acknowledged; /* records */
     uint64_t images;
-    uint64_t every; /* so many steps from image to image */
+    uint64_t every;                /* so many steps from image to image */
+    uint32_t resizes, kill_behind; /* of the segment that is kept */
 } play;
 
 static void commit(slot_db *db)
@@ -117,6 +119,62 @@ static void two_lives(uint64_t first, uint64_t second, bool cut)
     print_message("%llu images\n", (unsigned long long)play.images);
 }
 
+/* The closer is killed behind one of the calls by which it gives the space of a segment back. */
+static void kill_closer(void *context, struct sim_world *world, const struct sim_step *step)
+{
+    (void)context;
+    (void)world;
+    if (step->function == SIM_FN_resize && strcmp(step->name, "00") == 0 &&
+        ++play.resizes == play.kill_behind)
+        sim_process_kill_at(step->process, 1);
+}
+
+static void close_main(struct sim_process *process, void *argument)
+{
+    (void)process;
+    (void)slot_close(argument, NULL);
+}
+
+static void killed_in_a_close(uint32_t behind)
+{
+    struct sim_config config;
+    struct sim_world *world;
+    struct sim_process *process;
+    slot_schema *schema = NULL;
+    slot_db *db;
+
+    memset(&play, 0, sizeof play);
+    play.every = 1;
+    play.kill_behind = behind;
+    sim_config_init(&config);
+    world = sim_world_make(&config);
+    slot_options_init(&play.options);
+    play.options.map_budget = UINT64_C(16) << 20;
+    process = sim_process_new(world);
+    assert_int_equal(slot_schema_sized(RECORD_BYTES, &schema, NULL), SLOT_OK);
+    assert_int_equal(slot__db_create_on(&process->os, PATH, schema, &play.options, NULL), SLOT_OK);
+    slot_schema_free(schema);
+    db = open_with(process, 4 << 20);
+    commit(db);
+    sim_on_step(world, kill_closer, NULL);
+    assert_false(sim_call(process, close_main, db));
+    process = sim_process_new(world);
+    sim_on_step(world, crash_here, NULL);
+    db = open_with(process, 4 << 20);
+    commit(db);
+    sim_on_step(world, NULL, NULL);
+    assert_int_equal(slot_close(db, NULL), SLOT_OK);
+    sim_process_exit(process);
+    sim_world_free(world);
+}
+
+static void test_killed_in_a_close(void **state)
+{
+    (void)state;
+    killed_in_a_close(1);
+    killed_in_a_close(2);
+}
+
 static void test_smaller_after_a_close(void **state)
 {
     (void)state;
@@ -141,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_smaller_after_a_close),
         cmocka_unit_test(test_larger_after_a_close),
         cmocka_unit_test(test_smaller_after_a_power_cut),
+        cmocka_unit_test(test_killed_in_a_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
