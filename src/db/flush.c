@@ -305,6 +305,11 @@ bool slot__flush_unanswered(const slot_db *db)
            is_odd(shared_flushing(&db->shared, SHARED_SEALER));
 }
 
+bool slot__flush_open(const slot_db *db)
+{
+    return slot__flush_unanswered(db) || is_odd(shared_flushing(&db->shared, SHARED_CHECKPOINTER));
+}
+
 /* From the first call of the system on others know; they are told the end, unless it `answers` for
  * less than they may be waiting for. */
 static slot_status flush_parts(slot_db *db, enum shared_role role, const struct log_live *live,

@@ -64,6 +64,9 @@ slot_status slot__flush_adopted(slot_db *db, uint64_t to, slot_error *err);
 /* Whether the last writer was killed while the system told it what was lost. Its lock is ours. */
 bool slot__flush_unanswered(const slot_db *db);
 
+/* Whether that may be so of anybody: then some of what a transaction had stored may be lost. */
+bool slot__flush_open(const slot_db *db);
+
 /* Recovery, alone: store the log in (from, to] again and make it durable. */
 slot_status slot__flush_recovered(slot_db *db, const struct log_live *live, uint64_t from,
                                   uint64_t to, slot_error *err);

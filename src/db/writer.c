@@ -179,10 +179,10 @@ static slot_status adopt(slot_db *db, const struct log_live *live, const struct 
 }
 
 /*
- * The sync in which a writer died may have failed, and the system may have dropped some bytes of a
- * transaction and kept others: its headers without its bodies. Whoever made the same change again
- * would complete it. So where the log ends, nothing is left that could go on with it, and that is
- * durable before anything is stored.
+ * The sync in which a writer or a checkpointer died may have failed, and the system may have
+ * dropped some bytes of a transaction and kept others: its headers without its bodies. Whoever made
+ * the same change again would complete it. So where the log ends, nothing is left that could go on
+ * with it, and that is durable before anything is stored.
  */
 static slot_status discard_rest(slot_db *db, const struct log_live *live, uint64_t end,
                                 slot_error *err)
@@ -232,7 +232,7 @@ static slot_status take_over(slot_db *db, slot_error *err)
 
     slot__log_live(&db->log, from.lsn - (from.lsn > 0), LSN_MAX, &live);
     status = find_end(db, &live, &from, &end, err);
-    if (status == SLOT_OK && slot__flush_unanswered(db))
+    if (status == SLOT_OK && slot__flush_open(db))
         status = discard_rest(db, &live, end, err);
     if (status == SLOT_OK && (end > from.lsn || slot__flush_unanswered(db)))
         status = slot__flush_adopted(db, end, err);

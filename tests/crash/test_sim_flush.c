@@ -397,6 +397,159 @@ static void test_killed_in_a_sync_beside_a_commit(void **state)
     }
 }
 
+/* ---- what is left behind where the log ends ---- */
+
+struct rest {
+    struct machine machine;
+    struct sim_process *disturbed; /* in its sync the disk fails, and it is killed */
+    struct sim_process *writer;    /* is killed when its commit is stored, and not published */
+    uint32_t stores;
+    uint64_t seed;
+    slot_db *db;
+};
+
+static void kill_who_leaves_a_rest(void *context, struct sim_world *world,
+                                   const struct sim_step *step)
+{
+    struct rest *rest = context;
+
+    (void)world;
+    if (strcmp(step->name, "00") != 0)
+        return;
+    if (step->process == rest->disturbed && step->function == SIM_FN_sync) {
+        sim_fail_sync(step->process, 1, SIM_LOSS_REVERTED, rest->seed);
+        sim_process_kill_at(step->process, 1);
+        rest->disturbed = NULL;
+    }
+    /* Three frames, each a header and a body of eight pieces. */
+    if (step->process == rest->writer && step->function == SIM_FN_store && ++rest->stores == 27)
+        sim_process_kill_at(step->process, 1);
+}
+
+static void rest_writer(struct sim_process *process, void *argument)
+{
+    struct rest *rest = argument;
+
+    (void)process;
+    (void)write_records(rest->db, 20, 1);
+}
+
+static void rest_checkpointer(struct sim_process *process, void *argument)
+{
+    struct rest *rest = argument;
+
+    (void)process;
+    (void)slot_checkpoint(rest->db, NULL);
+}
+
+/* The system writes a segment on its own, and can. */
+static void write_behind(struct sim_process *process)
+{
+    const struct os *os = &process->os;
+    struct os_dir *dir = NULL;
+    struct os_file *file = NULL;
+
+    assert_true(os_ok(os->open_dir(os, NULL, PATH "/log", &dir)));
+    assert_true(os_ok(os->open(os, dir, "00", OS_READ | OS_WRITE, &file)));
+    assert_true(os_ok(os->sync(os, file)));
+    os->close(os, file);
+    os->close_dir(os, dir);
+}
+
+/* Whoever wants to write decides what the dead writer has left. */
+static bool is_of_version(struct machine *machine, uint32_t version)
+{
+    struct sim_process *process = sim_process_new(machine->world);
+    slot_db *db = open_on(machine, process, SLOT_SYNC_NORMAL);
+    slot_txn *txn = NULL;
+    bool is;
+
+    assert_int_equal(slot_begin(db, SLOT_WRITE, &txn, NULL), SLOT_OK);
+    slot_end(txn);
+    is = all_of_version(db, version);
+    assert_true(is || all_of_version(db, 1));
+    assert_int_equal(slot_close(db, NULL), SLOT_OK);
+    sim_process_exit(process);
+    return is;
+}
+
+/* The transaction that makes the same change as the dead, and comes to nothing as well. */
+static void change_again(struct machine *machine)
+{
+    struct sim_process *process = sim_process_new(machine->world);
+    slot_db *db = open_on(machine, process, SLOT_SYNC_NORMAL);
+    uint8_t record[RECORD_BYTES];
+    slot_txn *txn = NULL;
+
+    db->keep_bytes = 0; /* each body goes to its frame at once */
+    assert_int_equal(slot_begin(db, SLOT_WRITE, &txn, NULL), SLOT_OK);
+    for (uint64_t i = 0; i < 20; i++) {
+        record_fill(record, RECORD_BYTES, i, 1);
+        assert_int_equal(slot_put(txn, i, record, NULL), SLOT_OK);
+    }
+    sim_process_kill(process);
+}
+
+/*
+ * A writer is killed when all of its commit is stored, and some of it is lost in a failed sync, of
+ * its own or of a checkpointer, that is killed too. Whoever comes next decides that there is no
+ * such commit; so it stays, whatever is stored behind the end of the log then.
+ */
+static bool leave_rest(bool own_sync, uint64_t seed)
+{
+    static struct rest rest;
+    struct sim_process *process, *witness;
+    struct sim_world *world;
+    bool decided;
+
+    memset(&rest, 0, sizeof rest);
+    rest.seed = seed;
+    make(&rest.machine);
+    world = rest.machine.world;
+    witness = sim_process_new(world); /* the session goes on */
+    (void)open_on(&rest.machine, witness, SLOT_SYNC_NORMAL);
+    process = sim_process_new(world);
+    rest.db = open_on(&rest.machine, process, own_sync ? SLOT_SYNC_FULL : SLOT_SYNC_NORMAL);
+    assert_int_equal(write_records(rest.db, 20, 0), SLOT_OK);
+    write_behind(witness);
+    sim_on_step(world, kill_who_leaves_a_rest, &rest);
+    *(own_sync ? &rest.disturbed : &rest.writer) = process;
+    assert_false(sim_call(process, rest_writer, &rest));
+    if (!own_sync) {
+        rest.disturbed = process = sim_process_new(world);
+        rest.db = open_on(&rest.machine, process, SLOT_SYNC_NORMAL);
+        assert_false(sim_call(process, rest_checkpointer, &rest));
+    }
+    sim_on_step(world, NULL, NULL);
+    decided = is_of_version(&rest.machine, 0);
+    change_again(&rest.machine);
+    assert_true(is_of_version(&rest.machine, decided ? 0 : 1));
+    sim_world_free(world);
+    return decided;
+}
+
+static void test_rest_of_a_killed_writer(void **state)
+{
+    uint32_t decided = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 100; seed++)
+        decided += leave_rest(true, seed);
+    print_message("%u of 100 decided not to be there\n", (unsigned)decided);
+    assert_true(decided > 50);
+}
+
+static void test_rest_in_the_sync_of_a_checkpointer(void **state)
+{
+    uint32_t decided = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 100; seed++)
+        decided += leave_rest(false, seed);
+    print_message("%u of 100 decided not to be there\n", (unsigned)decided);
+    assert_true(decided > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +557,8 @@ int main(void)
         cmocka_unit_test(test_reverted_under_a_transaction),
         cmocka_unit_test(test_cut_in_vain),
         cmocka_unit_test(test_killed_in_a_sync_beside_a_commit),
+        cmocka_unit_test(test_rest_of_a_killed_writer),
+        cmocka_unit_test(test_rest_in_the_sync_of_a_checkpointer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
