@@ -698,6 +698,15 @@ slot_status slot__home_cut(slot_db *db, slot_error *err);
 
 /* ---- recover.c ---- */
 
+/*
+ * Sync a file, and then forget what the cache holds. After a write that has failed, some systems
+ * keep the page as if it were on the disk; ext4 does not even write it again when the same bytes
+ * are stored and the space was allocated but never written. What the first opener goes on from is
+ * what is read from the disk.
+ */
+slot_status slot__recover_settle(slot_db *db, struct os_file *file, const char *name,
+                                 slot_error *err);
+
 /* The first opener: if the log may hold what `records` does not, bring it home. */
 slot_status slot__recover(slot_db *db, slot_error *err);
 

@@ -335,6 +335,8 @@ static slot_status open_all(slot_db *db, const char *path, uint64_t budget, slot
         status = open_files(db, &first, err);
     if (status == SLOT_OK && !first)
         checkpoint = shared_checkpoint(&db->shared); /* before meta is read */
+    if (status == SLOT_OK && first && db->access != SLOT_READ_ONLY)
+        status = slot__recover_settle(db, db->files.meta, FILE_META, err);
     if (status == SLOT_OK)
         status = read_meta(db, err);
     if (status == SLOT_OK)

@@ -2,8 +2,9 @@
  * Recovery: the first opener finds a database that was not closed cleanly (protocol.md section 7).
  * Nobody else has it open: bytes 0 and 4 of `lock` are ours.
  *
- *   1  sync all files and forget what is cached, before a header or meta is read: what we decide on
- *      must be what is on the disk
+ *   1  sync all files and forget what is cached, before a header is read: what we decide on must be
+ *      what is on the disk. Open has done so with meta, before it has believed that the database
+ *      was closed cleanly
  *   2  scan the log from the checkpoint in meta to the last whole commit; what lies behind must be
  *      a torn write and nothing else, and the log not shorter than `shared` knows it to have been
  *   3  write that part of the log again, and sync it: the page cache may hold bytes that a failed
@@ -22,49 +23,28 @@
 #include "db/handle.h"
 #include "log/scan.h"
 
-/*
- * Sync, and then forget what the cache holds. After a write that has failed, some systems keep the
- * page as if it were on the disk; ext4 does not even write it again when the same bytes are stored
- * and the space was allocated but never written. What we go on from is what is read from the disk.
- */
-static os_result sync_and_forget(const struct os *os, struct os_file *file)
+slot_status slot__recover_settle(slot_db *db, struct os_file *file, const char *name,
+                                 slot_error *err)
 {
-    os_result result = os->sync(os, file);
+    os_result result = db->os->sync(db->os, file);
 
-    if (os_ok(result))
-        os->advise(os, file, 0, 0, OS_ADVICE_FORGET);
-    return result;
-}
-
-static slot_status sync_all(slot_db *db, slot_error *err)
-{
-    struct os_file *files[] = {db->files.meta, db->files.records, db->files.sums,
-                               db->files.deleted};
-    os_result result = os_success();
-
-    for (size_t i = 0; i < sizeof files / sizeof files[0] && os_ok(result); i++) {
-        if (files[i] != NULL)
-            result = sync_and_forget(db->os, files[i]);
-    }
     if (!os_ok(result))
-        return slot__error_os(err, result.status, result.code, "", SLOT_NO_OFFSET,
-                              "the files cannot be made durable before recovery");
-    return slot__log_settle(db->os, db->files.dir, err);
+        return slot__error_os(err, result.status, result.code, name, SLOT_NO_OFFSET,
+                              "what others have left cannot be made durable: open again");
+    db->os->advise(db->os, file, 0, 0, OS_ADVICE_FORGET);
+    return SLOT_OK;
 }
 
-/* What open has read of meta may have been in a cache only. */
-static slot_status read_again(slot_db *db, slot_error *err)
+static slot_status settle_all(slot_db *db, slot_error *err)
 {
-    struct meta seen = db->meta;
-    slot_status status = slot__db_meta_read(db, err);
+    struct db_files *files = &db->files;
+    slot_status status = slot__recover_settle(db, files->records, FILE_RECORDS, err);
 
-    if (status != SLOT_OK)
-        return status;
-    if (memcmp(seen.file_id, db->meta.file_id, sizeof seen.file_id) != 0 ||
-        seen.record_size != db->meta.record_size || seen.schema_hash != db->meta.schema_hash)
-        return slot__error_set(err, SLOT_E_CORRUPT, FILE_META, 0,
-                               "another program has changed the file meanwhile: open it again");
-    return slot__meta_believe(db, err);
+    if (status == SLOT_OK)
+        status = slot__recover_settle(db, files->sums, FILE_SUMS, err);
+    if (status == SLOT_OK && files->deleted != NULL)
+        status = slot__recover_settle(db, files->deleted, FILE_DELETED, err);
+    return status == SLOT_OK ? slot__log_settle(db->os, files->dir, err) : status;
 }
 
 /* Step 2: the last whole commit, with nothing but a torn write behind it. */
@@ -171,10 +151,8 @@ slot_status slot__recover(slot_db *db, slot_error *err)
 
     if (db->meta.access != META_ACCESS_TRANSACTIONAL)
         return SLOT_OK;
-    status = sync_all(db, err);
-    if (status == SLOT_OK)
-        status = read_again(db, err);
-    if (status == SLOT_OK && db->meta.access == META_ACCESS_TRANSACTIONAL) {
+    status = settle_all(db, err);
+    if (status == SLOT_OK) {
         status = recover_log(db, err);
         if (status == SLOT_OK) {
             slot__log_close_segments(&db->log);
