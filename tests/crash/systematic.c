@@ -498,7 +498,7 @@ static bool is_enough(struct search *search, const struct story *story)
 
     if (story->kill && count->survivors < search->settings->least)
         missing = "kills that somebody has survived";
-    if (!story->kill && count->preempted[1] == 0)
+    if (!story->kill && count->preempted[1] + count->preempted[2] == 0)
         missing = "schedules with an effective preemption";
     if (!story->kill && search->settings->preemptions > 1 && count->schedules > 2000 &&
         count->preempted[2] == 0)
