@@ -105,9 +105,31 @@ static bool is_ready(slot_db *db)
            shared_load(&db->shared, &words->magic, memory_order_relaxed) == SHARED_MAGIC;
 }
 
+/*
+ * Byte 0 is ours, shared: whether the session may be joined. Whoever was in it may have left, and
+ * somebody who reads only may have come: he has byte 4, and asks for byte 0 after that, as we ask
+ * for byte 4 now. One of us sees the other.
+ */
+static slot_status may_join(slot_db *db, bool *may, slot_error *err)
+{
+    bool held = false;
+    os_result result = os_success();
+
+    *may = is_ready(db);
+    if (*may)
+        result = db->os->held(db->os, db->files.lock, LOCK_BYTE_RECOVERY, &held);
+    if (!os_ok(result))
+        return slot__error_os(
+            err, result.status, result.code, FILE_LOCK, LOCK_BYTE_RECOVERY,
+            "the database cannot be locked: does this file system support locks?");
+    *may = *may && !held;
+    return SLOT_OK;
+}
+
 slot_status slot__session_join(slot_db *db, bool *first, slot_error *err)
 {
     struct wait wait;
+    bool may = false;
     slot_status status;
 
     slot__wait_init(&wait, db->os, db->wait_ms);
@@ -122,7 +144,10 @@ slot_status slot__session_join(slot_db *db, bool *first, slot_error *err)
             return slot__db_lock(db->os, db->files.lock, LOCK_BYTE_RECOVERY, true, db->wait_ms,
                                  err);
         }
-        if (is_ready(db)) {
+        status = may_join(db, &may, err);
+        if (status != SLOT_OK)
+            return status;
+        if (may) {
             db->session = shared_ready(&db->shared);
             return SLOT_OK;
         }
@@ -131,7 +156,9 @@ slot_status slot__session_join(slot_db *db, bool *first, slot_error *err)
         if (!slot__wait_more(&wait, "slot__session_join"))
             return slot__error_set(
                 err, SLOT_E_BUSY, FILE_LOCK, LOCK_BYTE_ALIVE,
-                "the database is being made ready by another process (waited %u ms)", db->wait_ms);
+                "another process makes the database ready, or has it open to read only (waited %u "
+                "ms)",
+                db->wait_ms);
     }
 }
 
