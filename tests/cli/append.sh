@@ -73,8 +73,8 @@ if [ -w /dev/full ]; then
         run 0 info a.slots
         records=$(number records)
         mv told err
-        err_is "slotfile: cannot write to standard output: No space left on device
-slotfile: a.slots: record $((records - 1)) was added"
+        err_has 'slotfile: cannot write to standard output: ' # each system has its reason
+        err_has "slotfile: a.slots: record $((records - 1)) was added"
     done
     [ "$records" -eq 8 ]
     passed $? "$records records are not 8"
